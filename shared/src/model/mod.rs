@@ -1,0 +1,3 @@
+//! Calico's resources as plain data with their invariants.
+
+pub mod key;

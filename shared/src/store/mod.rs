@@ -1,0 +1,155 @@
+//! The datastore: one trait, three implementations held to one contract, one retry loop.
+//!
+//! | implementation | for | feature |
+//! |---|---|---|
+//! | [`memory`] | tests, dry runs, simulation | – |
+//! | `etcd` | many nodes | `etcd` |
+//! | `embedded` | one node, no server (LMDB) | `embedded` |
+
+use std::time::Duration;
+
+use crate::model::key::Key;
+use crate::model::key::Prefix;
+use crate::txn::{Commit, Decision, Entry, Reads, Revision, Snapshot, Txn};
+
+pub mod config;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+#[cfg(feature = "etcd")]
+pub mod etcd;
+pub mod memory;
+#[cfg(all(feature = "etcd", feature = "embedded"))]
+pub mod open;
+
+/// Why the datastore did not answer. The text names the endpoint or path and the way out.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StoreError {
+    /// No endpoint answered; nothing was written.
+    #[error("datastore unreachable: {0}")]
+    Unreachable(String),
+    /// A write was sent and its reply was lost: it may have happened. Read before deciding.
+    #[error("datastore reply lost: {0}")]
+    Ambiguous(String),
+    /// The time given for the whole call is over.
+    #[error("datastore: no answer within {}: {last}", humane(*.limit))]
+    Deadline {
+        /// The time that was given.
+        limit: Duration,
+        /// What was being waited for.
+        last: String,
+    },
+    /// The server answered and refused: credentials, permission, size, full disk.
+    #[error("datastore refused: {0}")]
+    Refused(String),
+    /// The store's files or configuration cannot be used.
+    #[error("datastore configuration: {0}")]
+    Config(String),
+}
+
+fn humane(limit: Duration) -> String {
+    format!("{} ms", limit.as_millis())
+}
+
+/// One change seen by a watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The key was written.
+    Put(Key, Entry),
+    /// The key was deleted at this revision.
+    Delete(Key, Revision),
+}
+
+/// What a watch delivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchEvent {
+    /// All changes up to this revision, in order, none twice.
+    Batch(Revision, Vec<Change>),
+    /// Nothing happened up to this revision.
+    Progress(Revision),
+    /// The history asked for is gone: read everything anew and watch from there.
+    Compacted,
+}
+
+/// A stream of changes; dropped, it ends.
+#[allow(
+    async_fn_in_trait,
+    reason = "every user runs on one thread; no Send bound is wanted"
+)]
+pub trait Watch {
+    /// The next event. An error ends the watch: start another after the last revision seen.
+    async fn next(&mut self) -> Result<WatchEvent, StoreError>;
+}
+
+/// What every datastore does. One value serves one invocation (plugins) or one process (sidecar, CLI).
+#[allow(
+    async_fn_in_trait,
+    reason = "every user runs on one thread; no Send bound is wanted"
+)]
+pub trait Datastore {
+    /// The watch it hands out.
+    type Watch: Watch;
+
+    /// Reads all ranges at one revision. More than [`Reads::LIMIT`] ranges go on at the first answer's revision.
+    async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError>;
+
+    /// Applies the transaction, or reads its else branch.
+    async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError>;
+
+    /// Everything below the prefixes that changes after the revision.
+    async fn watch(&self, prefixes: &[Prefix], after: Revision) -> Result<Self::Watch, StoreError>;
+
+    /// Waits before try number `attempt` (from 1), with jitter; fails with [`StoreError::Deadline`] when the
+    /// time of the whole call is over.
+    async fn pause(&self, attempt: u32) -> Result<(), StoreError>;
+}
+
+/// Why [`transact`] did not come to an outcome.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TransactError<E> {
+    /// The datastore failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The decider refused.
+    #[error("{0}")]
+    Decide(E),
+}
+
+/// The one retry loop: snapshot → decide → commit, and again on conflict, answered from the Txn's else branch.
+///
+/// After an ambiguous error everything is read again and the decider asked again: it must recognise its own
+/// work in the snapshot and answer [`Decision::Done`]. So that a write still on its way can never follow a
+/// second one, every Txn of a decider guards the same key that it also writes (addresses: the handle).
+pub async fn transact<S: Datastore, T, E>(
+    store: &S,
+    reads: Reads,
+    mut decide: impl FnMut(&Snapshot) -> Result<Decision<T>, E>,
+) -> Result<T, TransactError<E>> {
+    let mut wanted = reads;
+    let mut snapshot = store.read(&wanted).await?;
+    let mut attempt = 0;
+    loop {
+        let (mut txn, outcome) = match decide(&snapshot).map_err(TransactError::Decide)? {
+            Decision::Done(outcome) => return Ok(outcome),
+            Decision::Read(more) => {
+                snapshot.absorb(store.read(&more).await?);
+                wanted = wanted.and(more);
+                continue;
+            }
+            Decision::Commit(txn, outcome) => (txn, outcome),
+        };
+        let whole = wanted.ranges.len() <= Reads::LIMIT;
+        txn.otherwise = if whole { wanted.clone() } else { Reads::new() };
+        let fresh = match store.commit(&txn).await {
+            Ok(Commit::Applied(_)) => return Ok(outcome),
+            Ok(Commit::Conflict(fresh)) => whole.then_some(fresh),
+            Err(StoreError::Ambiguous(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        attempt += 1;
+        store.pause(attempt).await?;
+        snapshot = match fresh {
+            Some(fresh) => fresh,
+            None => store.read(&wanted).await?,
+        };
+    }
+}
