@@ -8,8 +8,7 @@
 
 use std::time::Duration;
 
-use crate::model::key::Key;
-use crate::model::key::Prefix;
+use crate::model::key::{Key, Prefix};
 use crate::txn::{Commit, Decision, Entry, Reads, Revision, Snapshot, Txn};
 
 pub mod config;
@@ -17,6 +16,7 @@ pub mod config;
 pub mod embedded;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod limits;
 pub mod memory;
 #[cfg(all(feature = "etcd", feature = "embedded"))]
 pub mod open;
@@ -57,6 +57,15 @@ pub enum Change {
     Put(Key, Entry),
     /// The key was deleted at this revision.
     Delete(Key, Revision),
+}
+
+impl Change {
+    /// The key that changed.
+    pub fn key(&self) -> &Key {
+        match self {
+            Change::Put(key, _) | Change::Delete(key, _) => key,
+        }
+    }
 }
 
 /// What a watch delivers.
