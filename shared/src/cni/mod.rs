@@ -1,1 +1,139 @@
-//! (being written)
+//! The CNI protocol (SPEC 0.3.0 to 1.1.0): one call read from environment and stdin, one answer on stdout.
+//!
+//! ```text
+//! env, stdin ── request::parse ──> Request ── Plugin ──> result or error ── respond ──> stdout, exit status
+//! ```
+//!
+//! Imports nothing of ours. *Not implemented*: UPDATE (never specified), and being a runtime beyond one
+//! delegated plugin ([`delegate`]).
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value};
+
+pub mod config;
+#[cfg(feature = "edge")]
+pub mod delegate;
+pub mod error;
+pub mod request;
+pub mod result;
+pub mod version;
+
+pub use config::NetConf;
+pub use error::{CniError, Code};
+pub use request::{Args, Attachment, Env, Request};
+pub use result::AddResult;
+pub use version::SpecVersion;
+
+/// What a plugin does for each verb.
+pub trait Plugin {
+    /// ADD.
+    fn add(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<AddResult, CniError>;
+    /// DEL.
+    fn del(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError>;
+    /// CHECK.
+    fn check(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError>;
+    /// GC, with `CNI_PATH`.
+    fn gc(&self, env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError>;
+    /// STATUS, with `CNI_PATH`.
+    fn status(&self, env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError>;
+
+    /// Whether ADD and CHECK need `CNI_NETNS`.
+    fn uses_netns(&self) -> bool;
+
+    /// A first argument `-v`, `--version` (stdin is empty) or `-t`; `None` goes on as if it were not there.
+    fn flag(&self, _env: &Env, _flag: &str, _stdin: &[u8]) -> Option<ExitCode> {
+        None
+    }
+
+    /// What can wait until the runtime has its answer.
+    fn after_answer(&self) {}
+}
+
+/// One call from start to end: the only place that reads stdin, and the only one that writes to stdout.
+pub fn serve(plugin: &impl Plugin) -> ExitCode {
+    let env = Env::of_process();
+    let flag = std::env::args_os()
+        .nth(1)
+        .and_then(|flag| flag.into_string().ok());
+    if let Some(flag) = flag.as_deref().filter(|flag| matches!(*flag, "-v" | "--version"))
+        && let Some(code) = plugin.flag(&env, flag, &[])
+    {
+        return code;
+    }
+    let stdin = stdin();
+    if let (Some("-t"), Ok(stdin)) = (flag.as_deref(), &stdin)
+        && let Some(code) = plugin.flag(&env, "-t", stdin)
+    {
+        return code;
+    }
+    let (answer, exit) = match stdin {
+        Ok(stdin) => respond(plugin, &env, request::parse(&env, &stdin, plugin.uses_netns())),
+        Err(error) => (error.render(SpecVersion::UNKNOWN), 1),
+    };
+    let said = say(&answer);
+    plugin.after_answer();
+    ExitCode::from(if said { exit } else { 1 })
+}
+
+/// Carries a request out: what goes to stdout (may be nothing), and the exit status.
+pub fn respond(plugin: &impl Plugin, env: &Env, request: Result<Request, request::Refused>) -> (String, u8) {
+    let (version, answer) = match request {
+        Err(refused) => (refused.version, Err(refused.error)),
+        Ok(Request::Add(attachment, conf)) => {
+            let version = conf.cni_version;
+            let result = plugin.add(env, &attachment, &conf);
+            (version, result.map(|result| result.render(version).to_string()))
+        }
+        Ok(Request::Del(attachment, conf)) => (conf.cni_version, quiet(plugin.del(env, &attachment, &conf))),
+        Ok(Request::Check(attachment, conf)) => {
+            (conf.cni_version, quiet(plugin.check(env, &attachment, &conf)))
+        }
+        Ok(Request::Gc(path, conf)) => (conf.cni_version, quiet(plugin.gc(env, &path, &conf))),
+        Ok(Request::Status(path, conf)) => (conf.cni_version, quiet(plugin.status(env, &path, &conf))),
+        Ok(Request::Version(version)) => (version, Ok(versions(version))),
+    };
+    match answer {
+        Ok(text) => (text, 0),
+        Err(error) => (error.render(version), 1),
+    }
+}
+
+fn quiet(outcome: Result<(), CniError>) -> Result<String, CniError> {
+    outcome.map(|()| String::new())
+}
+
+fn versions(asked: SpecVersion) -> String {
+    let supported: Vec<&str> = SpecVersion::ALL.into_iter().map(SpecVersion::as_str).collect();
+    let mut object = Map::new();
+    object.insert("cniVersion".into(), asked.as_str().into());
+    object.insert("supportedVersions".into(), supported.into());
+    Value::Object(object).to_string()
+}
+
+/// All of stdin. A terminal counts as empty: somebody started the plugin by hand and waits for an answer.
+fn stdin() -> Result<Vec<u8>, CniError> {
+    let mut stdin = std::io::stdin().lock();
+    let mut bytes = Vec::new();
+    if !stdin.is_terminal() {
+        stdin
+            .read_to_end(&mut bytes)
+            .map_err(|error| CniError::new(Code::IoFailure, format!("stdin: {error}")))?;
+    }
+    Ok(bytes)
+}
+
+/// Prints the answer and closes stdout, so that the runtime has it before anything that comes later.
+fn say(answer: &str) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    let end = if answer.is_empty() { "" } else { "\n" };
+    let said = write!(stdout, "{answer}{end}").and_then(|()| stdout.flush());
+    #[cfg(feature = "edge")]
+    delegate::close_stdout();
+    said.is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! A started plugin: its pipes are served, its end awaited, its answer read.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: reads the clock against a deadline"
+)]
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::Value;
+
+use crate::cni::error::{CniError, Code};
+
+/// More than any answer: a plugin that prints more is broken.
+const ANSWER_LONGEST: usize = 16 << 20;
+/// How long a killed child may take to vanish before it is left to init.
+const REAP: Duration = Duration::from_secs(1);
+/// Between two looks at a child on a kernel without pidfd_open(2) (before 5.3).
+const TICK: Duration = Duration::from_millis(5);
+
+/// A plugin at work. Dropped before [`Running::wait`], it is killed: wait for it if what it does must be undone.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// Binary and command, for messages.
+    call: String,
+    started: Instant,
+    stdin: Option<ChildStdin>,
+    /// What of stdin is not written yet begins here.
+    written: usize,
+    input: Vec<u8>,
+    stdout: Option<ChildStdout>,
+    output: Vec<u8>,
+    pidfd: Option<OwnedFd>,
+    reaped: bool,
+}
+
+impl Running {
+    pub(super) fn adopt(
+        mut child: Child,
+        call: String,
+        input: Vec<u8>,
+        started: Instant,
+    ) -> io::Result<Self> {
+        let mut running = Self {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            pidfd: pidfd(&child),
+            child,
+            call,
+            started,
+            written: 0,
+            input,
+            output: Vec::new(),
+            reaped: false,
+        };
+        running.stdin.as_ref().map(nonblocking).transpose()?;
+        running.stdout.as_ref().map(nonblocking).transpose()?;
+        running.feed()?;
+        Ok(running)
+    }
+
+    /// The plugin's answer: its stdout as JSON, null where it printed nothing. A plugin that failed gives its own
+    /// error object, one that is not done at the deadline is killed.
+    pub fn wait(mut self, deadline: Instant) -> Result<Value, CniError> {
+        let status = match self.finish(deadline) {
+            Ok(Some(status)) => status,
+            Ok(None) => {
+                self.kill();
+                return Err(self.too_slow());
+            }
+            Err(error) => {
+                self.kill();
+                return Err(self.failed(&error.to_string()));
+            }
+        };
+        let answer = self.output.trim_ascii();
+        match (status.success(), serde_json::from_slice::<Value>(answer)) {
+            (true, _) if answer.is_empty() => Ok(Value::Null),
+            (true, Ok(answer)) => Ok(answer),
+            (true, Err(error)) => Err(self.failed(&format!("its answer is not JSON: {error}"))),
+            (false, Ok(answer)) => {
+                Err(CniError::from_answer(&answer).unwrap_or_else(|| self.failed(&status.to_string())))
+            }
+            (false, Err(_)) => Err(self.failed(&status.to_string())),
+        }
+    }
+
+    /// Serves the pipes until the child has ended; `None` at the deadline.
+    fn finish(&mut self, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+        loop {
+            let ended = self.poll(deadline)?;
+            self.feed()?;
+            self.drain()?;
+            if (ended || self.stdout.is_none() || self.pidfd.is_none())
+                && let Some(status) = self.child.try_wait()?
+            {
+                self.reaped = true;
+                // Whatever it wrote before its end is in the pipe by now. A grandchild that keeps the pipe open
+                // is not waited for.
+                self.drain()?;
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for something to do; true when the child has ended.
+    fn poll(&self, deadline: Instant) -> io::Result<bool> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = if self.pidfd.is_some() {
+            left
+        } else {
+            left.min(TICK)
+        };
+        let mut fds = Vec::with_capacity(3);
+        let ends = self.pidfd.as_ref().map(AsFd::as_fd);
+        fds.extend(ends.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let reads = self.stdout.as_ref().map(AsFd::as_fd);
+        fds.extend(reads.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let writes = self.stdin.as_ref().map(AsFd::as_fd);
+        fds.extend(writes.map(|fd| PollFd::new(fd, PollFlags::POLLOUT)));
+        match poll(&mut fds, up_to(left)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let first = fds.first().and_then(PollFd::any).unwrap_or(false);
+        Ok(self.pidfd.is_some() && first)
+    }
+
+    /// Writes what the pipe takes now and closes it after the last byte. A plugin need not read.
+    fn feed(&mut self) -> io::Result<()> {
+        while let Some(stdin) = &mut self.stdin {
+            let rest = self.input.get(self.written..).unwrap_or_default();
+            if rest.is_empty() {
+                self.stdin = None;
+                break;
+            }
+            match stdin.write(rest) {
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.stdin = None,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there now and closes the pipe at its end.
+    fn drain(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 8192];
+        while let Some(stdout) = &mut self.stdout {
+            match stdout.read(&mut buffer) {
+                Ok(0) => self.stdout = None,
+                Ok(count) => self.output.extend(buffer.iter().take(count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.output.len() > ANSWER_LONGEST {
+                return Err(io::Error::other("its answer does not end"));
+            }
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        if self.reaped || self.child.kill().is_err() {
+            return;
+        }
+        // A child in an uninterruptible call dies later: the caller's own deadline counts for more.
+        self.stdin = None;
+        self.stdout = None;
+        let until = Instant::now() + REAP;
+        while Instant::now() < until {
+            match self.child.try_wait() {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => break,
+            }
+            if self.poll(until).is_err() {
+                break;
+            }
+        }
+        self.reaped = true;
+    }
+
+    fn too_slow(&self) -> CniError {
+        let waited = self.started.elapsed().as_millis();
+        let msg = format!("plugin {}: no answer after {waited} ms, killed", self.call);
+        CniError::new(Code::TryAgainLater, msg)
+    }
+
+    fn failed(&self, why: &str) -> CniError {
+        let start: Vec<u8> = self.output.iter().copied().take(200).collect();
+        let error = CniError::new(Code::IpamPluginFailed, format!("plugin {}: {why}", self.call));
+        if start.is_empty() {
+            return error;
+        }
+        error.details(format!("it printed {:?}", String::from_utf8_lossy(&start)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn up_to(left: Duration) -> PollTimeout {
+    // Rounded up: a poll that ends early would spin through the last millisecond.
+    let millis = left.as_micros().div_ceil(1000);
+    PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
+}
+
+fn nonblocking<T: AsFd>(pipe: &T) -> io::Result<()> {
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// A descriptor that becomes readable when the child ends; `None` on a kernel that has none.
+#[expect(unsafe_code, reason = "edge: neither std nor nix has pidfd_open")]
+fn pidfd(child: &Child) -> Option<OwnedFd> {
+    let pid = libc::pid_t::try_from(child.id()).ok()?;
+    // SAFETY: pidfd_open(2) takes two integers; the child is not reaped yet, so the number is its own.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+    // SAFETY: the call above made this descriptor (close-on-exec) and nobody else has it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
