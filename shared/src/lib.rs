@@ -6,6 +6,7 @@
 //! | [`model`] | Calico's resources as plain data | no |
 //! | [`txn`] | instruction set 1: what to read and write in the datastore | no |
 //! | [`op`] | instruction set 2: what to do to the kernel | no |
+//! | [`selector`] | Calico's selector language over labels | no |
 //! | [`ipam`] | which address, which block, what goes back | no |
 //! | [`store`] | carries out a `Txn`: memory, etcd, embedded | yes (features `etcd`, `embedded`) |
 //! | `kernel` | carries out an `Op` by rtnetlink and /proc/sys | yes (feature `kernel`) |
@@ -22,6 +23,7 @@ pub mod kernel;
 pub mod log;
 pub mod model;
 pub mod op;
+pub mod selector;
 #[cfg(feature = "edge")]
 pub mod state;
 pub mod store;

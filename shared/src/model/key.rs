@@ -16,15 +16,25 @@ pub struct Prefix(String);
 /// Kinds of v3 resources, by the plural in their key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Plural {
+    /// IPPool
     IpPools,
+    /// IPReservation
     IpReservations,
+    /// IPAMConfiguration
     IpamConfigurations,
+    /// Node
     Nodes,
+    /// WorkloadEndpoint
     WorkloadEndpoints,
+    /// ClusterInformation
     ClusterInformations,
+    /// Profile
     Profiles,
+    /// BGPConfiguration
     BgpConfigurations,
+    /// BGPPeer
     BgpPeers,
+    /// BGPFilter
     BgpFilters,
 }
 
@@ -166,7 +176,12 @@ pub enum Path {
     /// `/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-26`
     Block(IpNet),
     /// `/calico/ipam/v2/host/<node>/ipv4/block/10.0.0.0-26`
-    Affinity { host: String, cidr: IpNet },
+    Affinity {
+        /// The node's name.
+        host: String,
+        /// The block.
+        cidr: IpNet,
+    },
     /// `/calico/ipam/v2/handle/<handle>`
     Handle(String),
 }
