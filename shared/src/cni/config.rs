@@ -239,15 +239,14 @@ fn valid_attachments(raw: &Map<String, Value>) -> Result<Option<Vec<ValidAttachm
     let list = Option::<Vec<ValidAttachment>>::deserialize(value)
         .map_err(|error| wrong(ATTACHMENTS, value, &error.to_string()))?
         .unwrap_or_default();
-    if list
-        .iter()
-        .any(|entry| entry.container_id.is_empty() || entry.ifname.is_empty())
-    {
-        return Err(wrong(
-            ATTACHMENTS,
-            value,
-            "an entry without containerID or ifname",
-        ));
+    // serde takes a list for a struct as well.
+    let objects = value
+        .as_array()
+        .is_none_or(|list| list.iter().all(Value::is_object));
+    let named = |entry: &ValidAttachment| !entry.container_id.is_empty() && !entry.ifname.is_empty();
+    if !objects || !list.iter().all(named) {
+        let why = "every entry is an object with containerID and ifname";
+        return Err(wrong(ATTACHMENTS, value, why));
     }
     Ok(Some(list))
 }

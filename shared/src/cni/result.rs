@@ -168,7 +168,7 @@ impl AddResult {
             routes: entries(object, "routes")?,
             dns: match object.get("dns") {
                 None | Some(Value::Null) => Dns::default(),
-                Some(dns) => Dns::deserialize(dns).map_err(|error| undecodable(format!("dns: {error}")))?,
+                Some(dns) => entry("dns", dns)?,
             },
         })
     }
@@ -242,10 +242,16 @@ fn entries<T: DeserializeOwned>(object: &Map<String, Value>, key: &str) -> Resul
         Some(Value::Array(list)) => list,
         Some(_) => return Err(undecodable(format!("{key} is not a list"))),
     };
-    let read = |(at, value): (usize, &Value)| {
-        T::deserialize(value).map_err(|error| undecodable(format!("{key}[{at}]: {error}")))
-    };
+    let read = |(at, value)| entry(&format!("{key}[{at}]"), value);
     list.iter().enumerate().map(read).collect()
+}
+
+/// serde takes a list for a struct as well; the protocol does not.
+fn entry<T: DeserializeOwned>(place: &str, value: &Value) -> Result<T, CniError> {
+    if !value.is_object() {
+        return Err(undecodable(format!("{place} is not an object")));
+    }
+    T::deserialize(value).map_err(|error| undecodable(format!("{place}: {error}")))
 }
 
 /// Go's writers print an address that is not set as `""`.

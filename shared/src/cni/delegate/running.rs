@@ -6,7 +6,7 @@
 )]
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd as _, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -170,6 +170,13 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// As on a kernel without pidfd_open(2).
+    #[cfg(test)]
+    pub(super) fn on_an_old_kernel(mut self) -> Self {
+        self.pidfd = None;
+        self
     }
 
     fn kill(&mut self) {
