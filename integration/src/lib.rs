@@ -1,1 +1,37 @@
-//! Harness.
+//! The harness of the black-box tests: nodes made of network namespaces, real etcd, real CNI callers. It imports nothing of
+//! ours: it knows the programs in `dist/` only by what a container runtime, an operator or etcd sees of them.
+//!
+//! ```text
+//!   leaf (bridge br0 192.168.1.1/24)  ── etcd listens here, 1 or 3 members
+//!     │ veth            │ veth
+//!   worker01 .4       worker02 .5     ── `uplink` in a namespace each; state_dir and run_dir of its own
+//!     │ cali…             │ cali…
+//!   pods              pods            ── a namespace each
+//! ```
+//! Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
+
+pub mod bench;
+pub mod cnitool;
+pub mod etcd;
+pub mod json;
+pub mod lab;
+pub mod netns;
+pub mod node;
+pub mod plugin;
+pub mod process;
+pub mod require;
+pub mod traces;
+pub mod wait;
+
+pub use lab::{Kind, Lab};
+pub use node::{Node, Pod};
+pub use plugin::Call;
+
+/// Each named function, which takes a [`Kind`], as a test on the embedded store and as one on etcd.
+#[macro_export]
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {
+        mod embedded { $( #[test] fn $name() { super::$name($crate::Kind::Embedded); } )* }
+        mod etcd { $( #[test] fn $name() { super::$name($crate::Kind::Etcd); } )* }
+    };
+}

@@ -1,0 +1,104 @@
+# One triple for everything that is built here (programs and tests): musl where its target can be had, else glibc, linked
+# statically. One libc on a shared LMDB file, and one set of compiled dependencies.
+MUSL := $(shell uname -m)-unknown-linux-musl
+GLIBC := $(shell uname -m)-unknown-linux-gnu
+PROGRAMS := cni-net cni-ipam cnictl
+LIMIT := 12000000
+
+ROOT := $(filter 0,$(shell id -u))
+SUDO := $(if $(ROOT),,sudo)
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+export RUST_TEST_THREADS ?= 4
+
+# What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
+BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
+DEMO_NEEDS := iproute2 iputils-ping jq
+TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps
+
+# make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+include target/triple.mk
+endif
+export CARGO_BUILD_TARGET := $(TARGET)
+ifeq ($(TARGET),$(GLIBC))
+export RUSTFLAGS := -C target-feature=+crt-static
+endif
+ifeq ($(ROOT),)
+# Only the tests' own processes run as root, never the compiler.
+export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
+endif
+
+.PHONY: help setup setup-build setup-demo setup-test build demo lint test unit integration bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: setup-demo setup-test ## install what build, demo and tests need and what is not there yet
+
+build: setup-build ## static, stripped programs into dist/
+	@MANX_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) \
+	    cargo build --release $(addprefix -p ,$(PROGRAMS))
+	@mkdir -p dist
+	@for p in $(PROGRAMS); do \
+	    install -m 755 "$(CARGO_TARGET_DIR)/$(TARGET)/release/$$p" "dist/$$p" || exit 1; \
+	    size=$$(stat -c %s "dist/$$p"); \
+	    [ "$$size" -le $(LIMIT) ] || { echo "dist/$$p is $$size bytes, more than $(LIMIT)" >&2; exit 1; }; \
+	    ! readelf -d "dist/$$p" | grep NEEDED || { echo "dist/$$p is not static" >&2; exit 1; }; \
+	done
+
+demo: setup-demo build ## two pods on one node, in namespaces of their own
+	@$(if $(ROOT),,sudo -E) integration/demo.sh
+
+lint: setup-test ## formatting, clippy, and the core built alone without features
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p shared -- -D warnings
+	cargo check -p shared
+
+test: setup-test build ## everything: unit, property, contract, kernel, golden, black box
+	cargo test --workspace
+
+unit: setup-build ## only what needs neither root nor other programs
+	cargo test -p shared -p cni-net -p cni-ipam -p cnictl --lib --bins
+
+integration: setup-test build ## only the black-box tests (T=words to choose some)
+	cargo test -p integration $(T)
+
+bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median, p99, wall
+	@cargo run --quiet --release -p integration --bin bench
+
+clean: ## everything that was built
+	rm -rf target dist
+
+# $(1): the packages that must be there.
+define install
+	@missing=$$(for p in $(1); do \
+	    dpkg-query -W -f='$${Status}' "$$p" 2>/dev/null | grep -q 'ok installed' || echo "$$p"; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing:" $$missing; \
+	    $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -qq -y --no-install-recommends $$missing >/dev/null; fi
+endef
+
+setup-build:
+	$(call install,$(BUILD_NEEDS))
+
+setup-demo: setup-build
+	$(call install,$(DEMO_NEEDS))
+
+setup-test: setup-demo target/tools/cnitool
+	$(call install,$(TEST_NEEDS))
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+
+target/tools/cnitool:
+	@command -v go >/dev/null || { echo 'the tests need Go 1.23 or newer, for cnitool (the demo does not)' >&2; exit 1; }
+	@CGO_ENABLED=0 GOBIN="$(CURDIR)/target/tools" go install github.com/containernetworking/cni/cnitool@v1.3.0
+
+target/triple.mk:
+	@command -v rustc >/dev/null || { echo 'Rust is needed: install it with rustup' >&2; exit 1; }
+	@mkdir -p target; \
+	if [ -d "$$(rustc --print sysroot)/lib/rustlib/$(MUSL)/lib" ] || rustup -q target add $(MUSL); then t=$(MUSL); \
+	else t=$(GLIBC); echo "no $(MUSL) target to be had: building for $(GLIBC), linked statically" >&2; fi; \
+	echo "TARGET ?= $$t" >$@

@@ -1,0 +1,133 @@
+//! Measuring ADD and DEL of many pods, ours beside the reference plugins, in rounds that take turns: what else the machine does
+//! meanwhile hits all of them alike.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::lab::{Kind, Lab};
+use crate::node::{Node, Pod};
+
+/// Who is measured.
+pub struct Contestant {
+    /// As printed.
+    pub name: &'static str,
+    lab: Lab,
+    conf: Value,
+}
+
+/// What one contestant did in one way.
+#[derive(Clone, Debug, Default)]
+pub struct Times {
+    calls: Vec<Duration>,
+    walls: Vec<Duration>,
+}
+
+/// The verbs of one round, in order.
+pub const VERBS: [&str; 2] = ["ADD", "DEL"];
+
+impl Contestant {
+    /// `cni-net` and `cni-ipam` on a store of this kind.
+    pub fn ours(name: &'static str, kind: Kind) -> Self {
+        let lab = Lab::new(kind);
+        lab.pool("bench", "10.99.0.0/16", 24);
+        let conf = lab.node.conf();
+        Self { name, lab, conf }
+    }
+
+    /// Debian's `ptp` with `host-local`.
+    pub fn reference() -> Self {
+        let lab = Lab::new(Kind::Embedded);
+        let conf = json!({"cniVersion": "1.0.0", "name": lab.network(), "type": "ptp",
+            "ipam": {"type": "host-local", "subnet": "10.98.0.0/16", "dataDir": lab.path("host-local")}});
+        Self {
+            name: "ptp + host-local",
+            lab,
+            conf,
+        }
+    }
+
+    fn node(&self) -> &Node {
+        &self.lab.node
+    }
+
+    /// One verb for all pods, `ways` at a time.
+    pub fn run(&self, verb: &str, pods: &[Pod], ways: usize, times: &mut Times) {
+        let next = AtomicUsize::new(0);
+        let calls = Mutex::new(Vec::with_capacity(pods.len()));
+        let worker = || {
+            while let Some(pod) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let took = self.node().call(verb, &self.conf, pod).quiet().run().ok().took;
+                calls
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    .push(took);
+            }
+        };
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..ways {
+                scope.spawn(worker);
+            }
+        });
+        times.walls.push(start.elapsed());
+        times.calls.extend(
+            calls
+                .into_inner()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
+    }
+}
+
+impl Times {
+    /// The quickest round of all pods.
+    pub fn best_wall(&self) -> Duration {
+        self.walls.iter().min().copied().unwrap_or_default()
+    }
+
+    /// The round in the middle.
+    pub fn median_wall(&self) -> Duration {
+        at(&self.walls, 0.5)
+    }
+
+    /// Minimum, median and 99th percentile of one call, and the median wall time of a round, in milliseconds.
+    pub fn row(&self) -> String {
+        let ms = |time: Duration| format!("{:9.2}", time.as_secs_f64() * 1e3);
+        let columns = [
+            at(&self.calls, 0.0),
+            at(&self.calls, 0.5),
+            at(&self.calls, 0.99),
+            self.median_wall(),
+        ];
+        columns.map(ms).join(" ")
+    }
+}
+
+fn at(times: &[Duration], part: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    let index = (sorted.len().saturating_sub(1) as f64 * part).round() as usize;
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+/// Rounds of ADD and DEL of all pods; a table by verb (rows of [`VERBS`]) and contestant. One more round goes first and is
+/// not counted: blocks are claimed and files are read in it.
+pub fn contest(contestants: &[Contestant], pods: &[Pod], ways: usize, rounds: usize) -> [Vec<Times>; 2] {
+    let mut table = [
+        vec![Times::default(); contestants.len()],
+        vec![Times::default(); contestants.len()],
+    ];
+    for round in 0..=rounds {
+        for turn in 0..contestants.len() {
+            let who = (turn + round) % contestants.len();
+            for (verb, row) in VERBS.iter().zip(&mut table) {
+                let mut uncounted = Times::default();
+                let times = if round == 0 { &mut uncounted } else { &mut row[who] };
+                contestants[who].run(verb, pods, ways, times);
+            }
+        }
+    }
+    table
+}

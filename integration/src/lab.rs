@@ -1,0 +1,206 @@
+//! A leaf, a datastore and the nodes around them. See the drawing in `lib.rs`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::etcd::Etcd;
+use crate::netns::Netns;
+use crate::node::Node;
+use crate::process::Cmd;
+use crate::require;
+
+const LEAF: &str = "192.168.1.1";
+const RESOURCES: &str = "/calico/resources/v3/projectcalico.org";
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// Which datastore a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// LMDB below the node's `state_dir`.
+    Embedded,
+    /// etcd, on the leaf.
+    Etcd,
+}
+
+/// One laboratory: everything a test touches, gone when dropped.
+pub struct Lab {
+    etcd: Option<Etcd>,
+    /// `worker01`, 192.168.1.4.
+    pub node: Node,
+    /// The namespace of the leaf switch.
+    pub leaf: Arc<Netns>,
+    network: String,
+    dir: TempDir,
+    /// What it runs on.
+    pub kind: Kind,
+}
+
+impl Lab {
+    /// One node, and one etcd member where the kind asks for it.
+    pub fn new(kind: Kind) -> Self {
+        Self::with_members(kind, 1)
+    }
+
+    /// One node and that many etcd members.
+    pub fn with_members(kind: Kind, members: usize) -> Self {
+        let leaf = Arc::new(Netns::new("leaf"));
+        // The MAC is fixed: a bridge without one takes its lowest port's, and changes it when ports come and go.
+        leaf.ip("link add br0 address 02:00:00:00:00:01 type bridge");
+        leaf.ip("link set br0 up");
+        leaf.ip(&format!("address add {LEAF}/24 dev br0"));
+        let etcd = match kind {
+            Kind::Embedded => None,
+            Kind::Etcd => Some(Etcd::start(leaf.clone(), LEAF, members)),
+        };
+        let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
+        let network = format!(
+            "net{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        );
+        let node = Node::start("worker01", 4, &leaf, dir.path(), &common(&network, etcd.as_ref()));
+        let lab = Self {
+            etcd,
+            node,
+            leaf,
+            network,
+            dir,
+            kind,
+        };
+        if lab.etcd.is_some() {
+            lab.apply(
+                &json!({"kind": "ClusterInformation", "metadata": {"name": "default"},
+                "spec": {"clusterGUID": "2ae1f9e6d5544913a36bf12874628f20", "datastoreReady": true}}),
+            );
+        }
+        lab
+    }
+
+    /// One more node, at 192.168.1.`host`.
+    pub fn add_node(&self, name: &str, host: u8) -> Node {
+        Node::start(
+            name,
+            host,
+            &self.leaf,
+            self.dir.path(),
+            &common(&self.network, self.etcd.as_ref()),
+        )
+    }
+
+    /// The cluster, in a test that runs on etcd.
+    pub fn etcd(&self) -> &Etcd {
+        self.etcd
+            .as_ref()
+            .unwrap_or_else(|| panic!("this laboratory has no etcd"))
+    }
+
+    /// The cluster, to kill members of it.
+    pub fn etcd_mut(&mut self) -> &mut Etcd {
+        self.etcd
+            .as_mut()
+            .unwrap_or_else(|| panic!("this laboratory has no etcd"))
+    }
+
+    /// The name of the network in every netconf.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
+    /// Stores a resource: on etcd as Calico's tools put it, in the embedded store by `cnictl`.
+    pub fn apply(&self, resource: &Value) {
+        match &self.etcd {
+            Some(etcd) => {
+                let (key, value) = stored(resource);
+                etcd.put(&key, &value);
+            }
+            None => drop(
+                self.cnictl(["apply", "-f", "-"])
+                    .stdin(versioned(resource).to_string())
+                    .ok(),
+            ),
+        }
+    }
+
+    /// An IP pool for every node and use.
+    pub fn pool(&self, name: &str, cidr: &str, block_size: u8) {
+        self.apply(&pool(name, cidr, block_size));
+    }
+
+    /// How addresses are given out, by Calico's own key on etcd and by the resource elsewhere.
+    pub fn ipam_config(&self, strict: bool, max_blocks: u32) {
+        match &self.etcd {
+            Some(etcd) => etcd.put(
+                "/calico/ipam/v2/config",
+                &json!({"strict_affinity": strict, "auto_allocate_blocks": true, "maxBlocksPerHost": max_blocks}),
+            ),
+            None => self.apply(&json!({"kind": "IPAMConfiguration", "metadata": {"name": "default"},
+                "spec": {"strictAffinity": strict, "autoAllocateBlocks": true, "maxBlocksPerHost": max_blocks}})),
+        }
+    }
+
+    /// `cnictl` on this laboratory's datastore, run on the node.
+    pub fn cnictl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cmd {
+        let state = self.node.state_dir().display().to_string();
+        let place: Vec<String> = match &self.etcd {
+            Some(etcd) => [
+                "--datastore-type",
+                "etcdv3",
+                "--etcd-endpoints",
+                &etcd.endpoints(),
+            ]
+            .map(str::to_owned)
+            .into(),
+            None => ["--datastore-type", "embedded"].map(str::to_owned).into(),
+        };
+        Cmd::new(require::dist("cnictl"))
+            .args(place)
+            .args(["--state-dir", &state])
+            .args(arguments)
+            .within(self.node.netns())
+    }
+
+    /// A path in the laboratory's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+/// What the netconfs of all nodes say alike.
+fn common(network: &str, etcd: Option<&Etcd>) -> Value {
+    match etcd {
+        Some(etcd) => {
+            json!({"name": network, "datastore_type": "etcdv3", "etcd_endpoints": etcd.endpoints()})
+        }
+        None => json!({"name": network, "datastore_type": "embedded"}),
+    }
+}
+
+/// A pool resource, its encapsulation off.
+pub fn pool(name: &str, cidr: &str, block_size: u8) -> Value {
+    json!({"kind": "IPPool", "metadata": {"name": name}, "spec": {
+        "cidr": cidr, "blockSize": block_size, "ipipMode": "Never", "vxlanMode": "Never",
+        "nodeSelector": "all()", "allowedUses": ["Workload", "Tunnel"], "assignmentMode": "Automatic"}})
+}
+
+fn versioned(resource: &Value) -> Value {
+    let mut whole = json!({"apiVersion": "projectcalico.org/v3"});
+    for (field, value) in resource.as_object().into_iter().flatten() {
+        whole[field] = value.clone();
+    }
+    whole
+}
+
+/// The key and the document that Calico's own tools would store.
+fn stored(resource: &Value) -> (String, Value) {
+    let mut whole = versioned(resource);
+    whole["metadata"]["uid"] = json!("6c2a4b0e-8f0b-4c0e-9a61-3b1f0a4d9d11");
+    whole["metadata"]["creationTimestamp"] = json!("2026-11-22T09:00:00Z");
+    let kind = whole["kind"].as_str().unwrap_or_default().to_lowercase();
+    let name = whole["metadata"]["name"].as_str().unwrap_or_default();
+    (format!("{RESOURCES}/{kind}s/{name}"), whole)
+}

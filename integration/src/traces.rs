@@ -1,0 +1,100 @@
+//! Everything an attachment may leave behind, as lines of text that can be compared before and after.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::json::{list, text};
+use crate::lab::{Kind, Lab};
+use crate::node::Node;
+
+/// What there is on a node and in the datastore that belongs to attachments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traces(BTreeSet<String>);
+
+impl Traces {
+    /// All of it, for the laboratory's first node.
+    pub fn of(lab: &Lab) -> Self {
+        let mut facts = kernel(&lab.node);
+        facts.extend(
+            lab.node
+                .attachment_files()
+                .into_iter()
+                .map(|file| format!("attachment file {file}")),
+        );
+        facts.extend(lab.node.spool().into_iter().map(|file| format!("spool {file}")));
+        facts.extend(match lab.kind {
+            Kind::Etcd => stored_in_etcd(lab),
+            Kind::Embedded => stored_in_embedded(lab),
+        });
+        Self(facts.into_iter().collect())
+    }
+
+    /// Fails, naming each difference, unless nothing came or went since.
+    pub fn unchanged(&self, lab: &Lab) {
+        let now = Self::of(lab);
+        let left: Vec<_> = now.0.difference(&self.0).collect();
+        let lost: Vec<_> = self.0.difference(&now.0).collect();
+        assert!(
+            left.is_empty() && lost.is_empty(),
+            "left behind: {left:#?}\ntaken away: {lost:#?}"
+        );
+    }
+}
+
+fn kernel(node: &Node) -> Vec<String> {
+    let mut facts: Vec<_> = node
+        .netns()
+        .links()
+        .into_iter()
+        .map(|link| format!("link {link}"))
+        .collect();
+    for family in ["-4", "-6"] {
+        for route in node.netns().ip_json(&format!("{family} route show table main")) {
+            facts.push(format!(
+                "route {} dev {}",
+                text(&route, "/dst"),
+                text(&route, "/dev")
+            ));
+        }
+    }
+    facts.retain(|fact| !fact.starts_with("route fe80::/64"));
+    facts
+}
+
+fn stored_in_etcd(lab: &Lab) -> Vec<String> {
+    let etcd = lab.etcd();
+    let handles = etcd.under("/calico/ipam/v2/handle/").into_keys();
+    let records = etcd
+        .under("/calico/resources/v3/projectcalico.org/workloadendpoints/")
+        .into_keys();
+    let mut facts: Vec<_> = handles.chain(records).collect();
+    for (key, stored) in etcd.under("/calico/ipam/v2/assignment/") {
+        let block: Value =
+            serde_json::from_str(&stored.value).unwrap_or_else(|error| panic!("{key}: {error}"));
+        let used = list(&block, "/allocations")
+            .iter()
+            .enumerate()
+            .filter(|(_, owner)| !owner.is_null());
+        facts.extend(used.map(|(ordinal, _)| format!("{key} ordinal {ordinal}")));
+        facts.extend(
+            list(&block, "/attributes")
+                .iter()
+                .map(|attribute| format!("{key} attribute {attribute}")),
+        );
+    }
+    facts
+}
+
+fn stored_in_embedded(lab: &Lab) -> Vec<String> {
+    let records = lab
+        .cnictl(["get", "workloadendpoints", "-A", "-o", "json"])
+        .run()
+        .ok()
+        .json();
+    let name = |record: &Value| format!("record {}", text(record, "/metadata/name"));
+    let mut facts: Vec<_> = list(&records, "/items").iter().map(name).collect();
+    let blocks = lab.cnictl(["ipam", "show", "--show-blocks"]).ok();
+    facts.extend(blocks.lines().map(str::to_owned));
+    facts
+}
