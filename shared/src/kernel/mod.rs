@@ -1,1 +1,158 @@
-//! (being written)
+//! The kernel's edge: carries out an [`Op`] by rtnetlink and /proc/sys and decides nothing.
+//!
+//! ```text
+//!  caller's namespace ("host")                     the pod's namespace
+//!  one rtnetlink socket, /proc/sys                 one rtnetlink socket (opened inside, used from here),
+//!  of the calling thread                           /proc/sys of a thread that lives in it (`worker`)
+//! ```
+//!
+//! Changing is `apply`, reading `read`; facts are [`fact`], messages `encode` and `decode`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+
+use self::socket::Socket;
+use self::worker::Worker;
+use crate::op::{Route, Side};
+
+mod apply;
+mod decode;
+mod encode;
+pub mod fact;
+mod read;
+mod socket;
+mod sysctl;
+mod worker;
+
+/// Why the kernel was not changed or not read.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum KernelError {
+    /// The kernel refused.
+    #[error("{what}: {text}")]
+    Refused {
+        /// The instruction or question, as text.
+        what: String,
+        /// Its error number.
+        errno: i32,
+        /// Its name, and the kernel's reason.
+        text: String,
+    },
+    /// No rtnetlink socket.
+    #[error("rtnetlink socket ({side}): {text}")]
+    Socket {
+        /// In which namespace.
+        side: Side,
+        /// What the system said.
+        text: String,
+    },
+    /// The pod's namespace cannot be entered.
+    #[error("network namespace of the pod: {text}")]
+    Netns {
+        /// Why not.
+        text: String,
+    },
+    /// Something of the pod was asked for, and its namespace was not opened.
+    #[error("{what}: the pod's network namespace is not open")]
+    NoPod {
+        /// The instruction or question.
+        what: String,
+    },
+    /// The interface is not there.
+    #[error("{what}: no interface {link} ({side})")]
+    NoLink {
+        /// The instruction.
+        what: String,
+        /// Where.
+        side: Side,
+        /// Its name.
+        link: String,
+    },
+}
+
+impl KernelError {
+    /// The kernel's error number, if it was the kernel.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            KernelError::Refused { errno, .. } => Some(*errno),
+            KernelError::Socket { .. } | KernelError::Netns { .. } => None,
+            KernelError::NoPod { .. } | KernelError::NoLink { .. } => None,
+        }
+    }
+}
+
+/// What became of an instruction that did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; its inverse undoes it.
+    Done,
+    /// There was nothing to do, so there is nothing to undo.
+    Nothing,
+    /// These routes are gone; adding them undoes it.
+    Removed(Vec<Route>),
+    /// Not done, and that is only worth a warning.
+    Warning(String),
+}
+
+/// The kernel as one invocation sees it: the host's namespace and, if opened, one pod's.
+pub struct Kernel {
+    host: Socket,
+    pod: Option<(Socket, Worker)>,
+    indices: RefCell<BTreeMap<(Side, String), u32>>,
+}
+
+impl Kernel {
+    /// Opens the sockets. Called, and used, on a tokio runtime; the calling thread's namespace is the host's.
+    pub fn open(netns: Option<BorrowedFd<'_>>) -> Result<Self, KernelError> {
+        let failed = |side| {
+            move |error: std::io::Error| KernelError::Socket {
+                side,
+                text: error.to_string(),
+            }
+        };
+        let host = Socket::new(socket::connect().map_err(failed(Side::Host))?);
+        let mut pod = None;
+        if let Some(netns) = netns {
+            let netns = netns.try_clone_to_owned().map_err(failed(Side::Pod))?;
+            let worker = Worker::start(netns)?;
+            let runtime = tokio::runtime::Handle::current();
+            let connected = worker.run(move || {
+                let _entered = runtime.enter();
+                socket::connect()
+            })?;
+            pod = Some((Socket::new(connected.map_err(failed(Side::Pod))?), worker));
+        }
+        Ok(Self {
+            host,
+            pod,
+            indices: RefCell::default(),
+        })
+    }
+
+    /// Whether the pod's namespace is open.
+    pub fn has_pod(&self) -> bool {
+        self.pod.is_some()
+    }
+
+    fn pod(&self, what: impl std::fmt::Display) -> Result<&(Socket, Worker), KernelError> {
+        self.pod.as_ref().ok_or_else(|| KernelError::NoPod {
+            what: what.to_string(),
+        })
+    }
+
+    fn socket(&self, side: Side, what: impl std::fmt::Display) -> Result<&Socket, KernelError> {
+        match side {
+            Side::Host => Ok(&self.host),
+            Side::Pod => Ok(&self.pod(what)?.0),
+        }
+    }
+
+    /// The interface's number, asked for once.
+    async fn index(&self, side: Side, link: &str) -> Result<Option<u32>, KernelError> {
+        let key = (side, link.to_owned());
+        if let Some(index) = self.indices.borrow().get(&key) {
+            return Ok(Some(*index));
+        }
+        Ok(self.link(side, link).await?.map(|link| link.index))
+    }
+}

@@ -1,0 +1,147 @@
+//! Edge: what the kernel holds of one pod, asked for as narrowly as possible. Decides nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use shared::kernel::fact::{Link, Path};
+use shared::kernel::{Kernel, KernelError};
+use shared::op::{Mac, Route, Side};
+
+use crate::wiring::Wiring;
+
+/// What to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The host interface; `None` if none of that name is known to be ours.
+    pub(crate) host_if: Option<String>,
+    /// The interface in the pod.
+    pub(crate) pod_if: Option<String>,
+    /// Addresses whose host routes matter.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Sysctls to read if the host interface is there (CHECK).
+    pub(crate) sysctls: Vec<String>,
+}
+
+impl From<&Wiring> for Target {
+    fn from(wiring: &Wiring) -> Self {
+        let wanted = wiring.link_sysctls().into_iter().chain(wiring.family_sysctls());
+        Self {
+            host_if: Some(wiring.host_if.clone()),
+            pod_if: Some(wiring.pod_if.clone()),
+            addresses: wiring.addresses.clone(),
+            sysctls: wanted
+                .filter(|sysctl| sysctl.side == Side::Host)
+                .map(|sysctl| sysctl.key)
+                .collect(),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// The host interface.
+    pub(crate) host: Option<Link>,
+    /// The pod's interface.
+    pub(crate) pod: Option<Link>,
+    /// The addresses of both.
+    pub(crate) addresses: Vec<(Side, IpNet)>,
+    /// The routes over the pod's interface.
+    pub(crate) routes: Vec<Route>,
+    /// The permanent neighbours on the pod's interface.
+    pub(crate) neighbours: Vec<(IpAddr, Mac)>,
+    /// What the host's table says about the addresses asked for.
+    pub(crate) paths: BTreeMap<IpAddr, Path>,
+    /// Sysctls that could be read.
+    pub(crate) sysctls: BTreeMap<(Side, String), String>,
+    /// Host interfaces that forwarding would make deaf to router advertisements.
+    pub(crate) accepting_ra: Vec<String>,
+}
+
+impl Observed {
+    /// A sysctl's value, if it could be read.
+    pub(crate) fn sysctl(&self, side: Side, key: &str) -> Option<&str> {
+        self.sysctls.get(&(side, key.to_owned())).map(String::as_str)
+    }
+
+    /// Whether this kernel speaks IPv6.
+    pub(crate) fn has_ipv6(&self) -> bool {
+        self.sysctl(Side::Host, V6_FORWARDING).is_some()
+    }
+}
+
+pub(crate) const V4_FORWARDING: &str = "net/ipv4/ip_forward";
+pub(crate) const V6_FORWARDING: &str = "net/ipv6/conf/all/forwarding";
+pub(crate) const RP_FILTER: &str = "net/ipv4/conf/all/rp_filter";
+
+const OF_HOST: [&str; 3] = [V4_FORWARDING, V6_FORWARDING, RP_FILTER];
+const OF_POD: [&str; 5] = [
+    V4_FORWARDING,
+    V6_FORWARDING,
+    "net/ipv6/conf/all/disable_ipv6",
+    "net/ipv6/conf/default/disable_ipv6",
+    "net/ipv6/conf/lo/disable_ipv6",
+];
+
+/// Looks. A side whose namespace is not open, or whose name is not given, has no interface.
+pub(crate) async fn observe(kernel: &Kernel, target: &Target) -> Result<Observed, KernelError> {
+    let mut observed = Observed::default();
+    let mut of_host: Vec<String> = OF_HOST.map(str::to_owned).to_vec();
+    if let Some(name) = &target.host_if {
+        observed.host = kernel.link(Side::Host, name).await?;
+    }
+    if let Some(link) = &observed.host {
+        of_host.extend(target.sysctls.iter().cloned());
+        let found = kernel.addresses(Side::Host, link).await?;
+        observed
+            .addresses
+            .extend(found.into_iter().map(|net| (Side::Host, net)));
+    }
+    sysctls(kernel, &mut observed, Side::Host, of_host)?;
+    if kernel.has_pod() {
+        if let Some(name) = &target.pod_if {
+            observed.pod = kernel.link(Side::Pod, name).await?;
+        }
+        if let Some(link) = observed.pod.clone() {
+            let found = kernel.addresses(Side::Pod, &link).await?;
+            observed
+                .addresses
+                .extend(found.into_iter().map(|net| (Side::Pod, net)));
+            observed.routes = kernel.routes(Side::Pod, &link).await?;
+            observed.neighbours = kernel.neighbours(Side::Pod, &link).await?;
+        }
+        sysctls(
+            kernel,
+            &mut observed,
+            Side::Pod,
+            OF_POD.map(str::to_owned).to_vec(),
+        )?;
+    }
+    routes(kernel, &mut observed, &target.addresses).await?;
+    Ok(observed)
+}
+
+/// Looks up the host's routes for addresses that only now are known.
+pub(crate) async fn routes(
+    kernel: &Kernel,
+    observed: &mut Observed,
+    addresses: &[IpAddr],
+) -> Result<(), KernelError> {
+    for address in addresses {
+        observed.paths.insert(*address, kernel.path(*address).await?);
+    }
+    let v6 = addresses.iter().any(IpAddr::is_ipv6);
+    if v6 && observed.sysctl(Side::Host, V6_FORWARDING) == Some("0") {
+        observed.accepting_ra = kernel.accepting_ra();
+    }
+    Ok(())
+}
+
+fn sysctls(kernel: &Kernel, into: &mut Observed, side: Side, keys: Vec<String>) -> Result<(), KernelError> {
+    let values = kernel.sysctls(side, keys.clone())?;
+    let read = keys.into_iter().zip(values);
+    into.sysctls
+        .extend(read.filter_map(|(key, value)| Some(((side, key), value?))));
+    Ok(())
+}
