@@ -1,1 +1,105 @@
-//! (being written)
+//! Decisions about addresses: which one, out of which block, what goes back. Pure: facts in, a `Txn` out.
+//!
+//! | rule | where |
+//! |---|---|
+//! | a pool is used if it is enabled, selects the node and the namespace, allows Workload, and needs no tunnel | [`pools`] |
+//! | first the node's own blocks, in key order | [`own`] |
+//! | then a new block, if the node may hold one more | [`claim`] |
+//! | a specific address: in the block it lies in, whoever's that is, unless affinity is strict | [`specific`] |
+//! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`assign`] |
+//! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
+//! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
+//! | what must hold across objects | [`audit`] |
+//!
+//! Every Txn guards the handle and, if it frees or takes an address, writes it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+pub mod assign;
+pub mod audit;
+pub mod check;
+mod claim;
+pub mod error;
+mod facts;
+pub mod gc;
+mod own;
+mod pools;
+pub mod release;
+mod specific;
+
+pub use error::{AssignError, IpamError, ReleaseError};
+
+/// Addresses wanted for one container on one network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignRequest {
+    /// The node.
+    pub host: String,
+    /// `<network>.<container>`.
+    pub handle: String,
+    /// Stored with the allocation: node, timestamp and, of a pod, pod and namespace. The timestamp is what
+    /// tells this invocation from an earlier one.
+    pub attributes: BTreeMap<String, String>,
+    /// One IPv4 address.
+    pub want_v4: bool,
+    /// One IPv6 address.
+    pub want_v6: bool,
+    /// These addresses, at most one per family; they stand for the family's `want`.
+    pub specific: Vec<IpAddr>,
+    /// Only out of these pools, by name or CIDR, in this order; empty is any that selects the node.
+    pub pools_v4: Vec<String>,
+    /// The same for IPv6.
+    pub pools_v6: Vec<String>,
+    /// Where the two lists come from, for the error: "netconf ipam.ipv4_pools", "annotation of pod a/b".
+    pub pools_from: String,
+    /// Labels of the pod's namespace, as far as they are known.
+    pub namespace_labels: Option<BTreeMap<String, String>>,
+    /// The time of this invocation.
+    pub now: Timestamp,
+    /// Whether a Node created here is one of Kubernetes.
+    pub kubernetes: bool,
+    /// The uid of a Node created here.
+    pub uid: String,
+    /// Own blocks that probably have a free address: read in the first request.
+    pub hint_blocks: Vec<IpNet>,
+}
+
+/// An address that was given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The address.
+    pub address: IpAddr,
+    /// The block it lies in.
+    pub block: IpNet,
+    /// Tells this allocation of the address from an earlier or later one.
+    pub sequence: u64,
+    /// The pool's name.
+    pub pool: String,
+}
+
+/// Everything one container holds on one network is to go back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseRequest {
+    /// The node, or "" if it is not known: then blocks of one address stay.
+    pub host: String,
+    /// All IDs this container may have: `<network>.<container>` and older forms.
+    pub handles: Vec<String>,
+    /// Blocks it probably holds addresses of: read in the first request.
+    pub hint_blocks: Vec<IpNet>,
+    /// If not empty, only these allocations are released, by their number.
+    pub sequences: BTreeMap<IpAddr, u64>,
+    /// The time of this invocation.
+    pub now: Timestamp,
+}
+
+/// What went back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// The addresses, in order.
+    pub addresses: Vec<IpAddr>,
+    /// Whether a handle or an allocation existed.
+    pub found: bool,
+}

@@ -1,0 +1,188 @@
+//! What a snapshot says to the allocator, read once per decision.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{AssignRequest, IpamError};
+use crate::model::Stored;
+use crate::model::affinity::BlockAffinity;
+use crate::model::block::Block;
+use crate::model::handle::{Handle, cut};
+use crate::model::ipamconfig::{IPAMConfig, IPAMConfiguration, Settings};
+use crate::model::ippool::IPPool;
+use crate::model::ipreservation::IPReservation;
+use crate::model::key::{Key, Path, Plural, Prefix};
+use crate::model::node::Node;
+use crate::txn::{Range, Reads, Snapshot};
+
+/// A block as far as the snapshot knows it.
+pub(super) enum Seen {
+    /// It was not asked for.
+    Unread,
+    /// There is none.
+    Missing,
+    /// What has cooled down is free already.
+    There(Box<Block>),
+}
+
+/// An affinity of this node.
+pub(super) struct Owned {
+    pub(super) cidr: IpNet,
+    pub(super) confirmed: bool,
+}
+
+/// Everything an assignment goes by.
+pub(super) struct Facts<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) request: &'a AssignRequest,
+    pub(super) settings: Settings,
+    /// By name; those that cannot be read are left out, as Calico does.
+    pub(super) pools: Vec<IPPool>,
+    pub(super) unreadable: Vec<String>,
+    pub(super) node: Option<Node>,
+    pub(super) owned: Vec<Owned>,
+    reserved: Vec<IpNet>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, request: &'a AssignRequest) -> Result<Self, IpamError> {
+        let mut pools = Vec::new();
+        let mut unreadable = Vec::new();
+        for (key, entry) in snapshot.under(&Prefix::resources(Plural::IpPools)) {
+            match IPPool::from_bytes(&entry.value) {
+                Ok(pool) => pools.push(pool),
+                Err(error) => unreadable.push(format!("{key} cannot be read ({error})")),
+            }
+        }
+        let reserved = snapshot
+            .under(&Prefix::resources(Plural::IpReservations))
+            .filter_map(|(_, entry)| IPReservation::from_bytes(&entry.value).ok())
+            .flat_map(|reservation| reservation.ranges().collect::<Vec<_>>())
+            .collect();
+        Ok(Self {
+            snapshot,
+            request,
+            settings: settings(snapshot)?,
+            pools,
+            unreadable,
+            node: read(snapshot, &Key::resource(Plural::Nodes, &request.host))?,
+            owned: owned(snapshot, &request.host),
+            reserved,
+        })
+    }
+
+    /// Whether an address is never given out automatically.
+    pub(super) fn is_reserved(&self, address: IpAddr) -> bool {
+        self.reserved.iter().any(|range| range.contains(&address))
+    }
+
+    /// Whether no address of a block may be given out automatically.
+    pub(super) fn is_all_reserved(&self, block: IpNet) -> bool {
+        self.reserved.iter().any(|range| range.contains(&block))
+    }
+
+    /// A block.
+    pub(super) fn block(&self, cidr: IpNet) -> Result<Seen, IpamError> {
+        let mut seen = block(self.snapshot, cidr)?;
+        if let Seen::There(block) = &mut seen {
+            block.collect(self.request.now, self.settings.cooldown.value);
+        }
+        Ok(seen)
+    }
+
+    /// The request's handle.
+    pub(super) fn handle(&self) -> Result<Handle, IpamError> {
+        Ok(read(self.snapshot, &Key::handle(cut(&self.request.handle)))?.unwrap_or_default())
+    }
+
+    /// What node selectors see.
+    pub(super) fn node_labels(&self) -> BTreeMap<String, String> {
+        self.node.as_ref().map(Node::labels).unwrap_or_default()
+    }
+
+    /// Whether the node has an affinity to the block.
+    pub(super) fn affinity(&self, cidr: IpNet) -> Option<&Owned> {
+        self.owned.iter().find(|own| own.cidr == cidr)
+    }
+}
+
+/// The keys of the settings.
+pub(super) fn settings_reads() -> Reads {
+    Reads::new().key(Key::ipam_config()).key(configuration())
+}
+
+/// The key of the IPAMConfiguration.
+pub(super) fn configuration() -> Key {
+    Key::resource(Plural::IpamConfigurations, "default")
+}
+
+/// The settings that hold.
+pub(super) fn settings(snapshot: &Snapshot) -> Result<Settings, IpamError> {
+    let key: Option<IPAMConfig> = read(snapshot, &Key::ipam_config())?;
+    let resource: Option<IPAMConfiguration> = read(snapshot, &configuration())?;
+    Ok(Settings::of(key.as_ref(), resource.as_ref()))
+}
+
+/// The affinities of a host, in key order.
+pub(super) fn owned(snapshot: &Snapshot, host: &str) -> Vec<Owned> {
+    let prefix = Prefix::affinities(host);
+    let own = snapshot.under(&prefix).filter_map(|(key, entry)| {
+        let Some(Path::Affinity { cidr, .. }) = Path::parse(key) else {
+            return None;
+        };
+        let affinity = BlockAffinity::from_bytes(&entry.value);
+        Some(Owned {
+            cidr,
+            confirmed: affinity.is_ok_and(|affinity| affinity.is_confirmed()),
+        })
+    });
+    own.collect()
+}
+
+/// A block as it is stored.
+pub(super) fn block(snapshot: &Snapshot, cidr: IpNet) -> Result<Seen, IpamError> {
+    let key = Key::block(cidr);
+    if !snapshot.covers(&key) {
+        return Ok(Seen::Unread);
+    }
+    let Some(block) = read::<Block>(snapshot, &key)?.map(Box::new) else {
+        return Ok(Seen::Missing);
+    };
+    let size = 1usize
+        .checked_shl(u32::from(cidr.max_prefix_len() - cidr.prefix_len()))
+        .unwrap_or_default();
+    if block.cidr != cidr || block.allocations.len() != size {
+        let problem = format!(
+            "it says it is {} with {} addresses",
+            block.cidr,
+            block.allocations.len()
+        );
+        return Err(IpamError::Corrupt { key, problem });
+    }
+    Ok(Seen::There(block))
+}
+
+/// An object, if it is there.
+pub(super) fn read<T: Stored>(snapshot: &Snapshot, key: &Key) -> Result<Option<T>, IpamError> {
+    let Some(entry) = snapshot.get(key) else {
+        return Ok(None);
+    };
+    T::from_bytes(&entry.value)
+        .map(Some)
+        .map_err(|error| IpamError::Corrupt {
+            key: key.clone(),
+            problem: error.to_string(),
+        })
+}
+
+/// Which of these ranges the snapshot does not answer.
+pub(super) fn unread(snapshot: &Snapshot, reads: Reads) -> Option<Reads> {
+    let missing = |range: &Range| match range {
+        Range::Key(key) => !snapshot.covers(key),
+        Range::Prefix(_) | Range::Exists(_) => snapshot.read_at(range).is_none(),
+    };
+    let ranges: Vec<Range> = reads.ranges.into_iter().filter(missing).collect();
+    (!ranges.is_empty()).then_some(Reads { ranges })
+}

@@ -1,0 +1,131 @@
+//! The node's own blocks: the first free address among them, and what of them is not known or not true.
+
+use ipnet::IpNet;
+
+use super::assign::Placement;
+use super::facts::{Facts, Seen};
+use super::{IpamError, claim};
+use crate::model::block::Block;
+use crate::model::ippool::IPPool;
+use crate::model::key::Key;
+use crate::txn::Reads;
+
+/// What the own affinities inside some pools come to.
+#[derive(Default)]
+pub(super) struct Look<'f> {
+    /// A block with a free address.
+    pub(super) found: Option<Placement<'f>>,
+    /// An affinity without a block: half a claim, finished first.
+    pub(super) vacant: Option<(&'f IPPool, IpNet)>,
+    /// Blocks the snapshot does not hold.
+    pub(super) unread: Vec<IpNet>,
+    /// Affinities whose block is another's or nobody's.
+    pub(super) stale: Vec<IpNet>,
+    /// Affinities that count against the limit.
+    pub(super) held: u64,
+    /// Blocks of one address that were read.
+    pub(super) singles_read: usize,
+}
+
+/// Stale affinities removed by one Txn; more of them wait for the next.
+const STALE: usize = 10;
+
+/// Looks through the own affinities of a family inside the pools, in key order.
+pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Look<'f>, IpamError> {
+    let mut look = Look::default();
+    for own in &facts.owned {
+        let Some(pool) = pools.iter().find(|pool| pool.cidr().contains(&own.cidr)) else {
+            continue;
+        };
+        look.held += 1;
+        match facts.block(own.cidr)? {
+            Seen::Unread => look.unread.push(own.cidr),
+            Seen::Missing => {
+                look.vacant.get_or_insert((pool, own.cidr));
+            }
+            Seen::There(block) if block.host() != Some(&facts.request.host) => {
+                look.held -= 1;
+                look.stale.push(own.cidr);
+            }
+            Seen::There(block) => {
+                look.singles_read += usize::from(is_single(own.cidr));
+                if look.found.is_none() {
+                    let free = block.first_free(|address| facts.is_reserved(address));
+                    look.found = free.map(|ordinal| Placement {
+                        confirm: !own.confirmed,
+                        ..Placement::within(pool, *block, ordinal)
+                    });
+                }
+            }
+        }
+    }
+    look.stale.truncate(STALE);
+    Ok(look)
+}
+
+impl<'f> Look<'f> {
+    /// The free address, with the stale affinities to remove beside it.
+    pub(super) fn place(&mut self) -> Option<Placement<'f>> {
+        let stale = std::mem::take(&mut self.stale);
+        match self.found.take() {
+            Some(found) => Some(Placement { stale, ..found }),
+            None => {
+                self.stale = stale;
+                None
+            }
+        }
+    }
+
+    /// The half claim, finished: its block is created.
+    pub(super) fn finish(&mut self, facts: &'f Facts<'_>) -> Option<Placement<'f>> {
+        let (pool, cidr) = self.vacant?;
+        let placement = fresh(facts, pool, cidr)?;
+        let stale = std::mem::take(&mut self.stale);
+        Some(Placement { stale, ..placement })
+    }
+
+    /// The blocks to read next. Those of one address are most likely full, so that a candidate for a new one is
+    /// probed with the first of them.
+    pub(super) fn read(&self, facts: &Facts<'_>, pools: &[&IPPool]) -> Option<Reads> {
+        let first = *self.unread.first()?;
+        let small = self.unread.iter().all(|cidr| is_single(*cidr));
+        if small && self.singles_read >= 32 {
+            return None;
+        }
+        let reads = self.batch(if small { 32 } else { blocks_per_read(first) });
+        Some(match claim::candidate(facts, pools, self) {
+            Ok(claim::Candidate::Probe(probes)) if small => reads.and(probes),
+            Ok(_) | Err(_) => reads,
+        })
+    }
+
+    /// So many of the blocks not read yet.
+    pub(super) fn batch(&self, count: usize) -> Reads {
+        self.unread
+            .iter()
+            .take(count)
+            .fold(Reads::new(), |reads, cidr| reads.key(Key::block(*cidr)))
+    }
+}
+
+/// The first address of a block that does not exist yet; nothing if all are reserved.
+pub(super) fn fresh<'f>(facts: &Facts<'_>, pool: &'f IPPool, cidr: IpNet) -> Option<Placement<'f>> {
+    let block = Block::new(cidr, &facts.request.host, facts.request.now);
+    let ordinal = block.first_free(|address| facts.is_reserved(address))?;
+    Some(Placement {
+        claim: true,
+        confirm: true,
+        ..Placement::within(pool, block, ordinal)
+    })
+}
+
+/// Whether a block is one address.
+pub(super) fn is_single(cidr: IpNet) -> bool {
+    cidr.prefix_len() == cidr.max_prefix_len()
+}
+
+/// A full block of 64 pods has about 14 KiB; a request stays below 64.
+fn blocks_per_read(cidr: IpNet) -> usize {
+    let addresses = 1usize << (cidr.max_prefix_len() - cidr.prefix_len()).min(12);
+    (256 / addresses).clamp(1, 32)
+}
