@@ -12,6 +12,8 @@ use crate::model::key::{Key, Prefix};
 use crate::txn::{Commit, Decision, Entry, Reads, Revision, Snapshot, Txn};
 
 pub mod config;
+#[cfg(any(feature = "etcd", feature = "embedded"))]
+mod deadline;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "etcd")]

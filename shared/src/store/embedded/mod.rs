@@ -1,0 +1,102 @@
+//! Edge: the datastore of one node, in LMDB: no server, many short-lived processes at once.
+//!
+//! Files: `data.mdb` (keys, revision counter, change log) and `lock.mdb` below one directory. Every opener must
+//! come from one build (LMDB's mutex lies in the shared file), see processes by the same numbers (a container
+//! that opens it needs hostPID), and be on this machine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::deadline::Deadline;
+use super::{Datastore, StoreError, limits};
+use crate::model::key::Prefix;
+use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
+
+mod file;
+mod table;
+mod watch;
+
+use file::Files;
+pub use watch::EmbeddedWatch;
+
+/// The datastore of one node. Clones share it; a process opens a path once.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    files: Arc<Files>,
+    deadline: Arc<Deadline>,
+    requests: Arc<AtomicU64>,
+}
+
+impl Embedded {
+    /// Opens the store in this directory, and makes it with a ClusterInformation that is ready if there is
+    /// none; `limit` is for the whole call.
+    pub fn open(path: &Path, limit: Duration) -> Result<Self, StoreError> {
+        let deadline = Deadline::start(limit);
+        let files = Arc::new(Files::open(path)?);
+        file::give_birth(&files, &deadline)?;
+        Ok(Self {
+            files,
+            deadline: Arc::new(deadline),
+            requests: Arc::default(),
+        })
+    }
+
+    /// The directory.
+    pub fn identity(&self) -> String {
+        self.files.path().display().to_string()
+    }
+
+    /// Reads and commits so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Datastore for Embedded {
+    type Watch = EmbeddedWatch;
+
+    async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
+        self.count();
+        self.deadline.left(|| self.identity())?;
+        self.files.read(reads)
+    }
+
+    /// On a thread of its own: LMDB waits for its writers' lock without a limit, and whoever holds it may
+    /// have been stopped. The process may end while the thread waits.
+    async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
+        limits::check(txn)?;
+        self.count();
+        let left = self.deadline.left(|| self.identity())?;
+        let (reply, answer) = oneshot::channel();
+        let (files, txn) = (Arc::clone(&self.files), txn.clone());
+        std::thread::spawn(move || {
+            // The receiver is gone only when the time was over.
+            let _ = reply.send(files.commit(&txn));
+        });
+        match timeout(left, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(StoreError::Ambiguous(format!(
+                "{}: another process holds the store's lock for longer than this call may take",
+                self.identity()
+            ))),
+        }
+    }
+
+    async fn watch(&self, prefixes: &[Prefix], after: Revision) -> Result<EmbeddedWatch, StoreError> {
+        EmbeddedWatch::new(Arc::clone(&self.files), prefixes, after)
+    }
+
+    async fn pause(&self, attempt: u32) -> Result<(), StoreError> {
+        let last = format!("{}: no outcome after {attempt} tries", self.identity());
+        self.deadline.pause(attempt, &last).await
+    }
+}

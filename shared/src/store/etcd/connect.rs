@@ -1,0 +1,84 @@
+//! Edge: one connection to one endpoint. Made at once and whole (TCP, TLS, token), so that a failure here is
+//! known to have sent nothing.
+
+use std::time::Duration;
+
+use etcd_client::{Channel, Client, ConnectOptions};
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+
+use super::super::StoreError;
+use super::super::config::EtcdConfig;
+use super::super::deadline::Deadline;
+use super::failure::{self, Failure, causes};
+use super::tls::{self, Tls};
+
+/// Pings keep a watch from waiting for ever on a server that is gone; etcd allows one every 5 s.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// Connects, and authenticates where a user is configured.
+pub(super) async fn dial(
+    config: &EtcdConfig,
+    tls: &Tls,
+    url: &str,
+    deadline: &Deadline,
+) -> Result<Client, Failure> {
+    let endpoint = endpoint(config, tls, url)?;
+    let left = deadline.left(|| format!("{url}: no time left to connect"))?;
+    let limit = left.min(config.connect_timeout);
+    let channel = match timeout(limit, endpoint.connect()).await {
+        Ok(Ok(channel)) => channel,
+        Ok(Err(error)) => {
+            let text = format!("{url}: {}", causes(&error));
+            return Err(unsent(failure::by_tls(text, config)));
+        }
+        Err(_) => {
+            let text = format!("{url}: no connection within {} ms", limit.as_millis());
+            return Err(Failure::Unsent(text));
+        }
+    };
+    // A member without a leader says so at once instead of letting a request time out.
+    let mut options = ConnectOptions::new().with_require_leader(true);
+    if let Some((user, password)) = &config.user {
+        options = options.with_user(user, password);
+    }
+    let left = deadline.left(|| format!("{url}: no time left to authenticate"))?;
+    let limit = left.min(config.request_timeout);
+    match timeout(
+        limit,
+        Client::from_channel(Channel::Tonic(channel), Some(options)),
+    )
+    .await
+    {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(unsent(failure::of(url, &error, true, config))),
+        Err(_) => Err(Failure::Unsent(format!(
+            "{url}: no token within {} ms",
+            limit.as_millis()
+        ))),
+    }
+}
+
+/// Nothing of the request was sent: what is lost here is only the connection.
+fn unsent(failure: Failure) -> Failure {
+    match failure {
+        Failure::Lost(text) | Failure::Token(text) => Failure::Unsent(text),
+        Failure::Unsent(_) | Failure::Tls(_) | Failure::Final(_) => failure,
+    }
+}
+
+fn endpoint(config: &EtcdConfig, tls: &Tls, url: &str) -> Result<Endpoint, StoreError> {
+    let wrong = |error: tonic::transport::Error| {
+        let text = causes(&error);
+        StoreError::Config(format!("{url}: {text}: check {}", tls::files(config)))
+    };
+    let endpoint = Endpoint::from_shared(url.to_owned())
+        .map_err(|error| StoreError::Config(format!("etcd endpoint {url}: {}", causes(&error))))?
+        .connect_timeout(config.connect_timeout)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE / 2);
+    if !url.starts_with("https://") {
+        return Ok(endpoint);
+    }
+    endpoint.tls_config(tls.get(config)?).map_err(wrong)
+}

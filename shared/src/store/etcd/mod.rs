@@ -1,0 +1,286 @@
+//! Edge: the datastore in etcd. One endpoint at a time, and our own failover: `etcd-client` balances blindly.
+//!
+//! ```text
+//! read    next endpoint on anything but an answer; three rounds, inside the deadline
+//! commit  next endpoint only if the request was certainly not sent or not taken; else Ambiguous
+//! both    a token that is no longer valid: connect anew (which authenticates) and ask again, once
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etcd_client::{Client, KvClient, TxnResponse};
+use tokio::time::timeout;
+
+use super::config::EtcdConfig;
+use super::deadline::Deadline;
+use super::{Datastore, StoreError, limits};
+use crate::model::key::Prefix;
+use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
+
+mod connect;
+mod convert;
+mod failure;
+mod tls;
+mod watch;
+
+use failure::{Failure, Failures};
+pub use watch::EtcdWatch;
+
+/// Every endpoint is tried this often before a call gives up.
+const ROUNDS: u32 = 3;
+/// The largest answer taken: every block of a large cluster.
+const ANSWER_BYTES: usize = 256 << 20;
+
+/// The datastore in etcd. Connects with the first call.
+#[derive(Debug)]
+pub struct Etcd {
+    config: EtcdConfig,
+    /// The endpoints, shuffled: the calls of a cluster's nodes spread over the members.
+    order: Vec<String>,
+    deadline: Deadline,
+    tls: tls::Tls,
+    link: Mutex<Link>,
+    requests: AtomicU64,
+}
+
+/// The endpoint in use and the connection to it.
+#[derive(Default)]
+struct Link {
+    at: usize,
+    client: Option<Client>,
+    /// No answer has come over this connection yet.
+    fresh: bool,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a request may be sent a second time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    /// It only reads.
+    Yes,
+    /// It writes: only if it was certainly not carried out.
+    IfUnsent,
+}
+
+impl Etcd {
+    /// The datastore at these endpoints; `limit` is for the whole call.
+    pub fn new(config: EtcdConfig, limit: Duration) -> Self {
+        let deadline = Deadline::start(limit);
+        let mut order = config.endpoints.clone();
+        for end in (1..order.len()).rev() {
+            order.swap(end, deadline.dice(end as u64 + 1) as usize);
+        }
+        Self {
+            config,
+            order,
+            deadline,
+            tls: tls::Tls::default(),
+            link: Mutex::default(),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// Requests that were answered. Connecting, authenticating and failed tries are not counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The endpoints, sorted: the same text for the same cluster, whatever the order in the configuration.
+    pub fn identity(&self) -> String {
+        let mut endpoints = self.config.endpoints.clone();
+        endpoints.sort();
+        endpoints.join(",")
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endpoint(&self) -> String {
+        let at = self.link().at;
+        self.order.get(at).cloned().unwrap_or_default()
+    }
+
+    /// Drops the connection; the next one goes to the next endpoint.
+    fn advance(&self) {
+        let mut link = self.link();
+        let at = (link.at + 1) % self.order.len().max(1);
+        *link = Link {
+            at,
+            ..Link::default()
+        };
+    }
+
+    /// Drops the connection; the next one goes to the same endpoint and authenticates anew.
+    fn renew(&self) {
+        self.link().client = None;
+    }
+
+    fn kept(&self) -> Option<Client> {
+        self.link().client.clone()
+    }
+
+    /// The connection, made if there is none.
+    async fn client(&self) -> Result<Client, Failure> {
+        if let Some(client) = self.kept() {
+            return Ok(client);
+        }
+        let client = connect::dial(&self.config, &self.tls, &self.endpoint(), &self.deadline).await?;
+        let mut link = self.link();
+        link.client = Some(client.clone());
+        link.fresh = true;
+        Ok(client)
+    }
+
+    /// One try at the present endpoint.
+    async fn once<T>(
+        &self,
+        request: &impl AsyncFn(Client) -> Result<T, etcd_client::Error>,
+    ) -> Result<T, Failure> {
+        let endpoint = self.endpoint();
+        let client = self.client().await?;
+        let left = self
+            .deadline
+            .left(|| format!("{endpoint}: no time left to ask"))?;
+        let limit = left.min(self.config.request_timeout);
+        let fresh = self.link().fresh;
+        match timeout(limit, request(client)).await {
+            Ok(Ok(answer)) => {
+                self.link().fresh = false;
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(failure::of(&endpoint, &error, fresh, &self.config)),
+            Err(_) => Err(Failure::Lost(format!(
+                "{endpoint}: no answer within {} ms",
+                limit.as_millis()
+            ))),
+        }
+    }
+
+    /// Tries endpoint after endpoint.
+    async fn call<T>(
+        &self,
+        repeat: Repeat,
+        request: impl AsyncFn(Client) -> Result<T, etcd_client::Error>,
+    ) -> Result<T, StoreError> {
+        let mut failures = Failures::default();
+        let mut renewed = false;
+        for round in 1..=ROUNDS {
+            for _ in 0..self.order.len() {
+                match self.once(&request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Failure::Final(error)) => return Err(failures.over(error)),
+                    Err(Failure::Token(_)) if !renewed => {
+                        renewed = true;
+                        self.renew();
+                        match self.once(&request).await {
+                            Ok(answer) => return Ok(answer),
+                            Err(failure) => self.note(&mut failures, failure, repeat)?,
+                        }
+                    }
+                    Err(failure) => self.note(&mut failures, failure, repeat)?,
+                }
+            }
+            if round < ROUNDS && failures.may_pass() {
+                self.deadline.pause(round + 3, &failures.text()).await?;
+            }
+        }
+        Err(failures.into_error())
+    }
+
+    /// Takes a failure in and goes to the next endpoint, or ends the call with an error.
+    fn note(&self, failures: &mut Failures, failure: Failure, repeat: Repeat) -> Result<(), StoreError> {
+        self.advance();
+        match failure {
+            Failure::Final(error) => Err(failures.over(error)),
+            Failure::Lost(text) if repeat == Repeat::IfUnsent => Err(StoreError::Ambiguous(text)),
+            Failure::Token(text) => Err(StoreError::Refused(text)),
+            Failure::Unsent(_) | Failure::Tls(_) | Failure::Lost(_) => {
+                failures.push(failure);
+                Ok(())
+            }
+        }
+    }
+
+    async fn txn(&self, repeat: Repeat, txn: etcd_client::Txn) -> Result<TxnResponse, StoreError> {
+        let answer = self
+            .call(repeat, async |client: Client| kv(&client).txn(txn.clone()).await)
+            .await?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// All ranges at one revision; `None` if that revision was compacted away meanwhile.
+    async fn read_all(&self, reads: &Reads) -> Result<Option<Snapshot>, StoreError> {
+        let mut found = convert::Found::default();
+        for ranges in reads.ranges.chunks(Reads::LIMIT) {
+            let request = convert::ranges(ranges, found.revision);
+            match self.txn(Repeat::Yes, request).await {
+                Ok(answer) => found.take(ranges, &answer)?,
+                Err(StoreError::Refused(text)) if text.contains(failure::COMPACTED) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        if reads.ranges.is_empty() {
+            let answer = self.txn(Repeat::Yes, convert::ranges(&[], None)).await?;
+            found.take(&[], &answer)?;
+        }
+        Ok(Some(found.snapshot(reads)))
+    }
+}
+
+fn kv(client: &Client) -> KvClient {
+    client.kv_client().max_decoding_message_size(ANSWER_BYTES)
+}
+
+impl Datastore for Etcd {
+    type Watch = EtcdWatch;
+
+    async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
+        for _ in 0..ROUNDS {
+            if let Some(snapshot) = self.read_all(reads).await? {
+                return Ok(snapshot);
+            }
+        }
+        Err(StoreError::Unreachable(format!(
+            "{}: the history is compacted faster than {} ranges are read",
+            self.endpoint(),
+            reads.ranges.len()
+        )))
+    }
+
+    async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
+        limits::check(txn)?;
+        let answer = self.txn(Repeat::IfUnsent, convert::txn(txn)).await?;
+        let mut found = convert::Found::default();
+        if answer.succeeded() {
+            found.take(&[], &answer)?;
+            return Ok(Commit::Applied(Revision(found.revision.unwrap_or_default())));
+        }
+        found.take(&txn.otherwise.ranges, &answer)?;
+        Ok(Commit::Conflict(found.snapshot(&txn.otherwise)))
+    }
+
+    async fn watch(&self, prefixes: &[Prefix], after: Revision) -> Result<EtcdWatch, StoreError> {
+        let stream = self
+            .call(Repeat::Yes, async |client: Client| {
+                watch::open(&client, prefixes, after).await
+            })
+            .await?;
+        Ok(EtcdWatch::new(stream, self.endpoint(), prefixes, after))
+    }
+
+    async fn pause(&self, attempt: u32) -> Result<(), StoreError> {
+        let last = format!("{}: no outcome after {attempt} tries", self.endpoint());
+        self.deadline.pause(attempt, &last).await
+    }
+}

@@ -1,0 +1,68 @@
+//! Edge: the TLS files. Read once per process; errors name the file, never what is in it.
+#![expect(clippy::disallowed_methods, reason = "edge: reads certificates")]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use super::super::StoreError;
+use super::super::config::EtcdConfig;
+
+/// What Debian, and most others, call the bundle of the system's authorities.
+const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The TLS configuration, read when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Tls {
+    read: OnceLock<Result<ClientTlsConfig, StoreError>>,
+}
+
+impl Tls {
+    pub(super) fn get(&self, config: &EtcdConfig) -> Result<ClientTlsConfig, StoreError> {
+        self.read.get_or_init(|| read(config)).clone()
+    }
+}
+
+fn read(config: &EtcdConfig) -> Result<ClientTlsConfig, StoreError> {
+    let system = PathBuf::from(SYSTEM);
+    let authority = config.ca_cert_file.as_ref().unwrap_or(&system);
+    let roots = pem("etcd_ca_cert_file", authority, "CERTIFICATE-----")?;
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+    let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) else {
+        return Ok(tls);
+    };
+    let cert = pem("etcd_cert_file", cert, "CERTIFICATE-----")?;
+    let key = pem("etcd_key_file", key, "PRIVATE KEY-----")?;
+    Ok(tls.identity(Identity::from_pem(cert, key)))
+}
+
+/// The file, if it is what the field says.
+fn pem(field: &str, path: &Path, wanted: &str) -> Result<Vec<u8>, StoreError> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| StoreError::Config(format!("{field} {}: {error}", path.display())))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let begins = |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(wanted);
+    if text.lines().any(begins) {
+        return Ok(bytes);
+    }
+    Err(StoreError::Config(format!(
+        "{field} {}: there is no PEM block \"BEGIN … {wanted}\" in it",
+        path.display()
+    )))
+}
+
+/// The files a TLS configuration was made of, for an error that cannot tell which one is wrong.
+pub(super) fn files(config: &EtcdConfig) -> String {
+    let named =
+        |field: &str, file: &Option<PathBuf>| file.as_ref().map(|file| format!("{field} {}", file.display()));
+    [
+        named("etcd_ca_cert_file", &config.ca_cert_file),
+        named("etcd_cert_file", &config.cert_file),
+        named("etcd_key_file", &config.key_file),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(", ")
+}

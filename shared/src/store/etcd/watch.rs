@@ -1,0 +1,176 @@
+//! Edge: a watch on etcd. Each prefix has a watcher of its own on one stream; [`Merge`] puts them in order.
+
+use etcd_client::{Client, EventType, WatchOptions, WatchResponse, WatchStream};
+
+use super::super::memory::event;
+use super::super::{Change, StoreError, Watch, WatchEvent};
+use super::convert::{entry, signed, unsigned};
+use super::failure::{self, Failure};
+use crate::model::key::Prefix;
+use crate::store::config::EtcdConfig;
+use crate::txn::Revision;
+use merge::Merge;
+
+mod merge;
+
+/// Starts the watchers. Their numbers are the prefixes' places, from 1.
+pub(super) async fn open(
+    client: &Client,
+    prefixes: &[Prefix],
+    after: Revision,
+) -> Result<WatchStream, etcd_client::Error> {
+    let mut roots = roots(prefixes).into_iter().zip(1..);
+    let options = |number| {
+        WatchOptions::new()
+            .with_prefix()
+            .with_start_revision(signed(after.0.saturating_add(1)))
+            .with_progress_notify()
+            .with_watch_id(number)
+    };
+    let Some((first, number)) = roots.next() else {
+        return Err(etcd_client::Error::InvalidArgs("a watch on no prefix".to_owned()));
+    };
+    let mut stream = client
+        .watch_client()
+        .watch(first.as_str(), Some(options(number)))
+        .await?;
+    for (prefix, number) in roots {
+        stream.watch(prefix.as_str(), Some(options(number))).await?;
+    }
+    Ok(stream)
+}
+
+/// The prefixes without those that lie below another: a change must not come twice.
+fn roots(prefixes: &[Prefix]) -> Vec<Prefix> {
+    let mut sorted: Vec<Prefix> = prefixes.to_vec();
+    sorted.sort();
+    let mut roots: Vec<Prefix> = Vec::new();
+    for prefix in sorted {
+        if !roots
+            .iter()
+            .any(|root| prefix.as_str().starts_with(root.as_str()))
+        {
+            roots.push(prefix);
+        }
+    }
+    roots
+}
+
+/// A watch on etcd.
+#[derive(Debug)]
+pub struct EtcdWatch {
+    stream: WatchStream,
+    endpoint: String,
+    merge: Merge,
+    asked: Asked,
+}
+
+/// Whether the server was asked how far it is. Up to etcd 3.4.24 and 3.5.7 the answer may overtake events that
+/// are already on their way (etcd issue 15220): a revision counts only when a second answer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    No,
+    Once,
+    Again(u64),
+}
+
+impl EtcdWatch {
+    pub(super) fn new(stream: WatchStream, endpoint: String, prefixes: &[Prefix], after: Revision) -> Self {
+        Self {
+            stream,
+            endpoint,
+            merge: Merge::new(roots(prefixes).len(), after.0),
+            asked: Asked::No,
+        }
+    }
+
+    async fn ask(&mut self, asked: Asked) -> Result<(), StoreError> {
+        self.asked = asked;
+        self.stream
+            .request_progress()
+            .await
+            .map_err(|error| self.ended(&error.to_string()))
+    }
+
+    fn ended(&self, why: &str) -> StoreError {
+        StoreError::Unreachable(format!("{}: watch ended: {why}", self.endpoint))
+    }
+
+    async fn message(&mut self) -> Result<WatchResponse, StoreError> {
+        match self.stream.message().await {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(self.ended("the server closed it")),
+            Err(error) => {
+                // Whether TLS files are right was known when the watch was opened.
+                let config = EtcdConfig::new(Vec::new());
+                match failure::of(&self.endpoint, &error, false, &config) {
+                    Failure::Final(error) => Err(error),
+                    Failure::Unsent(text)
+                    | Failure::Tls(text)
+                    | Failure::Lost(text)
+                    | Failure::Token(text) => Err(StoreError::Unreachable(text)),
+                }
+            }
+        }
+    }
+
+    /// Takes a message in; `Some` if it ends the watch.
+    async fn take(&mut self, message: &WatchResponse) -> Result<Option<WatchEvent>, StoreError> {
+        if message.canceled() {
+            if message.compact_revision() > 0 {
+                return Ok(Some(WatchEvent::Compacted));
+            }
+            let reason = message.cancel_reason();
+            if reason.contains("no leader") {
+                return Err(self.ended(reason));
+            }
+            return Err(StoreError::Refused(format!("{}: watch: {reason}", self.endpoint)));
+        }
+        let revision = message.header().map_or(0, |header| unsigned(header.revision()));
+        if message.watch_id() < 0 {
+            match self.asked {
+                Asked::No => {}
+                Asked::Once => self.ask(Asked::Again(revision)).await?,
+                Asked::Again(first) => {
+                    self.asked = Asked::No;
+                    self.merge.all_at(first);
+                }
+            }
+            return Ok(None);
+        }
+        if message.created() {
+            return Ok(None);
+        }
+        let watcher = usize::try_from(message.watch_id() - 1).unwrap_or(usize::MAX);
+        if message.events().is_empty() {
+            self.merge.at(watcher, revision);
+        }
+        for event in message.events() {
+            let Some(kv) = event.kv() else { continue };
+            let revision = unsigned(kv.mod_revision());
+            let change = entry(kv).map(|(key, entry)| match event.event_type() {
+                EventType::Put => Change::Put(key, entry),
+                EventType::Delete => Change::Delete(key, entry.revision),
+            });
+            self.merge.change(watcher, revision, change);
+        }
+        Ok(None)
+    }
+}
+
+impl Watch for EtcdWatch {
+    async fn next(&mut self) -> Result<WatchEvent, StoreError> {
+        loop {
+            if let Some((revision, changes)) = self.merge.ready() {
+                return Ok(event(Revision(revision), changes));
+            }
+            if self.merge.waits() && self.asked == Asked::No {
+                self.ask(Asked::Once).await?;
+            }
+            let message = self.message().await?;
+            if let Some(last) = self.take(&message).await? {
+                return Ok(last);
+            }
+        }
+    }
+}

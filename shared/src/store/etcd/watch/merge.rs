@@ -1,0 +1,97 @@
+//! Several watchers, one order: a batch up to a revision is complete only when every watcher has reached it.
+//! Pure.
+
+use std::collections::BTreeMap;
+
+use super::super::super::Change;
+
+/// What has come from each watcher and was not handed on yet.
+#[derive(Debug)]
+pub(super) struct Merge {
+    /// Up to where each watcher has told everything.
+    seen: Vec<u64>,
+    held: BTreeMap<u64, Vec<Change>>,
+    /// Up to where everything was handed on.
+    told: u64,
+}
+
+impl Merge {
+    pub(super) fn new(watchers: usize, after: u64) -> Self {
+        Self {
+            seen: vec![after; watchers],
+            held: BTreeMap::new(),
+            told: after,
+        }
+    }
+
+    /// A change by a watcher; all of one revision come in one message.
+    pub(super) fn change(&mut self, watcher: usize, revision: u64, change: Option<Change>) {
+        self.at(watcher, revision);
+        self.held.entry(revision).or_default().extend(change);
+    }
+
+    /// A watcher has told everything up to the revision.
+    pub(super) fn at(&mut self, watcher: usize, revision: u64) {
+        if let Some(seen) = self.seen.get_mut(watcher) {
+            *seen = revision.max(*seen);
+        }
+    }
+
+    /// Every watcher has.
+    pub(super) fn all_at(&mut self, revision: u64) {
+        self.seen.iter_mut().for_each(|seen| *seen = revision.max(*seen));
+    }
+
+    /// Changes wait for a watcher that is behind.
+    pub(super) fn waits(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// The changes that are complete, and up to which revision.
+    pub(super) fn ready(&mut self) -> Option<(u64, Vec<Change>)> {
+        let floor = self.seen.iter().copied().min()?;
+        if floor <= self.told {
+            return None;
+        }
+        let later = self.held.split_off(&(floor + 1));
+        let complete = std::mem::replace(&mut self.held, later);
+        self.told = floor;
+        Some((floor, complete.into_values().flatten().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::key::Key;
+    use crate::txn::Revision;
+
+    fn change(name: &str, revision: u64) -> Option<Change> {
+        Some(Change::Delete(Key::handle(name), Revision(revision)))
+    }
+
+    #[test]
+    fn one_watcher_hands_on_at_once() {
+        let mut merge = Merge::new(1, 5);
+        assert_eq!(merge.ready(), None);
+        merge.change(0, 7, change("a", 7));
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes.len()), (7, 1));
+        assert_eq!(merge.ready(), None);
+    }
+
+    #[test]
+    fn a_batch_waits_for_the_watcher_that_is_behind() {
+        let mut merge = Merge::new(2, 5);
+        merge.change(0, 9, change("late", 9));
+        assert_eq!(merge.ready(), None);
+        assert!(merge.waits());
+        merge.change(1, 7, change("early", 7));
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes), (7, vec![change("early", 7).unwrap()]));
+        merge.all_at(9);
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes), (9, vec![change("late", 9).unwrap()]));
+        assert!(!merge.waits());
+    }
+}
