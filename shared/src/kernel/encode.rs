@@ -180,7 +180,7 @@ pub(super) fn path_to(address: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family(address);
     message.header.destination_prefix_length = IpNet::from(address).prefix_len();
-    message.header.flags = RouteFlags::FibMatch | RouteFlags::LookupTable;
+    message.header.flags = RouteFlags::FibMatch;
     message
         .attributes
         .push(RouteAttribute::Destination(address.into()));

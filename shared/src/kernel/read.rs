@@ -123,7 +123,7 @@ impl Kernel {
             Err(refusal) => {
                 return match refusal.errno {
                     // Blackhole; no route; unreachable; prohibited; an IPv6 kernel that is not there.
-                    libc::EINVAL => Ok(Path::Blackhole),
+                    libc::EINVAL if !refusal.explained => Ok(Path::Blackhole),
                     libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EAFNOSUPPORT => {
                         Ok(Path::Open)
                     }

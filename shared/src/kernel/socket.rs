@@ -22,23 +22,30 @@ use super::KernelError;
 pub(super) struct Refusal {
     pub(super) errno: i32,
     pub(super) text: String,
+    /// The kernel explained itself: it refused the question rather than answering it.
+    pub(super) explained: bool,
 }
 
 impl Refusal {
     fn new(message: &ErrorMessage) -> Self {
         let errno = message.raw_code().abs();
         let strerror = nix::errno::Errno::from_raw(errno).desc();
-        let text = match reason(&message.header) {
-            Some(reason) => format!("{strerror}: {reason}"),
-            None => strerror.to_owned(),
-        };
-        Self { errno, text }
+        let reason = reason(&message.header);
+        let explained = reason.is_some();
+        let text = reason.map_or_else(|| strerror.to_owned(), |reason| format!("{strerror}: {reason}"));
+        Self {
+            errno,
+            text,
+            explained,
+        }
     }
 
     fn closed() -> Self {
+        let text = "the netlink socket is closed".to_owned();
         Self {
             errno: libc::ENOTCONN,
-            text: "the netlink socket is closed".to_owned(),
+            text,
+            explained: false,
         }
     }
 
