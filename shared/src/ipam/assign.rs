@@ -288,6 +288,3 @@ impl<'a, 'f> Draft<'a, 'f> {
         Decision::Commit(self.txn, self.leases)
     }
 }
-
-#[cfg(test)]
-mod tests;

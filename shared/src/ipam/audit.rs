@@ -287,6 +287,3 @@ impl Audit {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

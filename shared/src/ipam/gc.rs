@@ -125,6 +125,3 @@ fn is_of(id: &str, request: &GcRequest) -> bool {
         .and_then(|rest| rest.strip_prefix('.'));
     container.is_some_and(|container| !container.contains('.') || request.known.contains(id))
 }
-
-#[cfg(test)]
-mod tests;

@@ -176,6 +176,3 @@ impl<'a> Freeing<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

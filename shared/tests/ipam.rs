@@ -1,0 +1,29 @@
+//! The allocator's rules, one test each, through a datastore in memory.
+
+#[cfg(test)]
+mod scene;
+
+#[cfg(test)]
+#[path = "ipam/assign.rs"]
+mod assign;
+#[cfg(test)]
+#[path = "ipam/audit.rs"]
+mod audit;
+#[cfg(test)]
+#[path = "ipam/claim.rs"]
+mod claim;
+#[cfg(test)]
+#[path = "ipam/cost.rs"]
+mod cost;
+#[cfg(test)]
+#[path = "ipam/foreign.rs"]
+mod foreign;
+#[cfg(test)]
+#[path = "ipam/gc.rs"]
+mod gc;
+#[cfg(test)]
+#[path = "ipam/pools.rs"]
+mod pools;
+#[cfg(test)]
+#[path = "ipam/release.rs"]
+mod release;

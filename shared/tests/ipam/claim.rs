@@ -1,0 +1,158 @@
+//! When a new block is claimed, and when not.
+
+use serde_json::json;
+use shared::ipam::{AssignRequest, IpamError};
+use shared::store::memory::Fault;
+
+use crate::scene::{Scene, returned, wanted};
+
+#[test]
+fn a_full_block_leads_to_the_next_one() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
+    for n in 0..16 {
+        scene.assign(&wanted("n1", n)).unwrap();
+    }
+    assert_eq!(
+        scene.assign(&wanted("n1", 16)).unwrap_err().to_string(),
+        "pool v4 (10.0.0.0/28, blockSize 30): all 4 blocks are taken or reserved, 4 by host n1, and those are full; apply another pool, or look with `cnictl ipam show --show-blocks` for addresses to release"
+    );
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn a_freed_address_of_an_own_block_is_found_again() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
+    let leases: Vec<_> = (0..16)
+        .map(|n| scene.assign(&wanted("n1", n)).unwrap()[0].clone())
+        .collect();
+    scene.release(&returned("n1", 5)).unwrap();
+    let again = scene.assign(&wanted("n1", 99)).unwrap();
+    assert_eq!(again[0].address, leases[5].address);
+    assert!(again[0].sequence > leases[5].sequence);
+}
+
+#[test]
+fn max_blocks_per_host_stops_claims_and_says_so() {
+    let scene = Scene::default().pool("prod-v4", "10.0.0.0/24", json!({"blockSize": 32}));
+    scene.put(
+        "/calico/ipam/v2/config",
+        r#"{"strict_affinity":true,"auto_allocate_blocks":true,"maxBlocksPerHost":3}"#,
+    );
+    for n in 0..3 {
+        scene.assign(&wanted("n17", n)).unwrap();
+    }
+    let error = scene.assign(&wanted("n17", 3)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "pool prod-v4 (blockSize 32): host n17 holds 3 of 3 blocks (maxBlocksPerHost); raise maxBlocksPerHost with `cnictl apply -f` of an IPAMConfiguration, or release addresses on this host"
+    );
+    assert_eq!(error.code(), 142);
+    scene.assign(&wanted("n18", 4)).unwrap();
+    scene.release(&returned("n17", 1)).unwrap();
+    scene.assign(&wanted("n17", 5)).unwrap();
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn the_applied_limit_holds_where_the_key_has_none() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/24", json!({"blockSize": 32}));
+    scene.put("/calico/ipam/v2/config", r#"{"auto_allocate_blocks":true}"#);
+    scene.put(
+        "/calico/resources/v3/projectcalico.org/ipamconfigurations/default",
+        json!({"spec":{"maxBlocksPerHost":1,"strictAffinity":true}}).to_string(),
+    );
+    scene.assign(&wanted("n1", 1)).unwrap();
+    assert_eq!(scene.assign(&wanted("n1", 2)).unwrap_err().code(), 142);
+}
+
+#[test]
+fn the_default_limit_leaves_room_for_small_blocks() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/20", json!({"blockSize": 32}));
+    for n in 0..25 {
+        scene.assign(&wanted("n1", n)).unwrap();
+    }
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn blocks_of_other_pools_and_families_do_not_count() {
+    let scene = Scene::default()
+        .pool("a", "10.0.0.0/28", json!({"blockSize": 30}))
+        .pool("b", "10.1.0.0/28", json!({"blockSize": 30}))
+        .pool("c", "fd00::/120", json!({"blockSize": 126}));
+    scene.put(
+        "/calico/ipam/v2/config",
+        r#"{"auto_allocate_blocks":true,"maxBlocksPerHost":1}"#,
+    );
+    for (n, pool) in [(1, "a"), (2, "b")] {
+        let request = AssignRequest {
+            pools_v4: vec![pool.to_owned()],
+            want_v6: true,
+            ..wanted("n1", n)
+        };
+        assert_eq!(scene.assign(&request).unwrap()[0].pool, pool);
+    }
+}
+
+#[test]
+fn without_auto_allocation_only_own_blocks_are_used() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
+    scene.assign(&wanted("n1", 1)).unwrap();
+    scene.put("/calico/ipam/v2/config", "{}");
+    scene.assign(&wanted("n1", 2)).unwrap();
+    let error = scene.assign(&wanted("n2", 3)).unwrap_err();
+    assert!(matches!(error, IpamError::ClaimsForbidden { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("auto_allocate_blocks is false (/calico/ipam/v2/config)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_lost_race_for_a_block_goes_on_with_the_next() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
+    let first = scene.assign(&wanted("n1", 1)).unwrap()[0].block;
+    let other = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
+    let world = scene.store.dump();
+    other.store.inject(Fault::Conflict);
+    for key in world.keys().filter(|key| key.as_str().contains("/assignment/")) {
+        let taken = String::from_utf8(world[key].value.clone())
+            .unwrap()
+            .replace("host:n1", "host:n2");
+        other.put(key.as_str(), taken);
+    }
+    assert_ne!(other.assign(&wanted("n1", 1)).unwrap()[0].block, first);
+}
+
+#[test]
+fn a_full_pool_leads_to_the_next_pool() {
+    let scene = Scene::default()
+        .pool("a", "10.0.0.0/30", json!({"blockSize": 30}))
+        .pool("b", "10.1.0.0/30", json!({"blockSize": 30}));
+    let pools: Vec<String> = (0..8)
+        .map(|n| scene.assign(&wanted("n1", n)).unwrap()[0].pool.clone())
+        .collect();
+    assert_eq!(pools.concat(), "aaaabbbb");
+    let error = scene.assign(&wanted("n1", 8)).unwrap_err().to_string();
+    assert!(
+        error.contains("pool a (10.0.0.0/30") && error.contains("pool b (10.1.0.0/30"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_pool_of_reserved_blocks_is_full_and_ends_the_search() {
+    let scene = Scene::default().pool("v6", "fd00::/64", json!({}));
+    scene.put(
+        "/calico/resources/v3/projectcalico.org/ipreservations/r",
+        json!({"spec":{"reservedCIDRs":["fd00::/64"]}}).to_string(),
+    );
+    let request = AssignRequest {
+        want_v4: false,
+        want_v6: true,
+        ..wanted("n1", 1)
+    };
+    assert_eq!(scene.assign(&request).unwrap_err().code(), 141);
+}

@@ -1,0 +1,98 @@
+//! How many requests a call makes, and how much it reads.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde_json::json;
+use shared::ipam::{AssignRequest, ReleaseRequest, assign};
+use shared::model::Stored;
+use shared::model::block::Block;
+use shared::model::key::Key;
+
+use crate::scene::{Scene, returned, wanted};
+
+#[test]
+fn a_warm_assignment_is_two_requests_and_a_cold_one_three() {
+    let scene = Scene::default()
+        .pool("v4", "10.0.0.0/16", json!({}))
+        .pool("v6", "fd00::/112", json!({}));
+    let both = |n| AssignRequest {
+        want_v6: true,
+        ..wanted("n1", n)
+    };
+    let (leases, cold) = scene.requests(|scene| scene.assign(&both(1)).unwrap());
+    assert_eq!(cold, 3);
+    let hinted = AssignRequest {
+        hint_blocks: leases.iter().map(|lease| lease.block).collect(),
+        ..both(2)
+    };
+    assert_eq!(scene.requests(|scene| scene.assign(&hinted).unwrap()).1, 2);
+    assert_eq!(scene.requests(|scene| scene.assign(&both(3)).unwrap()).1, 3);
+}
+
+#[test]
+fn a_release_is_two_requests_with_the_hint_and_three_without() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/16", json!({}));
+    let lease = scene.assign(&wanted("n1", 1)).unwrap()[0].clone();
+    scene.assign(&wanted("n1", 2)).unwrap();
+    let hinted = ReleaseRequest {
+        hint_blocks: vec![lease.block],
+        ..returned("n1", 1)
+    };
+    assert_eq!(scene.requests(|scene| scene.release(&hinted).unwrap()).1, 2);
+    assert_eq!(
+        scene
+            .requests(|scene| scene.release(&returned("n1", 2)).unwrap())
+            .1,
+        3
+    );
+}
+
+#[test]
+fn a_conflict_costs_one_request_more() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/16", json!({}));
+    let lease = scene.assign(&wanted("n1", 1)).unwrap()[0].clone();
+    scene.store.inject(shared::store::memory::Fault::Conflict);
+    let hinted = AssignRequest {
+        hint_blocks: vec![lease.block],
+        ..wanted("n1", 2)
+    };
+    assert_eq!(scene.requests(|scene| scene.assign(&hinted).unwrap()).1, 3);
+}
+
+#[test]
+fn a_host_with_many_blocks_of_one_address_gets_one_more_in_three() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/22", json!({"blockSize": 32}));
+    for n in 0..100 {
+        scene.assign(&wanted("n1", n)).unwrap();
+    }
+    assert_eq!(
+        scene
+            .requests(|scene| scene.assign(&wanted("n1", 100)).unwrap())
+            .1,
+        3
+    );
+}
+
+#[test]
+fn a_warm_assignment_reads_less_than_64_kib_with_4096_blocks_in_the_pool() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/14", json!({}));
+    let now: Timestamp = "2026-11-22T16:00:00Z".parse().unwrap();
+    for n in 0..4096u32 {
+        let host = format!("node-{}", n / 20);
+        let cidr: IpNet = format!("10.{}.{}.{}/26", n >> 10, (n >> 2) & 255, (n & 3) * 64)
+            .parse()
+            .unwrap();
+        scene.put(Key::block(cidr).as_str(), Block::new(cidr, &host, now).to_bytes());
+        scene.put(
+            Key::affinity(&host, cidr).as_str(),
+            r#"{"state":"confirmed","deleted":false}"#,
+        );
+    }
+    let request = AssignRequest {
+        hint_blocks: vec!["10.0.0.0/26".parse().unwrap()],
+        ..wanted("node-0", 1)
+    };
+    let read = scene.bytes(&assign::reads(&request));
+    assert!(read < 64 << 10, "{read} bytes");
+    assert_eq!(scene.requests(|scene| scene.assign(&request).unwrap()).1, 2);
+}
