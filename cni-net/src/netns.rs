@@ -8,10 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::statfs::{FsType, fstatfs};
-
-/// `NSFS_MAGIC` (linux/magic.h).
-const NSFS: i64 = 0x6e73_6673;
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 /// An open network namespace that is not our own.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ impl Netns {
             }
         })?;
         let system = fstatfs(&file).map_err(|errno| unreadable(errno.desc().to_owned()))?;
-        if system.filesystem_type() != FsType(NSFS) {
+        if system.filesystem_type() != NSFS_MAGIC {
             return Err(NetnsError::NotANamespace(path.to_owned()));
         }
         let pods = file.metadata().map_err(|error| unreadable(error.to_string()))?;
@@ -93,5 +90,26 @@ impl Netns {
 impl AsFd for Netns {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::lab::{Space, on_a_host};
+
+    #[test]
+    fn a_pods_namespace_opens_and_nothing_else_does() {
+        on_a_host(|| async {
+            let pod = Space::new();
+            let netns = Netns::open(&pod.path()).unwrap();
+            assert_eq!(netns.id(), Netns::open(&pod.path()).unwrap().id());
+            let code = |path: &str| Netns::open(Path::new(path)).unwrap_err().code();
+            assert_eq!(code("/proc/thread-self/ns/net"), 4, "the host's own");
+            assert_eq!(code("/proc/self/cmdline"), 4, "a file");
+            assert_eq!(code("/tmp"), 4, "a directory");
+            assert_eq!(code("/run/netns/no-such-pod"), 173);
+            assert_eq!(code("/proc/self/cmdline/x"), 173);
+        });
     }
 }

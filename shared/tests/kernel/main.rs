@@ -1,5 +1,12 @@
 //! Every instruction and its inverse on a real kernel, each test between two namespaces of its own. Needs root.
 #![cfg(feature = "kernel")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests' helpers"
+)]
+#![expect(clippy::disallowed_methods, reason = "tests start `ip` and open namespaces")]
 
 mod lab;
 mod routes;
