@@ -11,8 +11,9 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::daemon::Daemon;
 use crate::netns::Netns;
-use crate::process::{Cmd, Daemon};
+use crate::process::Cmd;
 use crate::{require, wait};
 
 const START: Duration = Duration::from_secs(30);

@@ -53,6 +53,7 @@ impl Lab {
         leaf.ip("link add br0 address 02:00:00:00:00:01 type bridge");
         leaf.ip("link set br0 up");
         leaf.ip(&format!("address add {LEAF}/24 dev br0"));
+        leaf.ip("address add fd00:192:168:1::1/64 dev br0 nodad");
         let etcd = match kind {
             Kind::Embedded => None,
             Kind::Etcd => Some(Etcd::start(leaf.clone(), LEAF, members)),

@@ -12,6 +12,7 @@
 
 pub mod bench;
 pub mod cnitool;
+pub mod daemon;
 pub mod etcd;
 pub mod json;
 pub mod lab;

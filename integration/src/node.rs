@@ -47,6 +47,7 @@ impl Node {
         leaf.ip(&format!("link set {port} master br0 up"));
         netns.ip(&format!("address add 192.168.1.{host}/24 dev uplink"));
         netns.ip("link set uplink up");
+        netns.ip(&format!("address add fd00:192:168:1::{host}/64 dev uplink nodad"));
         netns.ip("route add default via 192.168.1.1");
         let dir = dir.join(name);
         fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::daemon::Daemon;
 use crate::netns::Netns;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -50,12 +50,6 @@ pub struct Answer {
     pub stderr: String,
     /// From start to end, both pipes closed.
     pub took: Duration,
-    label: String,
-}
-
-/// A server that runs until it is dropped.
-pub struct Daemon {
-    child: Child,
     label: String,
 }
 
@@ -196,7 +190,7 @@ impl Cmd {
         let child = inner
             .spawn()
             .unwrap_or_else(|error| panic!("start {label}: {error}"));
-        Daemon { child, label }
+        Daemon::new(child, label)
     }
 }
 
@@ -255,10 +249,15 @@ impl Running {
 }
 
 impl Answer {
-    /// The same answer, which must be a success.
+    /// The same answer, a success.
     pub fn ok(self) -> Self {
         assert!(self.status.success(), "expected success of {}", self.told());
         self
+    }
+
+    /// Success, whatever was said.
+    pub fn ok_only(self) {
+        drop(self.ok());
     }
 
     /// Standard output as JSON.
@@ -273,25 +272,5 @@ impl Answer {
             "`{}`: {}\n--- stdout\n{}\n--- stderr\n{}",
             self.label, self.status, self.stdout, self.stderr
         )
-    }
-}
-
-impl Daemon {
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal)
-            .unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.label));
-    }
-
-    /// Whether it has ended by itself.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

@@ -94,7 +94,16 @@ fn stored_in_embedded(lab: &Lab) -> Vec<String> {
         .json();
     let name = |record: &Value| format!("record {}", text(record, "/metadata/name"));
     let mut facts: Vec<_> = list(&records, "/items").iter().map(name).collect();
-    let blocks = lab.cnictl(["ipam", "show", "--show-blocks"]).ok();
-    facts.extend(blocks.lines().map(str::to_owned));
+    let table = lab.cnictl(["ipam", "show", "--show-blocks"]).ok();
+    facts.extend(table.lines().filter(|row| in_use(row)).map(str::to_owned));
     facts
+}
+
+/// Whether a row `| Block | 10.0.0.0/26 | 64 | 1 (2%) | 63 (98%) |` counts an address that is taken.
+fn in_use(row: &str) -> bool {
+    let cells: Vec<_> = row.split('|').map(str::trim).collect();
+    let used = cells
+        .get(4)
+        .and_then(|cell| cell.split(' ').next()?.parse::<u64>().ok());
+    used.is_some_and(|count| count > 0)
 }

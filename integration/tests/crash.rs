@@ -1,0 +1,91 @@
+//! SIGKILL at any moment of an ADD, then DEL: no address, no interface, no record.
+
+use std::fs;
+use std::time::Duration;
+
+use integration::process::Running;
+use integration::traces::Traces;
+use integration::{Kind, Lab, Pod, on_both_stores};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const KILLS: u32 = 100;
+
+on_both_stores!(a_hundred_killed_adds_leave_nothing_after_their_dels);
+
+/// A number from a number, spread evenly: the same moments in every run of the test.
+fn scatter(seed: u32) -> u32 {
+    seed.wrapping_mul(2_654_435_769) >> 8
+}
+
+fn kill_a_child(call: &Running) {
+    let path = format!("/proc/{0}/task/{0}/children", call.pid());
+    let children = fs::read_to_string(path).unwrap_or_default();
+    for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+        // It may have ended by itself meanwhile.
+        let _gone = kill(Pid::from_raw(child), Signal::SIGKILL);
+    }
+}
+
+fn a_hundred_killed_adds_leave_nothing_after_their_dels(kind: Kind) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let conf = lab.node.conf();
+    let pod = Pod::new("first");
+    let whole = lab.node.call("ADD", &conf, &pod).run().ok().took;
+    lab.node.del(&conf, &pod);
+    let before = Traces::of(&lab);
+    for number in 0..KILLS {
+        let pod = Pod::new(&format!("kill{number}"));
+        let mut call = lab.node.call("ADD", &conf, &pod).quiet().start();
+        let moment = whole * (scatter(number) % 1200) / 1000;
+        std::thread::park_timeout(moment);
+        if number % 3 == 0 {
+            kill_a_child(&call);
+        } else {
+            call.kill();
+        }
+        drop(call.wait());
+        let del = lab
+            .node
+            .call("DEL", &conf, &pod)
+            .limit(Duration::from_secs(5))
+            .quiet()
+            .run();
+        del.silent();
+        assert_eq!(
+            pod.netns.links(),
+            Vec::<String>::new(),
+            "killed after {moment:?} of {whole:?}"
+        );
+    }
+    before.unchanged(&lab);
+}
+
+#[test]
+fn the_ipam_child_dies_with_its_parent() {
+    let lab = Lab::new(Kind::Etcd);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let (conf, pod) = (lab.node.conf(), Pod::new("orphan"));
+    // Frozen, etcd keeps the child waiting for as long as the test needs.
+    lab.etcd().freeze(true);
+    let mut call = lab.node.call("ADD", &conf, &pod).start();
+    let path = format!("/proc/{0}/task/{0}/children", call.pid());
+    let child: i32 = integration::wait::eventually("cni-net starts cni-ipam", Duration::from_secs(5), || {
+        fs::read_to_string(&path)
+            .ok()?
+            .split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    });
+    call.kill();
+    integration::wait::eventually("cni-ipam is gone", Duration::from_secs(5), || {
+        let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        (state.is_empty() || state.contains(") Z ")).then_some(())
+    });
+    lab.etcd().freeze(false);
+    lab.etcd().wait_until_healthy();
+    drop(call.wait());
+    lab.node.del(&conf, &pod);
+}

@@ -1,0 +1,182 @@
+//! Who may import whom, checked on the source: what Cargo cannot see inside a crate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use integration::require;
+
+/// A folder or file, and the words that its imports may not begin with.
+const WALLS: [(&str, &[&str]); 10] = [
+    (
+        "shared/src/cni",
+        &[
+            "crate::model",
+            "crate::ipam",
+            "crate::store",
+            "crate::txn",
+            "crate::op",
+            "crate::kernel",
+            "crate::state",
+        ],
+    ),
+    (
+        "shared/src/model",
+        &[
+            "crate::ipam",
+            "crate::store",
+            "crate::kernel",
+            "crate::cni",
+            "crate::txn",
+            "crate::state",
+        ],
+    ),
+    (
+        "shared/src/ipam",
+        &[
+            "crate::store",
+            "crate::kernel",
+            "crate::cni",
+            "crate::state",
+            "tokio",
+        ],
+    ),
+    (
+        "shared/src/txn.rs",
+        &[
+            "crate::ipam",
+            "crate::store",
+            "crate::kernel",
+            "crate::cni",
+            "tokio",
+        ],
+    ),
+    (
+        "shared/src/op.rs",
+        &[
+            "crate::ipam",
+            "crate::store",
+            "crate::kernel",
+            "crate::cni",
+            "tokio",
+        ],
+    ),
+    (
+        "shared/src/store",
+        &["crate::ipam", "crate::kernel", "crate::cni"],
+    ),
+    (
+        "shared/src/kernel",
+        &["crate::ipam", "crate::store", "crate::cni", "crate::model"],
+    ),
+    ("cni-net/src", &["cni_ipam::", "cnictl::"]),
+    ("cni-ipam/src", &["cni_net::", "cnictl::", "shared::kernel"]),
+    ("cnictl/src", &["cni_net::", "cni_ipam::", "shared::kernel"]),
+];
+
+const PURE: [&str; 5] = [
+    "shared/src/ipam",
+    "shared/src/model",
+    "shared/src/txn.rs",
+    "cni-net/src/plan.rs",
+    "cni-net/src/wiring.rs",
+];
+
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .flatten();
+    let mut files: Vec<_> = entries.flat_map(|entry| sources(&entry.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "rs"));
+    files
+}
+
+/// The lines of a file that are code, with their numbers: no comment, nothing behind `#[cfg(test)]`.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lines = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]")
+        .enumerate();
+    let code = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    code.map(|(number, line)| (number + 1, line.to_owned())).collect()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests")
+        || path.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+#[test]
+fn no_room_imports_from_a_room_above_it() {
+    let mut broken = Vec::new();
+    for (place, forbidden) in WALLS {
+        for path in sources(&require::file(place))
+            .iter()
+            .filter(|path| !is_test(path))
+        {
+            for (number, line) in code(path) {
+                let found = forbidden.iter().find(|word| line.contains(*word));
+                broken.extend(found.map(|word| format!("{}:{number} imports {word}", path.display())));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn deciders_open_no_door_to_the_outside() {
+    let doors = [
+        "disallowed_methods",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "::now()",
+        "std::env",
+        "tokio",
+    ];
+    let mut broken = Vec::new();
+    for path in PURE
+        .iter()
+        .flat_map(|place| sources(&require::file(place)))
+        .filter(|path| !is_test(path))
+    {
+        for (number, line) in code(&path) {
+            let found = doors.iter().find(|door| line.contains(*door));
+            broken.extend(found.map(|door| format!("{}:{number} uses {door}", path.display())));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn the_harness_imports_nothing_of_ours() {
+    let manifest = require::file("integration/Cargo.toml");
+    let text =
+        fs::read_to_string(&manifest).unwrap_or_else(|error| panic!("{}: {error}", manifest.display()));
+    for ours in ["shared", "cni-net", "cni-ipam", "cnictl"] {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{ours}.")) || line.starts_with(&format!("{ours} ")));
+        assert_eq!(line, None);
+    }
+}
+
+#[test]
+fn files_and_mains_stay_small() {
+    let crates = [
+        "shared/src",
+        "cni-net/src",
+        "cni-ipam/src",
+        "cnictl/src",
+        "integration/src",
+        "integration/tests",
+    ];
+    let lines = |path: &PathBuf| fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    let limit = |path: &PathBuf| if path.ends_with("main.rs") { 40 } else { 300 };
+    let all = crates.iter().flat_map(|place| sources(&require::file(place)));
+    let large: Vec<_> = all.filter(|path| lines(path) > limit(path)).collect();
+    assert!(large.is_empty(), "{large:#?}");
+}

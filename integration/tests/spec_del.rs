@@ -1,0 +1,97 @@
+//! DEL succeeds whatever is gone already, and as often as it is asked.
+
+use std::fs;
+
+use integration::json::without;
+use integration::traces::Traces;
+use integration::{Kind, Lab, Pod, on_both_stores};
+
+on_both_stores!(
+    a_second_del_succeeds,
+    del_of_what_was_never_added_succeeds,
+    del_succeeds_without_a_namespace,
+    del_succeeds_when_the_namespace_is_gone_and_frees_the_address,
+    del_succeeds_when_the_interface_is_gone,
+    del_succeeds_when_what_the_plugins_remember_is_gone,
+    del_needs_no_node_name,
+);
+
+fn lab(kind: Kind) -> (Lab, Traces) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let before = Traces::of(&lab);
+    (lab, before)
+}
+
+fn a_second_del_succeeds(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("twice"));
+    lab.node.add(&conf, &pod);
+    lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+    lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+    assert_eq!(pod.netns.links(), Vec::<String>::new());
+}
+
+fn del_of_what_was_never_added_succeeds(kind: Kind) {
+    let (lab, before) = lab(kind);
+    lab.node.del(&lab.node.conf(), &Pod::new("never"));
+    lab.node
+        .del(&lab.node.conf(), &Pod::kubernetes("default", "never"));
+    before.unchanged(&lab);
+}
+
+fn del_succeeds_without_a_namespace(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("no-ns"));
+    lab.node.add(&conf, &pod);
+    lab.node
+        .call("DEL", &conf, &pod)
+        .env("CNI_NETNS", "")
+        .run()
+        .silent();
+    before.unchanged(&lab);
+    lab.node
+        .call("DEL", &conf, &pod)
+        .without("CNI_NETNS")
+        .run()
+        .silent();
+}
+
+fn del_succeeds_when_the_namespace_is_gone_and_frees_the_address(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("gone"));
+    lab.node.add(&conf, &pod);
+    let del = lab.node.call("DEL", &conf, &pod);
+    drop(pod);
+    del.run().silent();
+    before.unchanged(&lab);
+}
+
+fn del_succeeds_when_the_interface_is_gone(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("no-if"));
+    lab.node.add(&conf, &pod);
+    pod.netns.ip("link del eth0");
+    lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+}
+
+fn del_succeeds_when_what_the_plugins_remember_is_gone(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("forgot"));
+    lab.node.add(&conf, &pod);
+    let run = lab.node.run_dir();
+    fs::remove_dir_all(&run).unwrap_or_else(|error| panic!("{}: {error}", run.display()));
+    lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+}
+
+fn del_needs_no_node_name(kind: Kind) {
+    let (lab, before) = lab(kind);
+    let (conf, pod) = (lab.node.conf(), Pod::new("nameless"));
+    lab.node.add(&conf, &pod);
+    lab.node.del(&without(conf, "nodename"), &pod);
+    before.unchanged(&lab);
+}
