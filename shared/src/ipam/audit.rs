@@ -195,38 +195,35 @@ impl Audit {
             if !affinity.is_confirmed() {
                 self.find(Kind::Unfinished, key, format!("its state is {}", affinity.state));
             }
-            match blocks.get(&cidr) {
-                None => self.find(Kind::NoBlock, key, format!("there is no block {cidr}")),
-                Some(block) if block.host() != Some(&host) => {
-                    let owner = block.affinity.as_deref().unwrap_or("nobody");
-                    self.find(
-                        Kind::StaleAffinity,
-                        key,
-                        format!("block {cidr} belongs to {owner}"),
-                    );
-                }
-                Some(_) => {}
-            }
+            self.ownership(key, &host, cidr, blocks.get(&cidr));
             owners.entry(cidr).or_default().push(host);
         }
+        self.owners(&owners, blocks);
+    }
+
+    fn ownership(&mut self, key: &Key, host: &str, cidr: IpNet, block: Option<&Block>) {
+        match block {
+            None => self.find(Kind::NoBlock, key, format!("there is no block {cidr}")),
+            Some(block) if block.host() != Some(host) => {
+                let owner = block.affinity.as_deref().unwrap_or("nobody");
+                let text = format!("block {cidr} belongs to {owner}");
+                self.find(Kind::StaleAffinity, key, text);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn owners(&mut self, owners: &BTreeMap<IpNet, Vec<String>>, blocks: &BTreeMap<IpNet, Block>) {
         for (cidr, hosts) in owners.iter().filter(|(_, hosts)| hosts.len() > 1) {
-            self.find(
-                Kind::TwoOwners,
-                &Key::block(*cidr),
-                format!("claimed by {}", hosts.join(", ")),
-            );
+            let text = format!("claimed by {}", hosts.join(", "));
+            self.find(Kind::TwoOwners, &Key::block(*cidr), text);
         }
         for (cidr, block) in blocks {
             let Some(host) = block.host() else { continue };
-            if !owners
-                .get(cidr)
-                .is_some_and(|hosts| hosts.iter().any(|own| own == host))
-            {
-                self.find(
-                    Kind::NoAffinity,
-                    &Key::block(*cidr),
-                    format!("{host} has no affinity to it"),
-                );
+            let hosts = owners.get(cidr).into_iter().flatten();
+            if !hosts.into_iter().any(|own| own == host) {
+                let text = format!("{host} has no affinity to it");
+                self.find(Kind::NoAffinity, &Key::block(*cidr), text);
             }
         }
     }

@@ -39,13 +39,10 @@ pub(super) fn candidate<'f>(
 ) -> Result<Candidate<'f>, IpamError> {
     let host = &facts.request.host;
     if !facts.settings.auto_allocate.value {
+        let ipv4 = pools.iter().any(|pool| pool.is_ipv4());
         return Err(IpamError::ClaimsForbidden {
             host: host.clone(),
-            family: if pools.iter().any(|pool| pool.is_ipv4()) {
-                4
-            } else {
-                6
-            },
+            family: if ipv4 { 4 } else { 6 },
             source_of: facts.settings.auto_allocate.source.to_string(),
         });
     }
@@ -63,20 +60,26 @@ pub(super) fn candidate<'f>(
             });
             continue;
         }
-        if let Some(candidate) = within(facts, pool) {
-            return Ok(candidate);
+        match within(facts, pool) {
+            Some(candidate) => return Ok(candidate),
+            None => full.push(fullness(facts, pool)),
         }
-        full.push(format!(
-            "pool {} ({}, blockSize {}): all {} blocks are taken or reserved, {} by host {host}, and those are full",
-            pool.name(),
-            pool.cidr(),
-            pool.block_size(),
-            pool.block_count(),
-            look.held,
-        ));
     }
     let pools = full.join("; ");
     Err(refused.unwrap_or(IpamError::PoolFull { pools }))
+}
+
+fn fullness(facts: &Facts<'_>, pool: &IPPool) -> String {
+    let own = facts.owned.iter().filter(|own| pool.cidr().contains(&own.cidr));
+    format!(
+        "pool {} ({}, blockSize {}): all {} blocks are taken or reserved, {} by host {}, and those are full",
+        pool.name(),
+        pool.cidr(),
+        pool.block_size(),
+        pool.block_count(),
+        own.count(),
+        facts.request.host,
+    )
 }
 
 fn within<'f>(facts: &Facts<'_>, pool: &'f IPPool) -> Option<Candidate<'f>> {

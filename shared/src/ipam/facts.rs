@@ -143,6 +143,7 @@ pub(super) fn owned(snapshot: &Snapshot, host: &str) -> Vec<Owned> {
 
 /// A block as it is stored.
 pub(super) fn block(snapshot: &Snapshot, cidr: IpNet) -> Result<Seen, IpamError> {
+    let cidr = cidr.trunc();
     let key = Key::block(cidr);
     if !snapshot.covers(&key) {
         return Ok(Seen::Unread);

@@ -27,6 +27,10 @@ pub(super) struct Look<'f> {
     pub(super) singles_read: usize,
 }
 
+/// Own blocks of one address read before a new one is claimed. With the probes and the first request's keys
+/// they stay below what a Txn's else branch can read.
+const SINGLES: usize = 16;
+
 /// Stale affinities removed by one Txn; more of them wait for the next.
 const STALE: usize = 10;
 
@@ -89,10 +93,10 @@ impl<'f> Look<'f> {
     pub(super) fn read(&self, facts: &Facts<'_>, pools: &[&IPPool]) -> Option<Reads> {
         let first = *self.unread.first()?;
         let small = self.unread.iter().all(|cidr| is_single(*cidr));
-        if small && self.singles_read >= 32 {
+        if small && self.singles_read >= SINGLES {
             return None;
         }
-        let reads = self.batch(if small { 32 } else { blocks_per_read(first) });
+        let reads = self.batch(if small { SINGLES } else { blocks_per_read(first) });
         Some(match claim::candidate(facts, pools, self) {
             Ok(claim::Candidate::Probe(probes)) if small => reads.and(probes),
             Ok(_) | Err(_) => reads,

@@ -42,7 +42,7 @@ pub fn decide(snapshot: &Snapshot, request: &ReleaseRequest) -> Result<Decision<
         handles.insert(cut(id).to_owned(), handle);
     }
     let mut cidrs: Vec<IpNet> = handles.values().flatten().flat_map(Handle::blocks).collect();
-    cidrs.extend(request.hint_blocks.iter().take(HINTS));
+    cidrs.extend(request.hint_blocks.iter().take(HINTS).map(IpNet::trunc));
     cidrs.sort();
     cidrs.dedup();
     let wanted = cidrs

@@ -33,7 +33,7 @@ impl Handle {
     /// What is held in this block from now on; nothing removes it.
     pub fn set(&mut self, block: IpNet, count: usize) {
         self.block
-            .retain(|text, _| text.parse::<IpNet>().ok() != Some(block));
+            .retain(|text, _| text.parse::<IpNet>().ok().map(|known| known.trunc()) != Some(block));
         if count > 0 {
             self.block.insert(block.to_string(), count as u64);
         }
@@ -41,7 +41,9 @@ impl Handle {
 
     /// The blocks it names; text that is no CIDR names nothing.
     pub fn blocks(&self) -> impl Iterator<Item = IpNet> + '_ {
-        self.block.keys().filter_map(|text| text.parse().ok())
+        self.block
+            .keys()
+            .filter_map(|text| Some(text.parse::<IpNet>().ok()?.trunc()))
     }
 }
 

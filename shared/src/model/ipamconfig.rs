@@ -137,24 +137,15 @@ impl Settings {
     /// What holds under these two objects.
     pub fn of(key: Option<&IPAMConfig>, resource: Option<&IPAMConfiguration>) -> Self {
         let spec = resource.map(|resource| &resource.spec);
-        let flag = |own: Option<bool>, applied: Option<bool>, default: bool| match (own, applied) {
-            (Some(value), _) => setting(value, Source::Key),
-            (None, Some(value)) => setting(value, Source::Resource),
-            (None, None) => setting(default, Source::Default),
+        let vm = match key {
+            Some(key) => key
+                .vm_persistence
+                .clone()
+                .map(|value| setting(value, Source::Key)),
+            None => spec
+                .and_then(|spec| spec.vm_persistence.clone())
+                .map(|value| setting(value, Source::Resource)),
         };
-        let number = |own: Option<u32>, applied: Option<u32>| {
-            let set = |value: &u32| *value > 0;
-            match (own.filter(set), applied.filter(set)) {
-                (Some(value), _) => setting(value, Source::Key),
-                (None, Some(value)) => setting(value, Source::Resource),
-                (None, None) => setting(0, Source::Default),
-            }
-        };
-        let own_vm = key.map(|key| key.vm_persistence.clone().unwrap_or_else(|| "Enabled".to_owned()));
-        let vm = own_vm.map(|value| setting(value, Source::Key)).or_else(|| {
-            let applied = spec.and_then(|spec| spec.vm_persistence.clone());
-            applied.map(|value| setting(value, Source::Resource))
-        });
         Self {
             strict_affinity: flag(
                 key.map(|key| key.strict_affinity),
@@ -185,6 +176,23 @@ impl Settings {
             0 => 1280u64.div_ceil(addresses.max(1)).max(20),
             set => u64::from(set),
         }
+    }
+}
+
+fn flag(own: Option<bool>, applied: Option<bool>, default: bool) -> Setting<bool> {
+    match (own, applied) {
+        (Some(value), _) => setting(value, Source::Key),
+        (None, Some(value)) => setting(value, Source::Resource),
+        (None, None) => setting(default, Source::Default),
+    }
+}
+
+fn number(own: Option<u32>, applied: Option<u32>) -> Setting<u32> {
+    let set = |value: &u32| *value > 0;
+    match (own.filter(set), applied.filter(set)) {
+        (Some(value), _) => setting(value, Source::Key),
+        (None, Some(value)) => setting(value, Source::Resource),
+        (None, None) => setting(0, Source::Default),
     }
 }
 

@@ -129,6 +129,12 @@ pub fn seconds(time: Timestamp) -> String {
         .to_string()
 }
 
+/// A time as Calico stores it in an allocation's `timestamp`: Go's text, nanoseconds without trailing zeros.
+pub fn go_text(time: Timestamp) -> String {
+    let text = time.to_string().replace('T', " ").replace('Z', "");
+    format!("{text} +0000 UTC")
+}
+
 /// `null` is the default.
 pub(crate) fn nullable<'de, D, T>(from: D) -> Result<T, D::Error>
 where
@@ -159,6 +165,20 @@ mod tests {
     fn a_time_is_stored_with_whole_seconds() {
         let time: Timestamp = "2026-11-22T16:12:47.207892627Z".parse().unwrap();
         assert_eq!(seconds(time), "2026-11-22T16:12:47Z");
+    }
+
+    #[test]
+    fn an_allocations_time_is_gos_text() {
+        for (time, text) in [
+            (
+                "2026-11-22T16:12:47.271693857Z",
+                "2026-11-22 16:12:47.271693857 +0000 UTC",
+            ),
+            ("2026-11-22T16:12:47.27Z", "2026-11-22 16:12:47.27 +0000 UTC"),
+            ("2026-11-22T16:12:47Z", "2026-11-22 16:12:47 +0000 UTC"),
+        ] {
+            assert_eq!(go_text(time.parse().unwrap()), text);
+        }
     }
 
     #[test]

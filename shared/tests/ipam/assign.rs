@@ -114,7 +114,7 @@ fn a_lost_reply_is_recognised_and_a_lost_request_repeated() {
         let leases = scene.assign(&request).unwrap();
         assert_eq!(leases.len(), 2, "{fault:?}");
         let addresses: Vec<IpAddr> = leases.iter().map(|lease| lease.address).collect();
-        assert_eq!(scene.missing("net.c1", &addresses), [ip("::"); 0]);
+        assert_eq!(scene.missing("net.c1", &addresses), Vec::<IpAddr>::new());
         assert_eq!(
             scene.get("/calico/ipam/v2/handle/net.c1").unwrap()["block"]
                 .as_object()

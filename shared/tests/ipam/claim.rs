@@ -1,10 +1,11 @@
 //! When a new block is claimed, and when not.
 
 use serde_json::json;
-use shared::ipam::{AssignRequest, IpamError};
-use shared::store::memory::Fault;
+use shared::ipam::{AssignRequest, IpamError, Lease, assign};
+use shared::store::Datastore;
+use shared::txn::{Commit, Decision, Txn};
 
-use crate::scene::{Scene, returned, wanted};
+use crate::scene::{Scene, ready, returned, wanted};
 
 #[test]
 fn a_full_block_leads_to_the_next_one() {
@@ -110,20 +111,39 @@ fn without_auto_allocation_only_own_blocks_are_used() {
     );
 }
 
-#[test]
-fn a_lost_race_for_a_block_goes_on_with_the_next() {
-    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
-    let first = scene.assign(&wanted("n1", 1)).unwrap()[0].block;
-    let other = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
-    let world = scene.store.dump();
-    other.store.inject(Fault::Conflict);
-    for key in world.keys().filter(|key| key.as_str().contains("/assignment/")) {
-        let taken = String::from_utf8(world[key].value.clone())
-            .unwrap()
-            .replace("host:n1", "host:n2");
-        other.put(key.as_str(), taken);
+/// What a request comes to at this moment, not committed yet.
+fn plan(scene: &Scene, request: &AssignRequest) -> (Txn, Vec<Lease>) {
+    let mut snapshot = ready(scene.store.read(&assign::reads(request))).unwrap();
+    loop {
+        match assign::decide(&snapshot, request).unwrap() {
+            Decision::Commit(txn, leases) => return (txn, leases),
+            Decision::Read(more) => snapshot.absorb(ready(scene.store.read(&more)).unwrap()),
+            Decision::Done(leases) => panic!("nothing was written yet: {leases:?}"),
+        }
     }
-    assert_ne!(other.assign(&wanted("n1", 1)).unwrap()[0].block, first);
+}
+
+#[test]
+fn of_two_plans_for_one_block_one_holds_and_the_other_goes_on() {
+    for (host, same) in [("n1", true), ("n2", false)] {
+        let scene = Scene::default().pool("v4", "10.0.0.0/30", json!({"blockSize": 30}));
+        let (first, second) = (plan(&scene, &wanted("n1", 1)), plan(&scene, &wanted(host, 2)));
+        assert_eq!(first.1[0].address, second.1[0].address);
+        assert!(matches!(
+            ready(scene.store.commit(&first.0)),
+            Ok(Commit::Applied(_))
+        ));
+        assert!(matches!(
+            ready(scene.store.commit(&second.0)),
+            Ok(Commit::Conflict(_))
+        ));
+        let again = scene.assign(&wanted(host, 2));
+        assert_eq!(
+            again.is_ok_and(|leases| leases[0].block == first.1[0].block),
+            same
+        );
+        assert_eq!(scene.audit(), []);
+    }
 }
 
 #[test]

@@ -82,6 +82,10 @@ fn a_wrong_field_is_named_with_its_value() {
     ] {
         assert_eq!(refusals(spec), [text]);
     }
+}
+
+#[test]
+fn an_unknown_field_and_a_typographic_quote_are_named() {
     let unknown = refusals(json!({"cidr":"10.0.0.0/16","blocksize":26}));
     assert!(
         unknown[0].starts_with("spec.blocksize: no such field; there are cidr, "),
