@@ -261,3 +261,14 @@ pub enum Decision<T> {
     /// The snapshot does not tell enough: read these as well and ask again.
     Read(Reads),
 }
+
+impl<T> Decision<T> {
+    /// The same decision with another outcome.
+    pub fn map<U>(self, outcome: impl FnOnce(T) -> U) -> Decision<U> {
+        match self {
+            Decision::Done(done) => Decision::Done(outcome(done)),
+            Decision::Commit(txn, done) => Decision::Commit(txn, outcome(done)),
+            Decision::Read(reads) => Decision::Read(reads),
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub mod delegate;
 pub mod error;
 pub mod request;
 pub mod result;
+pub mod timeouts;
 pub mod version;
 
 pub use config::NetConf;

@@ -1,13 +1,16 @@
 //! Edge: the datastore that the configuration chose, as one type; and this node's memory of having used etcd.
-#![expect(clippy::disallowed_methods, reason = "edge: the marker file")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: the marker file, the clock for certificates"
+)]
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::config::{Choice, Dirs};
 use super::embedded::{Embedded, EmbeddedWatch};
-use super::etcd::{Etcd, EtcdWatch};
+use super::etcd::{self, Etcd, EtcdWatch};
 use super::{Datastore, StoreError, Watch, WatchEvent};
 use crate::model::key::Prefix;
 use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
@@ -31,6 +34,18 @@ pub fn open(choice: &Choice, deadline: Duration) -> Result<Store, StoreError> {
             Ok(Store::Etcd(Box::new(Etcd::new(config.clone(), deadline))))
         }
         Choice::Embedded(config) => Ok(Store::Embedded(Embedded::open(&config.path, deadline)?)),
+    }
+}
+
+/// Whether the chosen datastore could be used, from local facts alone: TLS files that are readable and valid, an
+/// embedded store that opens. No endpoint is dialled.
+pub fn usable(choice: &Choice) -> Result<(), StoreError> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    match choice {
+        Choice::Etcd(config) => etcd::usable(config, now),
+        Choice::Embedded(config) => Embedded::open(&config.path, Duration::from_secs(1)).map(|_| ()),
     }
 }
 

@@ -23,6 +23,8 @@ mod connect;
 mod convert;
 mod failure;
 mod tls;
+
+pub(super) use tls::usable;
 mod watch;
 
 use failure::{Failure, Failures};

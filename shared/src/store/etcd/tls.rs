@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use tonic::transport::{ClientTlsConfig, Identity};
+use x509_cert::Certificate;
 
 use super::super::StoreError;
 use super::super::config::EtcdConfig;
@@ -28,7 +30,7 @@ fn read(config: &EtcdConfig) -> Result<ClientTlsConfig, StoreError> {
     let system = PathBuf::from(SYSTEM);
     let authority = config.ca_cert_file.as_ref().unwrap_or(&system);
     let roots = pem("etcd_ca_cert_file", authority, "CERTIFICATE-----")?;
-    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+    let tls = ClientTlsConfig::new().ca_certificate(tonic::transport::Certificate::from_pem(roots));
     let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) else {
         return Ok(tls);
     };
@@ -50,6 +52,55 @@ fn pem(field: &str, path: &Path, wanted: &str) -> Result<Vec<u8>, StoreError> {
         "{field} {}: there is no PEM block \"BEGIN … {wanted}\" in it",
         path.display()
     )))
+}
+
+/// Whether the certificates can be read and are valid at this time, without dialling anybody.
+pub(in super::super) fn usable(config: &EtcdConfig, now: Duration) -> Result<(), StoreError> {
+    if !config
+        .endpoints
+        .iter()
+        .any(|endpoint| endpoint.starts_with("https://"))
+    {
+        return Ok(());
+    }
+    read(config)?;
+    for (field, file) in [
+        ("etcd_ca_cert_file", &config.ca_cert_file),
+        ("etcd_cert_file", &config.cert_file),
+    ] {
+        if let Some(path) = file {
+            valid(field, path, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn valid(field: &str, path: &Path, now: Duration) -> Result<(), StoreError> {
+    let wrong = |what: String| StoreError::Config(format!("{field} {}: {what}", path.display()));
+    let bytes = pem(field, path, "CERTIFICATE-----")?;
+    let chain = Certificate::load_pem_chain(&bytes).map_err(|error| wrong(error.to_string()))?;
+    // A bundle may hold authorities that have expired; one that has not is enough.
+    let validity = |certificate: &Certificate| *certificate.tbs_certificate().validity();
+    let Some(best) = chain
+        .iter()
+        .map(validity)
+        .max_by_key(|validity| validity.not_after.to_unix_duration())
+    else {
+        return Err(wrong("there is no certificate in it".to_owned()));
+    };
+    if best.not_after.to_unix_duration() < now {
+        return Err(wrong(format!(
+            "the certificate expired at {}; renew it",
+            best.not_after
+        )));
+    }
+    if best.not_before.to_unix_duration() > now {
+        return Err(wrong(format!(
+            "the certificate is valid from {}; is this clock right?",
+            best.not_before
+        )));
+    }
+    Ok(())
 }
 
 /// The files a TLS configuration was made of, for an error that cannot tell which one is wrong.

@@ -1,0 +1,176 @@
+//! The attachment file: what one plugin is about to do for one interface of one container.
+//!
+//! It is written before the plugin's first effect (by rename, without fsync: after a reboot neither the
+//! interface nor the need for it is left) and removed when DEL has undone everything. DEL, GC and the spool use
+//! it as a hint where to look; only the datastore decides what is really held.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{Durable, StateError, digest, listing, remove, replace, text};
+use crate::store::config::Dirs;
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// `cni-ipam`'s: addresses.
+    Ipam,
+    /// `cni-net`'s: interface and record.
+    Net,
+}
+
+impl Side {
+    pub(super) fn ending(self) -> &'static str {
+        match self {
+            Side::Ipam => ".ipam.json",
+            Side::Net => ".net.json",
+        }
+    }
+}
+
+/// What the file is about; its name is a digest of this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Id {
+    /// The store's identity: endpoints, or the path of the embedded store.
+    pub store: String,
+    /// The node's name.
+    pub node: String,
+    /// The network's name (netconf `name`).
+    pub network: String,
+    /// CNI_CONTAINERID.
+    pub container: String,
+    /// CNI_IFNAME.
+    pub ifname: String,
+}
+
+/// What a plugin has done, or was about to do, for an attachment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What it is about.
+    #[serde(flatten)]
+    pub id: Id,
+    /// `spec.clusterGUID` of the store, where it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// IPAM handles that may hold addresses for it.
+    #[serde(default)]
+    pub handles: Vec<String>,
+    /// The addresses.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// The blocks they lie in.
+    #[serde(default)]
+    pub blocks: Vec<IpNet>,
+    /// Sequence number of each allocation: a release never hits a later one of the same address.
+    #[serde(default)]
+    pub sequences: BTreeMap<IpAddr, u64>,
+    /// The host end of the veth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_interface: Option<String>,
+    /// The workload endpoint's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+}
+
+fn path(dirs: &Dirs, side: Side, id: &Id) -> PathBuf {
+    let name = digest(&[&id.store, &id.node, &id.network, &id.container, &id.ifname]);
+    dirs.run.join("attachments").join(name + side.ending())
+}
+
+/// Writes the file, replacing an earlier one.
+pub fn write(dirs: &Dirs, side: Side, attachment: &Attachment) -> Result<(), StateError> {
+    let bytes = serde_json::to_vec(attachment).unwrap_or_default();
+    replace(&path(dirs, side, &attachment.id), &bytes, Durable::No)
+}
+
+/// The file of an attachment; one that cannot be parsed (a foreign or broken file) counts as none.
+pub fn read(dirs: &Dirs, side: Side, id: &Id) -> Result<Option<Attachment>, StateError> {
+    Ok(text(&path(dirs, side, id))?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Removes the file.
+pub fn forget(dirs: &Dirs, side: Side, id: &Id) -> Result<(), StateError> {
+    remove(&path(dirs, side, id))
+}
+
+/// Every attachment of a network on this node and store.
+pub fn of_network(dirs: &Dirs, side: Side, store: &str, node: &str, network: &str) -> Vec<Attachment> {
+    let mut found = everything(dirs, side);
+    found.retain(|held| held.id.store == store && held.id.node == node && held.id.network == network);
+    found
+}
+
+/// Every attachment file of this run directory.
+pub fn everything(dirs: &Dirs, side: Side) -> Vec<Attachment> {
+    listing(&dirs.run.join("attachments"), side.ending())
+        .iter()
+        .filter_map(|path| text(path).ok().flatten())
+        .filter_map(|text| serde_json::from_str(&text).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dirs(root: &std::path::Path) -> Dirs {
+        Dirs {
+            state: root.join("state"),
+            run: root.join("run"),
+        }
+    }
+
+    fn held(node: &str, network: &str, container: &str) -> Attachment {
+        let id = Id {
+            store: "memory".to_owned(),
+            node: node.to_owned(),
+            network: network.to_owned(),
+            container: container.to_owned(),
+            ifname: "eth0".to_owned(),
+        };
+        Attachment {
+            id,
+            handles: vec![format!("{network}.{container}")],
+            addresses: vec!["10.0.0.1".parse().unwrap()],
+            sequences: [("10.0.0.1".parse().unwrap(), 1795363967216558277)].into(),
+            ..Attachment::default()
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_and_forgotten_twice() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = dirs(root.path());
+        let attachment = held("n1", "net", "c1");
+        assert_eq!(read(&dirs, Side::Ipam, &attachment.id).unwrap(), None);
+        write(&dirs, Side::Ipam, &attachment).unwrap();
+        assert_eq!(
+            read(&dirs, Side::Ipam, &attachment.id).unwrap(),
+            Some(attachment.clone())
+        );
+        assert_eq!(
+            read(&dirs, Side::Net, &attachment.id).unwrap(),
+            None,
+            "each plugin has its own file"
+        );
+        forget(&dirs, Side::Ipam, &attachment.id).unwrap();
+        forget(&dirs, Side::Ipam, &attachment.id).unwrap();
+        assert_eq!(read(&dirs, Side::Ipam, &attachment.id).unwrap(), None);
+    }
+
+    #[test]
+    fn nodes_and_networks_that_share_a_directory_keep_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = dirs(root.path());
+        for (node, network, container) in [("n1", "a", "c1"), ("n1", "b", "c1"), ("n2", "a", "c1")] {
+            write(&dirs, Side::Net, &held(node, network, container)).unwrap();
+        }
+        let found = of_network(&dirs, Side::Net, "memory", "n1", "a");
+        assert_eq!(found, vec![held("n1", "a", "c1")]);
+        assert_eq!(everything(&dirs, Side::Net).len(), 3);
+    }
+}

@@ -1,0 +1,139 @@
+//! Locks between processes of one node, by `flock(2)`: they end with their holder, however it ends.
+#![expect(clippy::disallowed_methods, reason = "edge: waits for a lock")]
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::{StateError, digest, directory_of_ours};
+use crate::state::attachment::Side;
+use crate::store::config::Dirs;
+
+/// Held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: Flock<File>,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Removes the file and lets go: nothing will be done for this container any more.
+    pub fn retire(self) {
+        let _ = super::remove(&self.path);
+    }
+
+    /// Whether the file held is still the one at the path; another process may have retired it.
+    fn current(&self) -> bool {
+        let held = self.file.metadata().map(|held| (held.dev(), held.ino()));
+        let there = std::fs::metadata(&self.path).map(|there| (there.dev(), there.ino()));
+        matches!((held, there), (Ok(held), Ok(there)) if held == there)
+    }
+}
+
+/// Takes the lock of one attachment: its ADD, DEL and CHECK run one after the other. `None` when another call
+/// still holds it at the deadline.
+pub fn attachment(
+    dirs: &Dirs,
+    side: Side,
+    words: [&str; 3],
+    deadline: Instant,
+) -> Result<Option<Lock>, StateError> {
+    let ending = match side {
+        Side::Ipam => ".ipam",
+        Side::Net => ".net",
+    };
+    let path = dirs.run.join("locks").join(digest(&words) + ending);
+    wait(&path, deadline)
+}
+
+/// Takes the host-wide IPAM lock that Calico's plugin uses too. Best effort: no lock is better than no pod.
+pub fn host(path: &Path, deadline: Instant) -> Option<Lock> {
+    wait(path, deadline).ok().flatten()
+}
+
+fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
+    directory_of_ours(path.parent().unwrap_or(Path::new("/")))?;
+    let mut pause = Duration::from_micros(200);
+    loop {
+        if let Some(lock) = attempt(path)?.filter(Lock::current) {
+            return Ok(Some(lock));
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(5));
+    }
+}
+
+fn attempt(path: &Path) -> Result<Option<Lock>, StateError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    let file = file.map_err(StateError::at("open lock", path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Ok(Some(Lock {
+            file,
+            path: path.to_owned(),
+        })),
+        Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => Ok(None),
+        Err((_, error)) => Err(StateError::at("lock", path)(error.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORDS: [&str; 3] = ["net", "c1", "eth0"];
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[test]
+    fn a_second_call_waits_and_gives_up_at_its_deadline() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs {
+            state: root.path().join("s"),
+            run: root.path().join("r"),
+        };
+        let first = attachment(&dirs, Side::Net, WORDS, soon()).unwrap();
+        assert!(first.is_some());
+        assert!(attachment(&dirs, Side::Net, WORDS, soon()).unwrap().is_none());
+        assert!(
+            attachment(&dirs, Side::Ipam, WORDS, soon()).unwrap().is_some(),
+            "each plugin has its own"
+        );
+        assert!(
+            attachment(&dirs, Side::Net, ["net", "c2", "eth0"], soon())
+                .unwrap()
+                .is_some()
+        );
+        drop(first);
+        assert!(attachment(&dirs, Side::Net, WORDS, soon()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_retired_lock_leaves_no_file_and_is_not_mistaken_for_the_next() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs {
+            state: root.path().join("s"),
+            run: root.path().join("r"),
+        };
+        let first = attachment(&dirs, Side::Net, WORDS, soon()).unwrap().unwrap();
+        let path = first.path.clone();
+        first.retire();
+        assert!(!path.exists());
+        let second = attachment(&dirs, Side::Net, WORDS, soon()).unwrap().unwrap();
+        assert!(second.current());
+    }
+}
