@@ -1,1 +1,14 @@
-fn main() {}
+//! `cni-ipam`: addresses from affine blocks, for `cni-net` or any other CNI plugin.
+
+mod command;
+mod config;
+mod error;
+mod gc;
+mod release;
+mod status;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::cni::serve(&command::CniIpam::default())
+}

@@ -1,0 +1,61 @@
+//! GC: addresses of this network on this node whose container the runtime no longer knows.
+
+use std::collections::BTreeSet;
+
+use shared::cni::CniError;
+use shared::cni::config::ValidAttachment;
+use shared::ipam::gc::{self as decider, GcRequest};
+use shared::state::attachment::{self, Side};
+use shared::store::transact;
+
+use crate::command::Call;
+use crate::{error, release};
+
+/// Frees what no valid attachment holds. It looks at this node's attachment files and at the attributes in this
+/// node's own blocks, never at all handles of the network.
+pub(crate) async fn gc(call: &Call, valid: &[ValidAttachment]) -> Result<(), CniError> {
+    let network = &call.config.network;
+    let valid: BTreeSet<&str> = valid
+        .iter()
+        .map(|attachment| attachment.container_id.as_str())
+        .collect();
+    let files = attachment::of_network(
+        &call.config.dirs,
+        Side::Ipam,
+        &call.store.identity(),
+        &call.node,
+        network,
+    );
+    let stale = files
+        .into_iter()
+        .filter(|file| !valid.contains(file.id.container.as_str()));
+    for file in stale {
+        release::all_of(call, &file).await?;
+        attachment::forget(&call.config.dirs, Side::Ipam, &file.id).map_err(|error| error::state(&error))?;
+    }
+    let request = GcRequest {
+        host: call.node.clone(),
+        network: network.clone(),
+        valid: valid
+            .iter()
+            .map(|container| format!("{network}.{container}"))
+            .collect(),
+        known: BTreeSet::new(),
+        now: call.now,
+    };
+    loop {
+        let decided = transact(&call.store, decider::reads(&request), |snapshot| {
+            decider::decide(snapshot, &request).map_err(|error| error::ipam(&error))
+        });
+        let freed = decided.await.map_err(error::transact)?;
+        if !freed.found {
+            return Ok(());
+        }
+        for address in &freed.addresses {
+            call.log.info(
+                "freed: no container holds it",
+                &[("address", &address.to_string())],
+            );
+        }
+    }
+}
