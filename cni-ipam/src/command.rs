@@ -208,7 +208,8 @@ impl Plugin for CniIpam {
     }
 
     fn after_answer(&self) {
-        if let Some(call) = self.finished.take() {
+        // A store that did not answer this call will not answer the next moment either.
+        if let Some(call) = self.finished.take().filter(|call| call.store.requests() > 0) {
             call.run(release::replay(&call));
         }
     }

@@ -88,10 +88,7 @@ impl Config {
         }
         let mut attributes = BTreeMap::from([
             ("node".to_owned(), node.to_owned()),
-            (
-                "timestamp".to_owned(),
-                now.strftime("%Y-%m-%d %H:%M:%S%.f +0000 UTC").to_string(),
-            ),
+            ("timestamp".to_owned(), shared::model::meta::go_text(now)),
         ]);
         if let Some((namespace, pod)) = &pod {
             attributes.insert("namespace".to_owned(), namespace.clone());
