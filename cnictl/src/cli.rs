@@ -1,0 +1,120 @@
+//! From the command line to a command: words become kinds, flags become a datastore.
+
+use std::collections::BTreeMap;
+
+use shared::store::Datastore;
+
+use crate::args::{Cli, Command, Delete, Get, Ipam, Show, VERSION};
+use crate::commands::delete::Target;
+use crate::commands::get::Query;
+use crate::commands::ipam_show::View;
+use crate::commands::{Birth, Outcome, apply, delete, get, ipam_show};
+use crate::resource::Kind;
+use crate::{datastore, input};
+
+/// A command with everything it needs but the datastore.
+#[derive(Debug)]
+enum Ready {
+    Apply(Vec<(String, String)>),
+    Get(Query),
+    Delete(Vec<Target>, bool),
+    Show(View),
+}
+
+/// Does what the command line says. The datastore is opened only for a command that makes sense.
+pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth) -> Outcome {
+    let ready = match ready(cli.command) {
+        Ok(Some(ready)) => ready,
+        Ok(None) => return version(),
+        Err(error) => return Outcome::failed(error),
+    };
+    match datastore::connect(&cli.datastore, env) {
+        Ok((store, warnings)) => {
+            let mut outcome = carry_out(&store, ready, birth).await;
+            outcome.warnings.splice(0..0, warnings);
+            outcome
+        }
+        Err(error) => Outcome::failed(error),
+    }
+}
+
+/// Does it on a datastore that is open already.
+pub async fn run_on<S: Datastore>(store: &S, command: Command, birth: Birth) -> Outcome {
+    match ready(command) {
+        Ok(Some(ready)) => carry_out(store, ready, birth).await,
+        Ok(None) => version(),
+        Err(error) => Outcome::failed(error),
+    }
+}
+
+fn version() -> Outcome {
+    Outcome::said(format!("cnictl {VERSION}\n"))
+}
+
+fn ready(command: Command) -> Result<Option<Ready>, String> {
+    Ok(Some(match command {
+        Command::Apply { filename } => Ready::Apply(input::read(&filename)?),
+        Command::Get(get) => Ready::Get(query(get)?),
+        Command::Delete(delete) => {
+            let skip = delete.skip_not_exists;
+            Ready::Delete(targets(delete)?, skip)
+        }
+        Command::Ipam {
+            command: Ipam::Show(show),
+        } => Ready::Show(view(&show)),
+        Command::Version => return Ok(None),
+    }))
+}
+
+async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outcome {
+    match ready {
+        Ready::Apply(texts) => apply::run(store, &texts, birth).await,
+        Ready::Get(query) => get::run(store, &query).await,
+        Ready::Delete(targets, skip) => delete::run(store, &targets, skip).await,
+        Ready::Show(view) => ipam_show::run(store, view).await,
+    }
+}
+
+fn query(get: Get) -> Result<Query, String> {
+    let (kind, names) = named(&get.kind, get.names)?;
+    if !names.is_empty() && get.all_namespaces && kind.namespaced() {
+        return Err("a name is looked up in one namespace: give -n instead of -A".to_owned());
+    }
+    Ok(Query {
+        kind,
+        names,
+        namespace: get.namespace,
+        everywhere: get.all_namespaces,
+        format: get.output,
+    })
+}
+
+fn targets(delete: Delete) -> Result<Vec<Target>, String> {
+    let Some(word) = delete.kind else {
+        return delete::targets(&input::read(&delete.filename)?);
+    };
+    let (kind, names) = named(&word, delete.names)?;
+    if names.is_empty() {
+        return Err(format!("which {}? Give its name", kind.name()));
+    }
+    Ok(names.into_iter().map(|name| Target { kind, name }).collect())
+}
+
+/// `KIND NAME…` or `KIND/NAME`.
+fn named(word: &str, mut names: Vec<String>) -> Result<(Kind, Vec<String>), String> {
+    let Some((kind, name)) = word.split_once('/') else {
+        return Ok((Kind::from_word(word)?, names));
+    };
+    names.insert(0, name.to_owned());
+    Ok((Kind::from_word(kind)?, names))
+}
+
+fn view(show: &Show) -> View {
+    match show.ip {
+        Some(address) => View::Address(address),
+        None if show.show_blocks => View::Blocks,
+        None if show.show_borrowed => View::Borrowed,
+        None if show.show_configuration => View::Configuration,
+        None => View::Pools,
+    }
+}

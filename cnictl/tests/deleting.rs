@@ -1,0 +1,54 @@
+//! What goes with a deleted resource, and what keeps one from being deleted.
+
+mod common;
+
+use common::{cnictl, recorded};
+
+#[test]
+fn a_pool_in_use_stays_and_its_users_are_named() {
+    let store = recorded();
+    let before = store.dump();
+    let error = cnictl(&store, "delete ippool default-ipv4-ippool").error.unwrap();
+    assert!(
+        error.contains("3 addresses are in use: 10.66.135.129 (pod default/web-2 on node node0), "),
+        "{error}"
+    );
+    assert!(error.contains("set spec.disabled: true"), "{error}");
+    assert_eq!(store.dump(), before);
+}
+
+#[test]
+fn a_pool_without_users_goes_with_its_blocks_and_their_affinities() {
+    let store = recorded();
+    assert_eq!(
+        cnictl(&store, "delete pool tiny").out,
+        "Successfully deleted 1 'IPPool' resource(s)\n"
+    );
+    let left: Vec<String> = store.dump().keys().map(|key| key.as_str().to_owned()).collect();
+    assert!(
+        !left
+            .iter()
+            .any(|key| key.contains("10.99.0.0") || key.ends_with("/tiny")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_node_with_pods_stays_and_one_without_goes() {
+    let store = recorded();
+    let error = cnictl(&store, "delete node node0").error.unwrap();
+    assert!(error.contains("addresses are in use: "), "{error}");
+    assert_eq!(
+        cnictl(&store, "delete node node1").out,
+        "Successfully deleted 1 'Node' resource(s)\n"
+    );
+}
+
+#[test]
+fn what_others_write_is_not_written_from_here() {
+    let error = cnictl(&recorded(), "delete wep x").error.unwrap();
+    assert!(
+        error.contains("a WorkloadEndpoint is not deleted from here: cni-net writes it"),
+        "{error}"
+    );
+}
