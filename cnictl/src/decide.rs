@@ -3,9 +3,8 @@
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use shared::model::Stored;
-use shared::model::block::Block;
 use shared::model::ippool::{IPPool, Invalid};
-use shared::model::key::{Key, Plural, Prefix};
+use shared::model::key::{Key, Path, Plural, Prefix};
 use shared::model::meta::API_VERSION;
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
@@ -151,10 +150,13 @@ fn refused(problems: &[Invalid]) -> Result<(), String> {
 /// A block that overlaps the pool and is not of its size: allocations made under an earlier pool.
 fn misfit(snapshot: &Snapshot, blocks: &Prefix, pool: &IPPool) -> Option<IpNet> {
     let overlaps = |cidr: &IpNet| pool.cidr().contains(cidr) || cidr.contains(&pool.cidr());
+    let named = |key| match Path::parse(key) {
+        Some(Path::Block(cidr)) => Some(cidr),
+        Some(Path::IpamConfig | Path::Affinity { .. } | Path::Handle(_)) | None => None,
+    };
     snapshot
         .under(blocks)
-        .filter_map(|(_, entry)| Block::from_bytes(&entry.value).ok())
-        .map(|block| block.cidr)
+        .filter_map(|(key, _)| named(key))
         .find(|cidr| overlaps(cidr) && cidr.prefix_len() != pool.block_size())
 }
 

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{cnictl, recorded};
+use shared::model::key::Key;
 
 #[test]
 fn a_pool_in_use_stays_and_its_users_are_named() {
@@ -51,4 +52,18 @@ fn what_others_write_is_not_written_from_here() {
         error.contains("a WorkloadEndpoint is not deleted from here: cni-net writes it"),
         "{error}"
     );
+}
+
+#[test]
+fn a_block_that_cannot_be_read_keeps_its_pool_and_is_named() {
+    let store = recorded();
+    store.put(
+        Key::stored("/calico/ipam/v2/assignment/ipv4/block/10.99.0.0-30"),
+        "{",
+    );
+    let error = cnictl(&store, "delete ippool tiny").error.unwrap();
+    assert!(error.contains("/block/10.99.0.0-30 cannot be read"), "{error}");
+    let shown = cnictl(&store, "ipam show");
+    assert!(shown.error.is_none() && shown.warnings[0].contains("/block/10.99.0.0-30 cannot be read"));
+    assert!(shown.out.contains("| IP Pool  | 10.99.0.0/30  |"));
 }

@@ -128,7 +128,7 @@ async fn pool<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, St
         .cloned()
         .unwrap_or_default();
     let pool = validate::pool(name, &spec)?;
-    let blocks = free::blocks(&snapshot, |block| pool.cidr().contains(&block.cidr));
+    let blocks = free::blocks(&snapshot, |block| pool.cidr().contains(&block.cidr))?;
     unused(&blocks, &pool, false)?;
     if !blocks.is_empty() {
         transact(store, Reads::new().key(key.clone()), |snapshot| {
@@ -139,12 +139,11 @@ async fn pool<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, St
         free::free(store, &blocks).await?;
     }
     let also = |snapshot: &Snapshot, txn: &mut Txn| {
-        for ipv4 in [true, false] {
-            let range = Prefix::blocks(ipv4);
-            let read = snapshot.read_at(&Range::Prefix(range.clone()));
-            read.map(|revision| txn.guard(Guard::NothingNewer(range, revision)));
+        let range = Prefix::blocks(pool.is_ipv4());
+        if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
+            txn.guard(Guard::NothingNewer(range, revision));
         }
-        let left = free::blocks(snapshot, |block| pool.cidr().contains(&block.cidr));
+        let left = free::blocks(snapshot, |block| pool.cidr().contains(&block.cidr))?;
         unused(&left, &pool, true)?;
         match left.first() {
             Some(block) => Err(format!(
@@ -154,7 +153,8 @@ async fn pool<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, St
             None => Ok(()),
         }
     };
-    remove(store, key, free::reads(), also).await
+    let reads = Reads::new().prefix(Prefix::blocks(pool.is_ipv4()));
+    remove(store, key, reads, also).await
 }
 
 fn unused(blocks: &[Block], pool: &IPPool, disabled: bool) -> Result<(), String> {
@@ -199,7 +199,7 @@ async fn node<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, St
     vacant(&snapshot, name)?;
     free::free(
         store,
-        &free::blocks(&snapshot, |block| block.host() == Some(name)),
+        &free::blocks(&snapshot, |block| block.host() == Some(name))?,
     )
     .await?;
     remove(store, key, reads, |snapshot, _| vacant(snapshot, name)).await
@@ -219,7 +219,7 @@ fn vacant(snapshot: &Snapshot, name: &str) -> Result<(), String> {
             ));
         }
     }
-    let users = free::users(&free::blocks(snapshot, |block| block.host() == Some(name)));
+    let users = free::users(&free::blocks(snapshot, |block| block.host() == Some(name))?);
     if users.is_empty() {
         return Ok(());
     }

@@ -21,20 +21,26 @@ pub fn reads() -> Reads {
         .prefix(Prefix::blocks(false))
 }
 
-/// The blocks in a snapshot of [`reads`] that the test picks; what is no block is passed over.
-pub fn blocks(snapshot: &Snapshot, mine: impl Fn(&Block) -> bool) -> Vec<Block> {
-    [true, false]
-        .iter()
-        .flat_map(|ipv4| {
-            let prefix = Prefix::blocks(*ipv4);
-            let found: Vec<Block> = snapshot
-                .under(&prefix)
-                .filter_map(|(_, entry)| Block::from_bytes(&entry.value).ok())
-                .collect();
-            found
-        })
-        .filter(mine)
-        .collect()
+/// Every block in a snapshot of [`reads`], and what cannot be read.
+pub fn readable(snapshot: &Snapshot) -> (Vec<Block>, Vec<String>) {
+    let (mut blocks, mut unreadable) = (Vec::new(), Vec::new());
+    for prefix in [Prefix::blocks(true), Prefix::blocks(false)] {
+        for (key, entry) in snapshot.under(&prefix) {
+            match Block::from_bytes(&entry.value) {
+                Ok(block) => blocks.push(block),
+                Err(error) => unreadable.push(format!("{key} cannot be read: {error}")),
+            }
+        }
+    }
+    (blocks, unreadable)
+}
+
+/// The blocks that the test picks, if all can be read: whoever holds an address in another could be any pod.
+pub fn blocks(snapshot: &Snapshot, mine: impl Fn(&Block) -> bool) -> Result<Vec<Block>, String> {
+    match readable(snapshot) {
+        (blocks, unreadable) if unreadable.is_empty() => Ok(blocks.into_iter().filter(mine).collect()),
+        (_, unreadable) => Err(unreadable.join("; ")),
+    }
 }
 
 /// Who holds addresses in the blocks, in words; an address that cools down has no user.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use shared::model::Stored;
+use shared::model::block::Block;
 use shared::model::ipamconfig::{IPAMConfig, IPAMConfiguration, Setting, Settings};
 use shared::model::ippool::IPPool;
 use shared::model::ipreservation::IPReservation;
@@ -35,7 +36,14 @@ pub enum View {
 /// Reads and shows.
 pub async fn run<S: Datastore>(store: &S, view: View) -> Outcome {
     match store.read(&reads(view)).await {
-        Ok(snapshot) => show(&snapshot, view).map_or_else(Outcome::failed, Outcome::said),
+        Ok(snapshot) => {
+            let (blocks, warnings) = free::readable(&snapshot);
+            let out = show(&snapshot, &blocks, view);
+            Outcome {
+                warnings,
+                ..out.map_or_else(Outcome::failed, Outcome::said)
+            }
+        }
         Err(error) => Outcome::failed(error.to_string()),
     }
 }
@@ -54,13 +62,13 @@ fn reads(view: View) -> Reads {
     }
 }
 
-fn show(snapshot: &Snapshot, view: View) -> Result<String, String> {
+fn show(snapshot: &Snapshot, blocks: &[Block], view: View) -> Result<String, String> {
     match view {
-        View::Pools => usage(snapshot, false),
-        View::Blocks => usage(snapshot, true),
-        View::Borrowed => Ok(owners::borrowed(&free::blocks(snapshot, |_| true))),
+        View::Pools => usage(snapshot, blocks, false),
+        View::Blocks => usage(snapshot, blocks, true),
+        View::Borrowed => Ok(owners::borrowed(blocks)),
         View::Configuration => configuration(snapshot),
-        View::Address(address) => Ok(owners::address(&free::blocks(snapshot, |_| true), address)),
+        View::Address(address) => Ok(owners::address(blocks, address)),
     }
 }
 
@@ -71,12 +79,11 @@ fn all<T: Stored>(snapshot: &Snapshot, plural: Plural) -> Result<Vec<T>, String>
     snapshot.under(&Prefix::resources(plural)).map(read).collect()
 }
 
-fn usage(snapshot: &Snapshot, with_blocks: bool) -> Result<String, String> {
+fn usage(snapshot: &Snapshot, blocks: &[Block], with_blocks: bool) -> Result<String, String> {
     let pools: Vec<IPPool> = all(snapshot, Plural::IpPools)?;
     let reservations: Vec<IPReservation> = all(snapshot, Plural::IpReservations)?;
-    let blocks = free::blocks(snapshot, |_| true);
     let mut rows = Vec::new();
-    for pool in utilization::of(&pools, &blocks, &reservations) {
+    for pool in utilization::of(&pools, blocks, &reservations) {
         rows.extend(pool.pool.iter().map(|usage| row("IP Pool", usage)));
         if with_blocks {
             rows.extend(pool.blocks.iter().map(|usage| row("Block", usage)));
