@@ -1,13 +1,22 @@
-//! The interface plugin: a veth pair with Calico's 169.254.1.1 gateway for every pod.
-#![expect(
-    dead_code,
-    reason = "the commands that call these modules come with the next commit"
-)]
+//! `cni-net`: a veth pair with Calico's 169.254.1.1 gateway for every pod.
 
 mod apply;
+mod command;
+mod config;
+mod error;
+mod gates;
+mod hostlocal;
+mod mtu;
+mod names;
 mod netns;
 mod observe;
 mod plan;
+mod record;
+mod status;
 mod wiring;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::cni::serve(&command::CniNet::default())
+}

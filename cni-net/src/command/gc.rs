@@ -1,0 +1,119 @@
+//! GC: what this network has on this node for attachments that the runtime no longer knows.
+//!
+//! Found by this node's attachment files and, after a reboot has taken those, by the owners in this node's own
+//! blocks (`leftover`). Other networks are untouched. An attachment whose interface cannot be removed keeps its
+//! address: then the IPAM plugin is not asked to free anything, and the call fails.
+
+use std::path::PathBuf;
+
+use shared::cni::CniError;
+use shared::cni::config::ValidAttachment;
+use shared::kernel::Kernel;
+use shared::model::key::Key;
+use shared::state::attachment::{self, Attachment, Side};
+use shared::store::transact;
+use shared::txn::Decision;
+
+use super::{Call, del, leftover};
+use crate::{error, observe, record};
+
+/// Frees what no valid attachment holds.
+pub(super) async fn gc(call: &Call, path: &[PathBuf], valid: &[ValidAttachment]) -> Result<(), CniError> {
+    call.find_ipam(path)?;
+    super::target::ready(call).await?;
+    let kernel = Kernel::open(None).map_err(error::kernel)?;
+    let mut failed = Vec::new();
+    for stale in stale(call, valid) {
+        if let Err(error) = collect(call, &kernel, &stale).await {
+            failed.push(CniError {
+                msg: format!("container {}: {}", stale.id.container, error.msg),
+                ..error
+            });
+        }
+    }
+    failed.extend(leftover::collect(call, &kernel, valid).await.err());
+    let mut failed = failed.into_iter();
+    match failed.next() {
+        Some(first) => Err(error::and(first, failed.collect())),
+        None => call.gc_ipam(path).map(|_| ()),
+    }
+}
+
+fn stale(call: &Call, valid: &[ValidAttachment]) -> Vec<Attachment> {
+    let store = call.id("", "").store;
+    let mut files = attachment::of_network(&call.dirs, Side::Net, &store, &call.node, &call.config.network);
+    files.retain(|file| !is_valid(valid, &file.id.container, Some(&file.id.ifname)));
+    files
+}
+
+/// Whether the runtime still knows the attachment; where the interface is unknown, any of the container counts.
+pub(super) fn is_valid(valid: &[ValidAttachment], container: &str, ifname: Option<&str>) -> bool {
+    let same = |known: &ValidAttachment| {
+        known.container_id == container && ifname.is_none_or(|ifname| known.ifname == ifname)
+    };
+    valid.iter().any(same)
+}
+
+async fn collect(call: &Call, kernel: &Kernel, stale: &Attachment) -> Result<(), CniError> {
+    let host_if = stale.host_interface.as_deref().unwrap_or_default();
+    let turn = call.turn(&stale.id, host_if)?;
+    if call.file(&stale.id).is_none() {
+        // Its DEL was faster.
+        return Ok(());
+    }
+    let taken_over = match stale.record.as_deref().map(Key::stored) {
+        Some(key) => removed(call, &key, &stale.id.container).await?,
+        None => false,
+    };
+    let ours = !taken_over && call.claimed_by_another(&stale.id, host_if).is_none();
+    if ours && !host_if.is_empty() {
+        let host_if = Some(host_if.to_owned());
+        let addresses = stale.addresses.clone();
+        let about = observe::Target {
+            host_if,
+            addresses,
+            ..observe::Target::default()
+        };
+        del::teardown(call, kernel, about).await?;
+    }
+    call.forget(&stale.id)?;
+    call.log.info(
+        "collected: no runtime knows it",
+        &[("container", &stale.id.container)],
+    );
+    turn.retire();
+    Ok(())
+}
+
+/// Removes the record if it names the container; true if it names another one.
+async fn removed(call: &Call, key: &Key, container: &str) -> Result<bool, CniError> {
+    let reads = record::readiness().key(key.clone());
+    let decided = transact(&call.store, reads, |snapshot| {
+        record::ready(snapshot)?;
+        let there = snapshot.get(key).is_some();
+        Ok::<_, CniError>(match record::removal_of(snapshot, key, container) {
+            Decision::Done(()) => Decision::Done(there),
+            Decision::Commit(txn, ()) => Decision::Commit(txn, false),
+            Decision::Read(more) => Decision::Read(more),
+        })
+    });
+    decided.await.map_err(error::transact)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_is_valid_by_container_and_interface() {
+        let known = ValidAttachment {
+            container_id: "c1".to_owned(),
+            ifname: "eth0".to_owned(),
+        };
+        let valid = [known];
+        assert!(is_valid(&valid, "c1", Some("eth0")));
+        assert!(!is_valid(&valid, "c1", Some("net1")));
+        assert!(is_valid(&valid, "c1", None));
+        assert!(!is_valid(&valid, "c2", None));
+    }
+}

@@ -1,0 +1,104 @@
+//! The IPAM plugin as this plugin calls it.
+#![expect(clippy::disallowed_methods, reason = "edge: times the child's undoing")]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shared::cni::delegate::{Delegate, Running};
+use shared::cni::{AddResult, Args, Attachment, CniError, Env};
+
+use super::{Call, Target};
+use crate::hostlocal;
+
+/// What undoing an ADD may take beyond its own time.
+const UNDO: Duration = Duration::from_secs(4);
+/// What `cni-ipam` must leave of a DEL's time for its own last steps and ours.
+const REST: Duration = Duration::from_millis(300);
+
+/// The attachment as the child sees it: Calico's arguments never fail for an unknown key.
+fn attachment_of(target: &Target<'_>) -> Attachment {
+    let raw = target.attachment.args.raw();
+    let args = Args::parse(&format!("IgnoreUnknown=1;{raw}"));
+    Attachment {
+        args: args.unwrap_or_default(),
+        ..target.attachment.clone()
+    }
+}
+
+impl Call {
+    /// Finds the plugin before anything is touched.
+    pub(super) fn find_ipam(&self, path: &[PathBuf]) -> Result<PathBuf, CniError> {
+        Delegate::find(path, &self.config.ipam)
+    }
+
+    /// Starts its ADD.
+    pub(super) fn start_ipam(&self, target: &Target<'_>, stdin: Vec<u8>) -> Result<Running, CniError> {
+        let path = &target.attachment.path;
+        let binary = self.find_ipam(path)?;
+        Delegate::start(
+            &binary,
+            "ADD",
+            Some(&attachment_of(target)),
+            path,
+            &self.env,
+            stdin,
+        )
+    }
+
+    /// Its answer.
+    pub(super) fn answer(&self, running: Running) -> Result<AddResult, CniError> {
+        AddResult::parse(self.conf.cni_version, &running.wait(self.deadline())?)
+    }
+
+    /// Starts its DEL, which has what is left of this call's time.
+    pub(super) fn start_release(&self, target: &Target<'_>) -> Result<Running, CniError> {
+        self.start("DEL", target, self.deadline())
+    }
+
+    /// Waits for the DEL that was started.
+    pub(super) fn released(&self, running: Running) -> Result<(), CniError> {
+        running.wait(self.deadline()).map(|_| ())
+    }
+
+    /// Its DEL after an ADD that failed, perhaps because the time was over.
+    pub(super) fn take_back(&self, target: &Target<'_>) -> Result<(), CniError> {
+        self.ask("DEL", target, Instant::now() + UNDO)
+    }
+
+    /// Its CHECK.
+    pub(super) fn check_ipam(&self, target: &Target<'_>) -> Result<(), CniError> {
+        self.ask("CHECK", target, self.deadline())
+    }
+
+    fn ask(&self, command: &str, target: &Target<'_>, deadline: Instant) -> Result<(), CniError> {
+        self.start(command, target, deadline)?.wait(deadline).map(|_| ())
+    }
+
+    fn start(&self, command: &str, target: &Target<'_>, deadline: Instant) -> Result<Running, CniError> {
+        let path = &target.attachment.path;
+        let binary = self.find_ipam(path)?;
+        let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
+        let attachment = attachment_of(target);
+        let env = self.env_within(deadline);
+        Delegate::start(&binary, command, Some(&attachment), path, &env, stdin)
+    }
+
+    /// Its GC, which reads the same list of valid attachments.
+    pub(super) fn gc_ipam(&self, path: &[PathBuf]) -> Result<Value, CniError> {
+        let binary = self.find_ipam(path)?;
+        let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
+        Delegate::start(&binary, "GC", None, path, &self.env, stdin)?.wait(self.deadline())
+    }
+
+    /// The environment, with the time that `cni-ipam` has: a DEL must spool its release before it is killed.
+    fn env_within(&self, deadline: Instant) -> Env {
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(REST);
+        let mut env = self.env.clone();
+        env.0
+            .insert("MANX_TIME_LEFT_MS".to_owned(), left.as_millis().to_string());
+        env
+    }
+}

@@ -1,0 +1,86 @@
+//! Records whose removal is owed: remembered while the datastore is away, removed when it answers.
+
+use shared::cni::CniError;
+use shared::model::key::Key;
+use shared::state::attachment::{Attachment, Id, Side};
+use shared::state::spool::{self, Owed};
+use shared::store::{TransactError, transact};
+use shared::txn::{Decision, Reads, Snapshot};
+
+use super::{Call, Target};
+use crate::record::Wanted;
+use crate::{error, record};
+
+/// Takes a record back that this ADD may have written; keeps its removal for later if the datastore is away.
+pub(super) async fn revert_or_keep(
+    call: &Call,
+    target: &Target<'_>,
+    wanted: &Wanted,
+) -> Result<(), CniError> {
+    let decide = |snapshot: &Snapshot| Ok::<_, CniError>(record::revert(snapshot, wanted));
+    match transact(&call.store, Reads::new().key(wanted.key.clone()), decide).await {
+        Ok(()) => Ok(()),
+        Err(TransactError::Decide(error)) => Err(error),
+        Err(TransactError::Store(why)) => {
+            keep(call, &target.id, &wanted.key).map_err(|error| error.details(why.to_string()))
+        }
+    }
+}
+
+/// Remembers, fsynced, that a record is to be removed.
+pub(super) fn keep(call: &Call, id: &Id, key: &Key) -> Result<(), CniError> {
+    let attachment = Attachment {
+        id: id.clone(),
+        cluster: call.file(id).and_then(|file| file.cluster),
+        record: Some(key.as_str().to_owned()),
+        ..Attachment::default()
+    };
+    call.log.warning(
+        "removal of the record kept for later",
+        &[("record", key.as_str())],
+    );
+    let owed = Owed {
+        attachment,
+        since: i64::try_from(call.now.as_nanosecond()).unwrap_or(i64::MAX),
+    };
+    spool::keep(&call.dirs, Side::Net, &owed)
+        .map(|_| ())
+        .map_err(|error| error::state(&error))
+}
+
+/// After the answer: what earlier calls owe to this store, as far as it answers.
+pub(super) async fn replay(call: &Call) {
+    for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity()) {
+        let held = &spooled.owed.attachment;
+        let Some(key) = held.record.as_deref().map(Key::stored) else {
+            continue;
+        };
+        let decide = |snapshot: &Snapshot| {
+            let cluster = record::ready(snapshot)?;
+            if held.cluster.is_some() && cluster != held.cluster {
+                return Ok(Decision::Done(false));
+            }
+            Ok::<_, CniError>(match record::removal_of(snapshot, &key, &held.id.container) {
+                Decision::Done(()) => Decision::Done(true),
+                Decision::Commit(txn, ()) => Decision::Commit(txn, true),
+                Decision::Read(more) => Decision::Read(more),
+            })
+        };
+        let removed = transact(&call.store, record::readiness().key(key.clone()), decide).await;
+        let about = ("record", key.as_str());
+        match removed.map_err(error::transact) {
+            Ok(true) => {
+                call.log.info("owed removal carried out", &[about]);
+                let _ = spooled.done();
+            }
+            Ok(false) => call
+                .log
+                .warning("owed removal is another cluster's; kept", &[about]),
+            Err(error) => {
+                call.log
+                    .warning("owed removal kept", &[about, ("error", &error.to_string())]);
+                return;
+            }
+        }
+    }
+}

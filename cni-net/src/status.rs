@@ -1,0 +1,99 @@
+//! STATUS: whether an ADD could work, from facts on this node alone; the datastore is never dialled.
+//!
+//! kubelet asks every few seconds on every node. Looked at: the configuration, the node's name, the datastore's
+//! files, the IPAM plugin and what it says itself and, with `sidecar_required`, whether the sidecar of this boot
+//! has written `run_dir/ready` (the text of /proc/sys/kernel/random/boot_id).
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: reads local files, times the child"
+)]
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use shared::cni::delegate::Delegate;
+use shared::cni::{CniError, Code, Env, NetConf};
+use shared::store::config::{Dirs, choose};
+
+use crate::config::Config;
+use crate::{error, hostlocal};
+
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Fails with what keeps ADD from working.
+pub(crate) fn status(env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError> {
+    let started = Instant::now();
+    let config = Config::new(conf)?;
+    let dirs = Dirs::from(conf.raw(), env.vars()).map_err(error::config)?;
+    let used_etcd = shared::store::open::used_etcd(&dirs);
+    let (choice, _) = choose(conf.raw(), env.vars(), used_etcd).map_err(error::config)?;
+    let node = crate::command::node(&config, &choice, true).map_err(unavailable)?;
+    shared::store::open::usable(&choice).map_err(|error| unavailable(error::store(error)))?;
+    if config.sidecar_required {
+        sidecar(&dirs.run.join("ready"), Path::new(BOOT))?;
+    }
+    let binary = Delegate::find(path, &config.ipam).map_err(unavailable)?;
+    let stdin = hostlocal::stdin(conf, &node, None)?;
+    let child = Delegate::start(&binary, "STATUS", None, path, env, stdin).map_err(unavailable)?;
+    child
+        .wait(started + config.timeouts.check)
+        .map(|_| ())
+        .map_err(unavailable)
+}
+
+/// The same error under a code of STATUS, which is all that a runtime looks at.
+fn unavailable(error: CniError) -> CniError {
+    if matches!(error.code, Code::PluginNotAvailable | Code::LimitedConnectivity) {
+        return error;
+    }
+    let text = format!("{} [code {}]", error.msg, error.code.number());
+    CniError::new(Code::PluginNotAvailable, text).details(error.details)
+}
+
+fn sidecar(ready: &Path, boot: &Path) -> Result<(), CniError> {
+    let text = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .ok()
+    };
+    let (said, boot) = (text(ready), text(boot));
+    if said.is_some() && said == boot {
+        return Ok(());
+    }
+    let what = if said.is_some() {
+        "was written in an earlier boot"
+    } else {
+        "does not exist"
+    };
+    let text = format!(
+        "bgp-sidecar is not ready: {} {what}; start it, or set sidecar_required to false",
+        ready.display()
+    );
+    Err(CniError::new(Code::PluginNotAvailable, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sidecar_counts_only_if_it_spoke_in_this_boot() {
+        let root = tempfile::tempdir().unwrap();
+        let (ready, boot) = (root.path().join("ready"), root.path().join("boot"));
+        std::fs::write(&boot, "b2\n").unwrap();
+        assert!(sidecar(&ready, &boot).unwrap_err().msg.contains("does not exist"));
+        std::fs::write(&ready, "b1").unwrap();
+        assert!(sidecar(&ready, &boot).unwrap_err().msg.contains("earlier boot"));
+        std::fs::write(&ready, "b2").unwrap();
+        assert!(sidecar(&ready, &boot).is_ok());
+    }
+
+    #[test]
+    fn a_runtime_sees_only_codes_of_status() {
+        let error = unavailable(CniError::new(Code::NodeNameUnknown, "node name unknown"));
+        assert_eq!(error.code, Code::PluginNotAvailable);
+        assert!(error.msg.contains("[code 100]"));
+        let limited = CniError::new(Code::LimitedConnectivity, "x");
+        assert_eq!(unavailable(limited.clone()), limited);
+    }
+}
