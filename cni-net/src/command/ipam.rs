@@ -16,10 +16,15 @@ const UNDO: Duration = Duration::from_secs(4);
 /// What `cni-ipam` must leave of a DEL's time for its own last steps and ours.
 const REST: Duration = Duration::from_millis(300);
 
-/// The attachment as the child sees it: Calico's arguments never fail for an unknown key.
+/// The attachment as the child sees it: Calico's arguments never fail for an unknown key. The reference plugins
+/// refuse an empty pair, so there is no `;` without something behind it.
 fn attachment_of(target: &Target<'_>) -> Attachment {
-    let raw = target.attachment.args.raw();
-    let args = Args::parse(&format!("IgnoreUnknown=1;{raw}"));
+    let raw = target.attachment.args.raw().trim_matches(';');
+    let pairs: Vec<&str> = ["IgnoreUnknown=1", raw]
+        .into_iter()
+        .filter(|pair| !pair.is_empty())
+        .collect();
+    let args = Args::parse(&pairs.join(";"));
     Attachment {
         args: args.unwrap_or_default(),
         ..target.attachment.clone()

@@ -31,12 +31,13 @@ impl Target<'_> {
 /// Locks of one attachment; dropped, the next call goes on.
 pub(crate) struct Turn {
     own: Lock,
-    _interface: Lock,
+    interface: Lock,
 }
 
 impl Turn {
     /// Nothing will be done for this container any more.
     pub(crate) fn retire(self) {
+        self.interface.retire();
         self.own.retire();
     }
 }
@@ -85,7 +86,7 @@ impl Call {
         };
         Ok(Turn {
             own: wait([&id.network, &id.container, &id.ifname])?,
-            _interface: wait(["host interface", &id.node, host_interface])?,
+            interface: wait(["host interface", &id.node, host_interface])?,
         })
     }
 
