@@ -10,6 +10,7 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkInfo};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute};
 use rtnetlink::packet_route::neighbour::{NeighbourMessage, NeighbourState};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteFlags, RouteHeader, RouteMessage};
 use rtnetlink::packet_route::route::{RouteProtocol, RouteScope, RouteType};
 
@@ -210,5 +211,12 @@ pub(super) fn neighbour(index: u32, address: IpAddr, mac: Mac) -> NeighbourMessa
 pub(super) fn neighbours_of(index: u32) -> NeighbourMessage {
     let mut message = NeighbourMessage::default();
     message.attributes.push(NeighbourAttribute::IfIndex(index));
+    message
+}
+
+/// A question for a namespace by its number.
+pub(super) fn netns_numbered(id: i32) -> NsidMessage {
+    let mut message = NsidMessage::default();
+    message.attributes.push(NsidAttribute::Id(id));
     message
 }

@@ -24,9 +24,13 @@ pub struct Link {
 }
 
 impl Link {
-    /// The peer's namespace has no user left: the kernel gives no number (-1, `NETNSA_NSID_NOT_ASSIGNED`) to a
-    /// namespace whose count fell to zero, and its interfaces, this one included, are about to be swept away.
-    /// Every live namespace has a number or gets one by being looked at.
+    /// `NETNSA_NSID_NOT_ASSIGNED`: what stands in place of the number of a namespace that has no user left.
+    pub const NO_NETNS: i32 = -1;
+
+    /// The peer's namespace has no user left: no process, no open file, no mount. The kernel is about to sweep
+    /// away everything in it and this interface too, which takes it milliseconds or, under load, seconds.
+    /// `Kernel::path` makes sure by asking for the namespace; elsewhere it shows once the kernel took the
+    /// number back.
     pub fn is_orphaned(&self) -> bool {
         self.peer_netns.is_some_and(|id| id < 0)
     }

@@ -137,12 +137,33 @@ impl Kernel {
         if route.destination != IpNet::from(address) {
             return Ok(Path::Open);
         }
-        let link = match oif {
+        let mut link = match oif {
             Some(index) => self.link_numbered(index).await?,
             None => None,
         };
+        if let Some(link) = &mut link
+            && let Some(id) = link.peer_netns
+            && !self.netns_is_alive(id).await?
+        {
+            link.peer_netns = Some(Link::NO_NETNS);
+        }
         route.link = link.as_ref().map(|link| link.name.clone());
         Ok(Path::Exact(route, link))
+    }
+
+    /// Whether the namespace of this number has a user left. Asked by number, the kernel tries to become a user
+    /// itself and fails with ENOENT where the last one is gone, even while the number still stands.
+    async fn netns_is_alive(&self, id: i32) -> Result<bool, KernelError> {
+        if id < 0 {
+            return Ok(false);
+        }
+        match self.host.get(Message::GetNsId(encode::netns_numbered(id))).await {
+            Ok(_) => Ok(true),
+            Err(Refusal {
+                errno: libc::ENOENT, ..
+            }) => Ok(false),
+            Err(refusal) => Err(refusal.during(format!("host: look up network namespace {id}"))),
+        }
     }
 
     /// What sysctls hold, in the order asked for; `None` for one that is not there.
