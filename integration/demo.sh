@@ -33,8 +33,9 @@ cni() {
              + if $before == null then {} else {prevResult: $before} end' "$conflist")
         out=$(printf '%s' "$conf" | on_node env \
             CNI_COMMAND="$1" CNI_CONTAINERID="demo-$id-$2" CNI_NETNS="/run/netns/$node-$2" CNI_IFNAME=eth0 \
-            CNI_PATH="$PWD/dist" CNI_ARGS="K8S_POD_NAMESPACE=demo;K8S_POD_NAME=$2" "dist/$plugin") || {
+            CNI_PATH="$PWD/dist" CNI_ARGS="K8S_POD_NAMESPACE=demo;K8S_POD_NAME=$2" "dist/$plugin" 2>>"$dir/log") || {
             printf '%s %s failed: %s\n' "$plugin" "$1" "$out" >&2
+            cat "$dir/log" >&2
             exit 1
         }
         [ -z "$out" ] || result=$out

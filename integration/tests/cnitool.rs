@@ -70,7 +70,10 @@ fn the_shipped_conflist_brings_a_pod_up_checks_it_and_takes_it_down(kind: Kind) 
         let result = tool.run("add", &pod).result();
         assert!(address(&result).starts_with("10.0.0."), "{file}: {result}");
         pod.must_reach("192.168.1.4");
-        tool.run("check", &pod).ok_only();
+        // Debian's `bandwidth` 1.1 does not survive a CHECK: that conflist says `disableCheck`.
+        if !file.contains("chained") {
+            tool.run("check", &pod).ok_only();
+        }
         tool.run("del", &pod).ok_only();
         tool.run("del", &pod).ok_only();
         before.unchanged(&lab);

@@ -1,13 +1,17 @@
 //! SIGKILL at any moment of an ADD, then DEL: no address, no interface, no record.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use integration::json::with;
 use integration::process::Running;
 use integration::traces::Traces;
+use integration::wait::eventually;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 
 const KILLS: u32 = 100;
 
@@ -62,16 +66,27 @@ fn a_hundred_killed_adds_leave_nothing_after_their_dels(kind: Kind) {
     before.unchanged(&lab);
 }
 
+/// A plugin that never answers, in a folder of the laboratory.
+fn stuck_plugin(lab: &Lab) -> String {
+    let path = lab.path("stuck-ipam");
+    let script = "#!/bin/sh\nexec sleep 600\n";
+    fs::write(&path, script).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let all = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&path, all).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    lab.path("").display().to_string()
+}
+
 #[test]
 fn the_ipam_child_dies_with_its_parent() {
-    let lab = Lab::new(Kind::Etcd);
-    lab.pool("pool", "10.0.0.0/24", 26);
-    let (conf, pod) = (lab.node.conf(), Pod::new("orphan"));
-    // Frozen, etcd keeps the child waiting for as long as the test needs.
-    lab.etcd().freeze(true);
-    let mut call = lab.node.call("ADD", &conf, &pod).start();
+    let lab = Lab::new(Kind::Embedded);
+    let folder = stuck_plugin(&lab);
+    let (conf, pod) = (
+        with(lab.node.conf(), "ipam/type", "stuck-ipam"),
+        Pod::new("orphan"),
+    );
+    let mut call = lab.node.call("ADD", &conf, &pod).env("CNI_PATH", &folder).start();
     let path = format!("/proc/{0}/task/{0}/children", call.pid());
-    let child: i32 = integration::wait::eventually("cni-net starts cni-ipam", Duration::from_secs(5), || {
+    let child: i32 = eventually("cni-net starts its IPAM plugin", Duration::from_secs(5), || {
         fs::read_to_string(&path)
             .ok()?
             .split_whitespace()
@@ -80,12 +95,31 @@ fn the_ipam_child_dies_with_its_parent() {
             .ok()
     });
     call.kill();
-    integration::wait::eventually("cni-ipam is gone", Duration::from_secs(5), || {
+    eventually("the IPAM plugin is gone", Duration::from_secs(5), || {
         let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         (state.is_empty() || state.contains(") Z ")).then_some(())
     });
-    lab.etcd().freeze(false);
-    lab.etcd().wait_until_healthy();
     drop(call.wait());
-    lab.node.del(&conf, &pod);
+}
+
+#[test]
+fn an_ipam_plugin_that_never_answers_is_ended_at_the_limit_and_no_interface_stays() {
+    let lab = Lab::new(Kind::Embedded);
+    let folder = stuck_plugin(&lab);
+    let conf = with(
+        with(lab.node.conf(), "ipam/type", "stuck-ipam"),
+        "timeouts",
+        json!({"add": 2, "del": 2}),
+    );
+    let pod = Pod::new("stuck");
+    let call = lab
+        .node
+        .call("ADD", &conf, &pod)
+        .env("CNI_PATH", &folder)
+        .limit(Duration::from_secs(10));
+    let failure = call.run().failure();
+    assert_eq!(failure.code, 11, "{failure:?}");
+    failure.says(&["stuck-ipam"]);
+    assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
+    assert_eq!(pod.netns.links(), Vec::<String>::new());
 }

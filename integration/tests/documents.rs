@@ -146,7 +146,7 @@ fn unknown_fields_and_64_bit_numbers_survive_a_rewrite() {
     let old = json!({"cidr": "10.0.0.0/30", "affinity": "host:worker01", "affinity_claim_time": "2026-11-22T16:12:47Z",
         "allocations": [null, null, 0, 1], "unallocated": [0, 1], "attributes": [
             {"handle_id": "other.1", "secondary": {"node": "worker01"}, "alternateOwnerAttrs": {"pod": "x"}, "later": {"a": [1]}},
-            {"releasedAt": "2026-11-22T16:12:47Z"}],
+            {"handle_id": "other.2", "secondary": {"node": "worker01", "pod": "y"}}],
         "sequenceNumber": number, "sequenceNumberForAllocation": {"2": number - 3, "3": number - 2},
         "deleted": false, "addedLater": {"deep": [1, {"x": null}]}});
     lab.etcd().put(BLOCK, &old);

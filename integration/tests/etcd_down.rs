@@ -25,7 +25,8 @@ fn thaw(lab: &Lab) {
 fn add_fails_in_time_and_leaves_nothing_while_etcd_does_not_answer() {
     let lab = lab();
     let (conf, pod) = (lab.node.conf(), Pod::new("frozen"));
-    lab.node.add(&conf, &Pod::new("warm"));
+    let warm = Pod::new("warm");
+    lab.node.add(&conf, &warm);
     let before = Traces::of(&lab);
     lab.etcd().freeze(true);
     let failure = lab.node.call("ADD", &conf, &pod).limit(ADD_LIMIT).run().failure();

@@ -68,7 +68,6 @@ fn whatever_points_to_another_store_keeps_the_embedded_one_from_being_chosen() {
         ("etcd_key_file", json!("/etc/key")),
         ("etcd_of_tomorrow", json!("x")),
         ("kubernetes", json!({"kubeconfig": "/etc/kubeconfig"})),
-        ("policy", json!({"type": "k8s"})),
     ];
     for (field, value) in hints {
         let call = lab.node.call("ADD", &with(silent(&lab), field, value), &pod);

@@ -37,7 +37,7 @@ fn check_names_what_differs_in_the_pod(kind: Kind) {
     lab.node
         .check(&conf, &pod, &result)
         .failure()
-        .says(&["0.0.0.0/0"]);
+        .says(&["default via 169.254.1.1"]);
     pod.netns
         .ip("route add default via 169.254.1.1 dev eth0 proto boot");
     lab.node.check(&conf, &pod, &result).silent();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use integration::json::without;
+use integration::json::{with, without};
 use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
 
@@ -13,7 +13,7 @@ on_both_stores!(
     del_succeeds_when_the_namespace_is_gone_and_frees_the_address,
     del_succeeds_when_the_interface_is_gone,
     del_succeeds_when_what_the_plugins_remember_is_gone,
-    del_needs_no_node_name,
+    del_needs_no_file_with_the_nodes_name,
 );
 
 fn lab(kind: Kind) -> (Lab, Traces) {
@@ -88,10 +88,13 @@ fn del_succeeds_when_what_the_plugins_remember_is_gone(kind: Kind) {
     before.unchanged(&lab);
 }
 
-fn del_needs_no_node_name(kind: Kind) {
+fn del_needs_no_file_with_the_nodes_name(kind: Kind) {
     let (lab, before) = lab(kind);
-    let (conf, pod) = (lab.node.conf(), Pod::new("nameless"));
-    lab.node.add(&conf, &pod);
-    lab.node.del(&without(conf, "nodename"), &pod);
+    let nowhere = lab.path("no-nodename").display().to_string();
+    let conf = with(without(lab.node.conf(), "nodename"), "nodename_file", nowhere);
+    let pod = Pod::new("nameless");
+    lab.node
+        .add(&with(conf.clone(), "nodename_file_optional", true), &pod);
+    lab.node.del(&conf, &pod);
     before.unchanged(&lab);
 }

@@ -93,7 +93,8 @@ fn status_wants_the_sidecar_only_where_the_config_says_so() {
 #[test]
 fn status_names_a_key_file_that_cannot_be_read_and_a_node_without_a_name() {
     let lab = Lab::new(Kind::Etcd);
-    let conf = with(lab.node.conf(), "etcd_ca_cert_file", "/nobody/made/this.pem");
+    let conf = with(lab.node.conf(), "etcd_endpoints", "https://192.168.1.1:2379");
+    let conf = with(conf, "etcd_ca_cert_file", "/nobody/made/this.pem");
     lab.node
         .verb("STATUS", &conf)
         .run()
