@@ -61,11 +61,15 @@ async fn collect(call: &Call, kernel: &Kernel, stale: &Attachment) -> Result<(),
         // Its DEL was faster.
         return Ok(());
     }
-    let taken_over = match stale.record.as_deref().map(Key::stored) {
+    let holder = match stale.record.as_deref().map(Key::stored) {
         Some(key) => removed(call, &key, &stale.id.container).await?,
-        None => false,
+        None => Holder::Nobody,
     };
-    let ours = !taken_over && call.claimed_by_another(&stale.id, host_if).is_none();
+    let ours = match holder {
+        Holder::Ours => true,
+        Holder::Other => false,
+        Holder::Nobody => call.claimed_by_another(&stale.id, host_if).is_none(),
+    };
     if ours && !host_if.is_empty() {
         let host_if = Some(host_if.to_owned());
         let addresses = stale.addresses.clone();
@@ -85,15 +89,27 @@ async fn collect(call: &Call, kernel: &Kernel, stale: &Attachment) -> Result<(),
     Ok(())
 }
 
-/// Removes the record if it names the container; true if it names another one.
-async fn removed(call: &Call, key: &Key, container: &str) -> Result<bool, CniError> {
+/// Whom a record named.
+#[derive(Clone, Copy)]
+enum Holder {
+    Ours,
+    Other,
+    Nobody,
+}
+
+/// Removes the record if it names the container.
+async fn removed(call: &Call, key: &Key, container: &str) -> Result<Holder, CniError> {
     let reads = record::readiness().key(key.clone());
     let decided = transact(&call.store, reads, |snapshot| {
         record::ready(snapshot)?;
-        let there = snapshot.get(key).is_some();
+        let left = if snapshot.get(key).is_some() {
+            Holder::Other
+        } else {
+            Holder::Nobody
+        };
         Ok::<_, CniError>(match record::removal_of(snapshot, key, container) {
-            Decision::Done(()) => Decision::Done(there),
-            Decision::Commit(txn, ()) => Decision::Commit(txn, false),
+            Decision::Done(()) => Decision::Done(left),
+            Decision::Commit(txn, ()) => Decision::Commit(txn, Holder::Ours),
             Decision::Read(more) => Decision::Read(more),
         })
     });

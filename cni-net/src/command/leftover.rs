@@ -22,7 +22,7 @@ use crate::{error, observe};
 pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachment]) -> Result<(), CniError> {
     for (container, workload) in gone(call, valid).await? {
         let host_if = workload.host_interface(call.env.get("FELIX_INTERFACEPREFIX"))?;
-        let _turn = call.turn(&call.id(&container, ""), &host_if)?;
+        let turn = call.turn(&call.id(&container, ""), &host_if)?;
         let Ok(reads) = record::reads(&workload, &call.node, None) else {
             continue;
         };
@@ -47,6 +47,7 @@ pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachme
         del::teardown(call, kernel, about).await?;
         call.log
             .info("collected: no runtime knows it", &[("container", &container)]);
+        turn.retire();
     }
     Ok(())
 }
