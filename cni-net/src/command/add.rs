@@ -24,7 +24,7 @@ use shared::txn::Snapshot;
 use super::pair::{Pair, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
-use super::{Call, Target, answer, repeat};
+use super::{Call, Target, answer, later, repeat};
 use crate::record::{self, Facts, Stored, Wanted};
 use crate::{error, gates, hostlocal, mtu};
 
@@ -45,6 +45,7 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
     let turn = call.turn(&target.id, &target.host_interface)?;
+    later::settle(call, &target.id).await?;
     let known = learn(call, &target, name).await?;
     if !target.workload.is_pod() {
         repeat::refuse_unsupported(call)?;

@@ -109,8 +109,7 @@ async fn removed(call: &Call, key: &Key, container: &str) -> Result<Holder, CniE
         };
         Ok::<_, CniError>(match record::removal_of(snapshot, key, container) {
             Decision::Done(()) => Decision::Done(left),
-            Decision::Commit(txn, ()) => Decision::Commit(txn, Holder::Ours),
-            Decision::Read(more) => Decision::Read(more),
+            ours @ (Decision::Commit(..) | Decision::Read(_)) => ours.map(|()| Holder::Ours),
         })
     });
     decided.await.map_err(error::transact)

@@ -3,7 +3,7 @@
 use shared::cni::CniError;
 use shared::model::key::Key;
 use shared::state::attachment::{Attachment, Id, Side};
-use shared::state::spool::{self, Owed};
+use shared::state::spool::{self, Owed, Spooled};
 use shared::store::{TransactError, transact};
 use shared::txn::{Decision, Reads, Snapshot};
 
@@ -48,39 +48,45 @@ pub(super) fn keep(call: &Call, id: &Id, key: &Key) -> Result<(), CniError> {
         .map_err(|error| error::state(&error))
 }
 
+/// Before an ADD: what is owed about this very attachment. Later, it would take the new record for the old one.
+pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
+    for spooled in spool::owed_about(&call.dirs, Side::Net, id) {
+        carry_out(call, spooled).await?;
+    }
+    Ok(())
+}
+
 /// After the answer: what earlier calls owe to this store, as far as it answers.
 pub(super) async fn replay(call: &Call) {
     for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity()) {
-        let held = &spooled.owed.attachment;
-        let Some(key) = held.record.as_deref().map(Key::stored) else {
-            continue;
-        };
-        let decide = |snapshot: &Snapshot| {
-            let cluster = record::ready(snapshot)?;
-            if held.cluster.is_some() && cluster != held.cluster {
-                return Ok(Decision::Done(false));
-            }
-            Ok::<_, CniError>(match record::removal_of(snapshot, &key, &held.id.container) {
-                Decision::Done(()) => Decision::Done(true),
-                Decision::Commit(txn, ()) => Decision::Commit(txn, true),
-                Decision::Read(more) => Decision::Read(more),
-            })
-        };
-        let removed = transact(&call.store, record::readiness().key(key.clone()), decide).await;
-        let about = ("record", key.as_str());
-        match removed.map_err(error::transact) {
-            Ok(true) => {
-                call.log.info("owed removal carried out", &[about]);
-                let _ = spooled.done();
-            }
-            Ok(false) => call
-                .log
-                .warning("owed removal is another cluster's; kept", &[about]),
-            Err(error) => {
-                call.log
-                    .warning("owed removal kept", &[about, ("error", &error.to_string())]);
-                return;
-            }
+        if let Err(error) = carry_out(call, spooled).await {
+            call.log
+                .warning("owed removal kept", &[("error", &error.to_string())]);
+            return;
         }
     }
+}
+
+/// Removes one record that is owed, in the cluster that it was written to.
+async fn carry_out(call: &Call, spooled: Spooled) -> Result<(), CniError> {
+    let held = &spooled.owed.attachment;
+    let Some(key) = held.record.as_deref().map(Key::stored) else {
+        return spooled.done().map_err(|error| error::state(&error));
+    };
+    let decide = |snapshot: &Snapshot| {
+        let cluster = record::ready(snapshot)?;
+        if held.cluster.is_some() && cluster != held.cluster {
+            return Ok(Decision::Done(false));
+        }
+        Ok::<_, CniError>(record::removal_of(snapshot, &key, &held.id.container).map(|()| true))
+    };
+    let removed = transact(&call.store, record::readiness().key(key.clone()), decide).await;
+    let about = ("record", key.as_str());
+    if !removed.map_err(error::transact)? {
+        call.log
+            .warning("owed removal is another cluster's; kept", &[about]);
+        return Ok(());
+    }
+    call.log.info("owed removal carried out", &[about]);
+    spooled.done().map_err(|error| error::state(&error))
 }

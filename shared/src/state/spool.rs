@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::attachment::{Attachment, Side};
+use super::attachment::{Attachment, Id, Side};
 use super::{Durable, StateError, listing, remove, replace, text};
 use crate::store::config::Dirs;
 
@@ -66,6 +66,13 @@ pub fn owed_to(dirs: &Dirs, side: Side, store: &str) -> Vec<Spooled> {
         .collect()
 }
 
+/// What one plugin owes about one attachment: to be carried out before the attachment is made anew.
+pub fn owed_about(dirs: &Dirs, side: Side, id: &Id) -> Vec<Spooled> {
+    let all = listing(&directory(dirs), side.ending());
+    let theirs = all.iter().filter_map(|path| read(path));
+    theirs.filter(|found| found.owed.attachment.id == *id).collect()
+}
+
 fn read(path: &Path) -> Option<Spooled> {
     let owed = serde_json::from_str(&text(path).ok()??).ok()?;
     Some(Spooled {
@@ -77,7 +84,6 @@ fn read(path: &Path) -> Option<Spooled> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::attachment::Id;
 
     fn owed(store: &str, handle: &str, nanoseconds: i64) -> Owed {
         let id = Id {
@@ -118,6 +124,9 @@ mod tests {
         found.remove(0).done().unwrap();
         assert_eq!(owed_to(&dirs, Side::Ipam, "a").len(), 1);
         assert_eq!(owed_to(&dirs, Side::Ipam, "b").len(), 1);
+        let about = owed("a", "net.2", 0).attachment.id;
+        assert_eq!(owed_about(&dirs, Side::Ipam, &about).len(), 1);
+        assert_eq!(owed_about(&dirs, Side::Net, &about).len(), 0);
         assert!(owed_to(&dirs, Side::Net, "a").is_empty());
     }
 }
