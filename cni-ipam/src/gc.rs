@@ -8,7 +8,7 @@ use shared::ipam::gc::{self as decider, GcRequest};
 use shared::state::attachment::{self, Side};
 use shared::store::transact;
 
-use crate::command::Call;
+use crate::call::Call;
 use crate::{error, release};
 
 /// Frees what no valid attachment holds. It looks at this node's attachment files and at the attributes in this

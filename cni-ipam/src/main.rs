@@ -1,5 +1,7 @@
 //! `cni-ipam`: addresses from affine blocks, for `cni-net` or any other CNI plugin.
 
+mod assign;
+mod call;
 mod command;
 mod config;
 mod error;

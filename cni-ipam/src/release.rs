@@ -11,7 +11,7 @@ use shared::state::attachment::{self, Side};
 use shared::state::{lock, spool};
 use shared::store::{Datastore as _, TransactError, transact};
 
-use crate::command::Call;
+use crate::call::Call;
 use crate::{config, error};
 
 pub(crate) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniError> {

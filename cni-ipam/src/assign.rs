@@ -1,0 +1,95 @@
+//! ADD: addresses for a container, and what DEL must know written before they are taken.
+
+use ipnet::IpNet;
+use shared::cni::result::{IpConfig, Route};
+use shared::cni::{AddResult, Attachment, CniError};
+use shared::ipam::{AssignRequest, Lease, assign};
+use shared::model::clusterinformation::ClusterInformation;
+use shared::state::attachment::{self, Side};
+use shared::state::{hint, lock};
+use shared::store::transact;
+use shared::txn::{Decision, Snapshot};
+
+use crate::call::Call;
+use crate::error;
+
+/// Takes addresses for a container, with an attachment file written before each try.
+pub(crate) async fn add(
+    call: &Call,
+    attachment: &Attachment,
+    request: &mut AssignRequest,
+) -> Result<Vec<Lease>, CniError> {
+    let _turn = call.turn(&attachment.container_id, &attachment.ifname)?;
+    let dirs = &call.config.dirs;
+    let store = call.store.identity();
+    let hints = hint::read(dirs, &store, &call.node);
+    request.hint_blocks.clone_from(&hints.blocks);
+    let id = call.id(&attachment.container_id, &attachment.ifname);
+    let earlier = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
+    let mut file = earlier.unwrap_or(attachment::Attachment {
+        id,
+        ..attachment::Attachment::default()
+    });
+    let reads = assign::reads(request).key(ClusterInformation::only_key());
+    let leases = {
+        let _host = lock::host(&call.config.lock_file, call.deadline());
+        let decided = transact(&call.store, reads, |snapshot| {
+            let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;
+            if let Decision::Commit(_, leases) = &decision {
+                note(&mut file, snapshot, request, leases);
+                attachment::write(dirs, Side::Ipam, &file).map_err(|error| error::state(&error))?;
+            }
+            Ok(decision)
+        });
+        decided.await.map_err(error::transact)?
+    };
+    let _ = hint::write(
+        dirs,
+        &store,
+        &call.node,
+        &hints.used(leases.iter().map(|lease| lease.block)),
+    );
+    Ok(leases)
+}
+
+/// Notes what the next commit will hold, so that a DEL finds it whatever becomes of this process.
+fn note(file: &mut attachment::Attachment, snapshot: &Snapshot, request: &AssignRequest, leases: &[Lease]) {
+    file.cluster = error::cluster(snapshot);
+    if !file.handles.contains(&request.handle) {
+        file.handles.push(request.handle.clone());
+    }
+    for lease in leases {
+        if !file.blocks.contains(&lease.block) {
+            file.blocks.push(lease.block);
+        }
+        if !file.addresses.contains(&lease.address) {
+            file.addresses.push(lease.address);
+        }
+        file.sequences.insert(lease.address, lease.sequence);
+    }
+}
+
+/// Calico's result: each address with its block's length (a specific one alone), and a route to itself.
+pub(crate) fn result(leases: &[Lease], request: &AssignRequest) -> AddResult {
+    let alone = |lease: &Lease| IpNet::from(lease.address);
+    let within = |lease: &Lease| {
+        let length = lease.block.prefix_len();
+        if request.specific.is_empty() {
+            IpNet::new(lease.address, length).unwrap_or(alone(lease))
+        } else {
+            alone(lease)
+        }
+    };
+    AddResult {
+        ips: leases
+            .iter()
+            .map(|lease| IpConfig {
+                address: within(lease),
+                gateway: None,
+                interface: None,
+            })
+            .collect(),
+        routes: leases.iter().map(|lease| Route::to(alone(lease))).collect(),
+        ..AddResult::default()
+    }
+}

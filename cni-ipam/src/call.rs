@@ -1,0 +1,124 @@
+//! One call: what was asked, the store it speaks to, and the time it has.
+#![expect(clippy::disallowed_methods, reason = "edge: reads the clock once per call")]
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use shared::cni::{Attachment, CniError, Code, Env, NetConf};
+use shared::log::Log;
+use shared::state::attachment::{self, Side};
+use shared::state::lock;
+use shared::store::open::Store;
+
+use crate::config::{Config, datastore};
+use crate::{config, error};
+
+/// One call: its settings, its store, and the time it began.
+pub(crate) struct Call {
+    pub(crate) config: Config,
+    pub(crate) node: String,
+    pub(crate) store: Store,
+    pub(crate) log: Log,
+    pub(crate) now: Timestamp,
+    pub(crate) started: Instant,
+    pub(crate) limit: Duration,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Call {
+    /// Reads the configuration and opens the store (which dials nothing yet).
+    pub(crate) fn begin(
+        verb: &'static str,
+        env: &Env,
+        conf: &NetConf,
+        about: Option<&Attachment>,
+    ) -> Result<Self, CniError> {
+        let config = Config::new(conf, env)?;
+        let log = Log::new(config.log.clone(), error::fields(verb, conf, about));
+        let naming = &config.naming;
+        let node = shared::state::nodename::resolve(
+            naming.nodename.as_deref(),
+            naming.file.as_deref(),
+            naming.hostname.as_deref(),
+        );
+        let node = node.map_err(|error| error::state(&error))?.name;
+        let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
+        for warning in &warnings {
+            log.warning(&warning.to_string(), &[]);
+        }
+        let limit = match verb {
+            "ADD" => config.timeouts.add,
+            "DEL" => config::budget(env, config.timeouts.del),
+            "GC" => config.timeouts.gc,
+            _ => config.timeouts.check,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
+        let store = {
+            let _inside = runtime.enter();
+            shared::store::open::open(&choice, limit).map_err(error::store)?
+        };
+        Ok(Self {
+            config,
+            node,
+            store,
+            log,
+            now: Timestamp::now(),
+            started: Instant::now(),
+            limit,
+            runtime,
+        })
+    }
+
+    /// Runs the call's asynchronous part to its end.
+    pub(crate) fn run<T>(&self, part: impl Future<Output = T>) -> T {
+        self.runtime.block_on(part)
+    }
+
+    /// What an attachment file of this call is about.
+    pub(crate) fn id(&self, container: &str, ifname: &str) -> attachment::Id {
+        attachment::Id {
+            store: self.store.identity(),
+            node: self.node.clone(),
+            network: self.config.network.clone(),
+            container: container.to_owned(),
+            ifname: ifname.to_owned(),
+        }
+    }
+
+    /// The end of this call's time.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.started + self.limit
+    }
+
+    /// Takes this attachment's turn.
+    pub(crate) fn turn(&self, container: &str, ifname: &str) -> Result<lock::Lock, CniError> {
+        let words = [self.config.network.as_str(), container, ifname];
+        let held = lock::attachment(&self.config.dirs, Side::Ipam, words, self.deadline());
+        held.map_err(|error| error::state(&error))?.ok_or_else(|| {
+            let text = format!("another call for container {container} {ifname} is still running; try again");
+            CniError::new(Code::TryAgainLater, text)
+        })
+    }
+
+    /// Writes the one line of this call.
+    pub(crate) fn tell(&self, message: &str, error: Option<&CniError>, addresses: &str) {
+        let took = format!("{}ms", self.started.elapsed().as_millis());
+        let requests = self.store.requests().to_string();
+        let mut fields = vec![
+            ("node", self.node.as_str()),
+            ("took", &took),
+            ("requests", &requests),
+        ];
+        if !addresses.is_empty() {
+            fields.push(("addresses", addresses));
+        }
+        match error {
+            Some(error) => {
+                fields.push(("error", &error.msg));
+                self.log.error(message, &fields);
+            }
+            None => self.log.info(message, &fields),
+        }
+    }
+}
