@@ -106,12 +106,12 @@ async fn attach<'a>(
         .transpose()?
         .unwrap_or_default();
     call.step("the IPAM plugin has answered")?;
-    let addresses = answer::addresses(call, &ipam)?;
+    let addresses = answer::addresses(&call.config, &ipam)?;
     note(call, target, &known, &key, &addresses)?;
     // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
     pair.address(call, &addresses, host_routes).await?;
-    let answer = answer::result(call, target, (&pair.mac, pair.mtu()), &addresses, ipam);
+    let answer = answer::result(&call.config, target, (&pair.mac, pair.mtu()), &addresses, ipam);
     let wanted = wanted(call, target, &known, &key, (&addresses, &pair.mac));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);

@@ -86,30 +86,36 @@ fn owner(call: &Call, target: &Target<'_>, snapshot: &Snapshot) -> Owner {
     })
 }
 
-/// Whether the interfaces are this container's: the record decides, and without one the attachment file, unless
-/// another container's file says the same.
+/// Whether the interfaces are this container's, as far as this node and the datastore tell.
 fn holds_interface(
     call: &Call,
     target: &Target<'_>,
     file: Option<&attachment::Attachment>,
     seen: &Seen,
 ) -> bool {
-    match seen {
-        Seen::Answered(_, Owner::Ours(_)) => true,
-        Seen::Answered(_, Owner::Other { container }) => {
-            call.log.info(
-                "the pod belongs to a newer container; only addresses are released",
-                &[("newer", container)],
-            );
-            false
-        }
-        Seen::Answered(_, Owner::Nobody) | Seen::Silent => {
-            let noted = file.and_then(|file| file.host_interface.as_deref());
-            noted == Some(&target.host_interface)
-                && call
-                    .claimed_by_another(&target.id, &target.host_interface)
-                    .is_none()
-        }
+    let owner = match seen {
+        Seen::Answered(_, owner) => Some(owner),
+        Seen::Silent => None,
+    };
+    if let Some(Owner::Other { container }) = owner {
+        let text = "the pod belongs to a newer container; only addresses are released";
+        call.log.info(text, &[("newer", container)]);
+    }
+    let noted = file.and_then(|file| file.host_interface.as_ref()) == Some(&target.host_interface);
+    let claimed = || {
+        call.claimed_by_another(&target.id, &target.host_interface)
+            .is_some()
+    };
+    is_ours(owner, noted, claimed)
+}
+
+/// The record decides. Without one, or without an answer, this container's attachment file does, unless another
+/// container's file says the same of itself.
+fn is_ours(owner: Option<&Owner>, noted: bool, claimed_by_another: impl FnOnce() -> bool) -> bool {
+    match owner {
+        Some(Owner::Ours(_)) => true,
+        Some(Owner::Other { .. }) => false,
+        Some(Owner::Nobody) | None => noted && !claimed_by_another(),
     }
 }
 
@@ -236,4 +242,33 @@ fn keep(call: &Call, target: &Target<'_>) -> Result<Forgotten, CniError> {
         later::keep(call, &target.id, &key)?;
     }
     Ok(Forgotten::Settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_decides_whose_the_interface_is_and_the_file_only_without_one() {
+        let other = Owner::Other {
+            container: "newer".to_owned(),
+        };
+        let ours = Owner::Ours(Vec::new());
+        for (owner, noted, claimed, wanted) in [
+            (Some(&ours), false, true, true),
+            (Some(&other), true, false, false),
+            (Some(&Owner::Nobody), true, false, true),
+            (Some(&Owner::Nobody), false, false, false),
+            (Some(&Owner::Nobody), true, true, false),
+            (None, true, false, true),
+            (None, true, true, false),
+            (None, false, false, false),
+        ] {
+            assert_eq!(
+                is_ours(owner, noted, || claimed),
+                wanted,
+                "{owner:?} {noted} {claimed}"
+            );
+        }
+    }
 }
