@@ -163,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_killed_before_the_rename_leaves_nothing_after_del() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = dirs(root.path());
+        let attachment = held("n1", "net", "c1");
+        write(&dirs, Side::Ipam, &attachment).unwrap();
+        let written = path(&dirs, Side::Ipam, &attachment.id);
+        std::fs::rename(&written, written.with_extension("json.new")).unwrap();
+        assert_eq!(read(&dirs, Side::Ipam, &attachment.id).unwrap(), None);
+        forget(&dirs, Side::Ipam, &attachment.id).unwrap();
+        assert_eq!(std::fs::read_dir(dirs.run.join("attachments")).unwrap().count(), 0);
+    }
+
+    #[test]
     fn nodes_and_networks_that_share_a_directory_keep_apart() {
         let root = tempfile::tempdir().unwrap();
         let dirs = dirs(root.path());

@@ -53,9 +53,7 @@ enum Durable {
 fn replace(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), StateError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     directory_of_ours(directory)?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.new", std::process::id()));
-    let temporary = PathBuf::from(temporary);
+    let temporary = unfinished(path);
     write_new(&temporary, bytes, durable).map_err(StateError::at("write", &temporary))?;
     fs::rename(&temporary, path).map_err(StateError::at("rename to", path))?;
     if durable == Durable::Yes {
@@ -63,6 +61,14 @@ fn replace(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), StateError
         synced.map_err(StateError::at("sync", directory))?;
     }
     Ok(())
+}
+
+/// The file before it is renamed. One name per file: writers of an attachment hold its lock, spool names occur
+/// once, and a hint torn by two writers is an empty hint.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 fn write_new(path: &Path, bytes: &[u8], durable: Durable) -> io::Result<()> {
@@ -96,8 +102,9 @@ fn text(path: &Path) -> Result<Option<String>, StateError> {
     }
 }
 
-/// Removes the file; one that is not there is no error.
+/// Removes the file, and what a killed writer left of a new one; one that is not there is no error.
 fn remove(path: &Path) -> Result<(), StateError> {
+    let _ = fs::remove_file(unfinished(path));
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StateError::at("remove", path)(error)),
         _ => Ok(()),
