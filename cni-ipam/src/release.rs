@@ -10,6 +10,7 @@ use shared::model::clusterinformation::ClusterInformation;
 use shared::state::attachment::{self, Side};
 use shared::state::{lock, spool};
 use shared::store::{Datastore as _, TransactError, transact};
+use shared::txn::Decision;
 
 use crate::call::Call;
 use crate::{config, error};
@@ -97,32 +98,51 @@ fn owed(call: &Call, held: &attachment::Attachment) -> ReleaseRequest {
 /// After the answer: what earlier calls owe to this store, as far as it answers.
 pub(crate) async fn replay(call: &Call) {
     for spooled in spool::owed_to(&call.config.dirs, Side::Ipam, &call.store.identity()) {
-        let held = &spooled.owed.attachment;
-        let request = owed(call, held);
-        let reads = release::reads(&request).key(ClusterInformation::only_key());
-        let freed = transact(&call.store, reads, |snapshot| {
-            let cluster = error::cluster(snapshot);
-            if held.cluster.is_some() && cluster != held.cluster {
-                return Ok(shared::txn::Decision::Done(None));
-            }
-            release::decide(snapshot, &request).map(|decision| decision.map(Some))
-        });
-        let handle = held.handles.first().cloned().unwrap_or_default();
-        match freed.await {
-            Ok(Some(_)) => {
-                call.log.info("owed release carried out", &[("handle", &handle)]);
-                let _ = spooled.done();
-            }
-            Ok(None) => call
-                .log
-                .warning("owed release is another cluster's; kept", &[("handle", &handle)]),
-            Err(error) => {
-                call.log.warning(
-                    "owed release kept",
-                    &[("handle", &handle), ("error", &error.to_string())],
-                );
-                return;
-            }
+        let handle = spooled
+            .owed
+            .attachment
+            .handles
+            .first()
+            .cloned()
+            .unwrap_or_default();
+        if let Err(error) = carry_out(call, spooled).await {
+            call.log
+                .warning("owed release kept", &[("handle", &handle), ("error", &error.msg)]);
+            return;
+        }
+    }
+}
+
+/// Before an ADD: what is owed about the very same attachment, or its replay would hit the new addresses.
+pub(crate) async fn before(call: &Call, id: &attachment::Id) -> Result<(), CniError> {
+    for spooled in spool::owed_about(&call.config.dirs, Side::Ipam, id) {
+        carry_out(call, spooled).await?;
+    }
+    Ok(())
+}
+
+/// Frees what is owed, if this is still the cluster it is owed to.
+async fn carry_out(call: &Call, spooled: spool::Spooled) -> Result<(), CniError> {
+    let held = &spooled.owed.attachment;
+    let request = owed(call, held);
+    let reads = release::reads(&request).key(ClusterInformation::only_key());
+    let freed = transact(&call.store, reads, |snapshot| {
+        if held.cluster.is_some() && error::cluster(snapshot) != held.cluster {
+            return Ok(Decision::Done(None));
+        }
+        let decided = release::decide(snapshot, &request).map_err(|error| error::ipam(&error))?;
+        Ok(decided.map(Some))
+    });
+    let handle = held.handles.first().cloned().unwrap_or_default();
+    match freed.await.map_err(error::transact)? {
+        Some(_) => {
+            call.log.info("owed release carried out", &[("handle", &handle)]);
+            spooled.done().map_err(|error| error::state(&error))
+        }
+        None => {
+            call.log
+                .warning("owed release is another cluster's; kept", &[("handle", &handle)]);
+            Ok(())
         }
     }
 }

@@ -172,7 +172,10 @@ mod tests {
         std::fs::rename(&written, written.with_extension("json.new")).unwrap();
         assert_eq!(read(&dirs, Side::Ipam, &attachment.id).unwrap(), None);
         forget(&dirs, Side::Ipam, &attachment.id).unwrap();
-        assert_eq!(std::fs::read_dir(dirs.run.join("attachments")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(dirs.run.join("attachments")).unwrap().count(),
+            0
+        );
     }
 
     #[test]

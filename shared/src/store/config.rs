@@ -142,6 +142,7 @@ pub fn choose(
 ) -> Result<(Choice, Vec<Warning>), ConfigError> {
     let dirs = Dirs::from(netconf, env)?;
     let source = Source::new(netconf, env);
+    source.check_types()?;
     let kind = match text(netconf, "datastore_type")? {
         Some(name) => Some((kind_of("datastore_type", &name)?, true)),
         None if text(netconf, "etcd_endpoints")?.is_some() => Some((Kind::Etcd, true)),

@@ -32,6 +32,13 @@ impl<'a> Source<'a> {
         Self { netconf, env }
     }
 
+    /// Every field about etcd is a text, whichever datastore is chosen.
+    pub(super) fn check_types(&self) -> Result<(), ConfigError> {
+        FIELDS
+            .iter()
+            .try_for_each(|field| text(self.netconf, field).map(|_| ()))
+    }
+
     /// A setting and the name of the field or variable it comes from.
     pub(super) fn setting(&self, field: &str) -> Result<Option<(String, String)>, ConfigError> {
         if let Some(value) = text(self.netconf, field)? {

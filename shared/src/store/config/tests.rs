@@ -261,3 +261,10 @@ fn directories_come_from_the_configuration_then_the_environment() {
     assert_eq!((dirs.state.to_str(), dirs.run.to_str()), (Some("/n"), Some("/r")));
     assert_eq!(dirs.data(), PathBuf::from("/n/data"));
 }
+
+#[test]
+fn a_field_of_the_wrong_type_is_refused_even_when_it_would_not_be_used() {
+    for field in ["etcd_endpoints", "etcd_key_file", "etcd_username"] {
+        refused(json!({"datastore_type": "embedded", field: 5}), 7, field);
+    }
+}
