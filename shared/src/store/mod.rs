@@ -73,7 +73,8 @@ impl Change {
 /// What a watch delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchEvent {
-    /// All changes up to this revision, in order, none twice.
+    /// All changes up to this revision, in order, none twice. Of several changes of one key only the last
+    /// need be there: the values are those of this revision.
     Batch(Revision, Vec<Change>),
     /// Nothing happened up to this revision.
     Progress(Revision),
@@ -138,11 +139,13 @@ pub async fn transact<S: Datastore, T, E>(
     let mut wanted = reads;
     let mut snapshot = store.read(&wanted).await?;
     let mut attempt = 0;
+    let mut lost = None;
     loop {
         let (mut txn, outcome) = match decide(&snapshot).map_err(TransactError::Decide)? {
             Decision::Done(outcome) => return Ok(outcome),
             Decision::Read(more) => {
-                snapshot.absorb(store.read(&more).await?);
+                let read = store.read(&more).await;
+                snapshot.absorb(read.map_err(|error| unsure(lost.as_ref(), error))?);
                 wanted = wanted.and(more);
                 continue;
             }
@@ -153,14 +156,29 @@ pub async fn transact<S: Datastore, T, E>(
         let fresh = match store.commit(&txn).await {
             Ok(Commit::Applied(_)) => return Ok(outcome),
             Ok(Commit::Conflict(fresh)) => whole.then_some(fresh),
-            Err(StoreError::Ambiguous(_)) => None,
-            Err(error) => return Err(error.into()),
+            Err(StoreError::Ambiguous(text)) => {
+                lost = Some(text);
+                None
+            }
+            Err(error) => return Err(unsure(lost.as_ref(), error).into()),
         };
         attempt += 1;
-        store.pause(attempt).await?;
+        let paused = store.pause(attempt).await;
+        paused.map_err(|error| unsure(lost.as_ref(), error))?;
         snapshot = match fresh {
             Some(fresh) => fresh,
-            None => store.read(&wanted).await?,
+            None => {
+                let read = store.read(&wanted).await;
+                read.map_err(|error| unsure(lost.as_ref(), error))?
+            }
         };
+    }
+}
+
+/// What fails after a lost reply leaves open whether the earlier write happened, and must say so.
+fn unsure(lost: Option<&String>, error: StoreError) -> StoreError {
+    match lost {
+        Some(lost) => StoreError::Ambiguous(format!("{lost}; then: {error}")),
+        None => error,
     }
 }

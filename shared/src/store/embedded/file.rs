@@ -5,7 +5,7 @@
 )]
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -44,6 +44,8 @@ pub(super) struct Files {
     path: PathBuf,
     env: Env<WithoutTls>,
     table: Table,
+    /// Of `data.mdb` when it was opened.
+    inode: u64,
 }
 
 impl fmt::Debug for Files {
@@ -76,11 +78,19 @@ impl Files {
         // Readers that were killed: without this their snapshots would keep every old page alive.
         env.clear_stale_readers().map_err(|error| explain(path, &error))?;
         let table = table(&env).map_err(|error| explain(path, &error))?;
+        let path = env.path().to_owned();
+        let inode = inode(&path).map_err(|error| unusable(&error))?;
         Ok(Self {
-            path: env.path().to_owned(),
+            path,
             env,
             table,
+            inode,
         })
+    }
+
+    /// Whether the path still leads to the file that is open.
+    pub(super) fn is_in_place(&self) -> bool {
+        inode(&self.path).is_ok_and(|inode| inode == self.inode)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -89,16 +99,33 @@ impl Files {
 
     /// The file that every commit writes to.
     pub(super) fn data(&self) -> PathBuf {
-        self.path.join("data.mdb")
+        data(&self.path)
     }
 
     fn reader(&self) -> heed::Result<RoTxn<'_, WithoutTls>> {
         reader(&self.env)
     }
 
-    pub(super) fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
-        self.reader()
-            .and_then(|reader| self.table.snapshot(&reader, reads))
+    /// All ranges at one revision; `None` if a commit is already in the file and not yet shown to readers. It
+    /// is about to be, unless its writer was killed just there: then it shows up only with the next writer,
+    /// and whoever cleans up after that writer must not miss it. So [`Files::settle`], and read `settled`.
+    pub(super) fn read(&self, reads: &Reads, settled: bool) -> Result<Option<Snapshot>, StoreError> {
+        let written = self.env.info().last_txn_id;
+        let snapshot = self.reader().and_then(|reader| {
+            if reader.id() < written && !settled {
+                return Ok(None);
+            }
+            self.table.snapshot(&reader, reads).map(Some)
+        });
+        snapshot.map_err(|error| explain(&self.path, &error))
+    }
+
+    /// Waits for the writer that is in a commit, or takes over from one that was killed in it (LMDB does, as
+    /// soon as its lock is taken).
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        self.env
+            .write_txn()
+            .map(drop)
             .map_err(|error| explain(&self.path, &error))
     }
 
@@ -138,6 +165,14 @@ impl Files {
         );
         Ok(Commit::Applied(revision))
     }
+}
+
+fn data(path: &Path) -> PathBuf {
+    path.join("data.mdb")
+}
+
+fn inode(path: &Path) -> std::io::Result<u64> {
+    Ok(data(path).symlink_metadata()?.ino())
 }
 
 #[expect(
@@ -202,7 +237,11 @@ pub(super) fn give_birth(files: &Arc<Files>, deadline: &Deadline) -> Result<(), 
     let (reply, answer) = channel();
     let files = Arc::clone(files);
     let path = files.path.clone();
-    std::thread::spawn(move || reply.send(files.commit(&txn)));
+    std::thread::spawn(move || {
+        let outcome = files.commit(&txn);
+        drop(files);
+        reply.send(outcome)
+    });
     match answer.recv_timeout(left) {
         Ok(outcome) => outcome.map(|_| ()),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(deadline.over(format!(

@@ -56,6 +56,35 @@ impl Embedded {
         self.requests.load(Ordering::Relaxed)
     }
 
+    fn locked(&self) -> String {
+        format!(
+            "{}: another process holds the store's lock for longer than this call may take",
+            self.identity()
+        )
+    }
+
+    /// Works on a thread of its own; `None` when the time is over. LMDB waits for its writers' lock without a
+    /// limit, and whoever holds it may have been stopped. The process may end while the thread waits.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<Result<T, StoreError>> {
+        let left = match self.deadline.left(|| self.identity()) {
+            Ok(left) => left,
+            Err(error) => return Some(Err(error)),
+        };
+        let (reply, answer) = oneshot::channel();
+        let files = Arc::clone(&self.files);
+        std::thread::spawn(move || {
+            let outcome = work(&files);
+            // Before the answer: the caller may close the store, and open it again, right after it.
+            drop(files);
+            // The receiver is gone only when the time was over.
+            let _ = reply.send(outcome);
+        });
+        timeout(left, answer).await.ok()?.ok()
+    }
+
     fn count(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
@@ -67,27 +96,26 @@ impl Datastore for Embedded {
     async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
         self.count();
         self.deadline.left(|| self.identity())?;
-        self.files.read(reads)
+        if let Some(snapshot) = self.files.read(reads, false)? {
+            return Ok(snapshot);
+        }
+        match self.beside(|files| files.settle()).await {
+            Some(settled) => settled?,
+            None => return Err(self.deadline.over(self.locked())),
+        }
+        // `None` is for who has not settled.
+        self.files
+            .read(reads, true)?
+            .ok_or_else(|| self.deadline.over(self.locked()))
     }
 
-    /// On a thread of its own: LMDB waits for its writers' lock without a limit, and whoever holds it may
-    /// have been stopped. The process may end while the thread waits.
     async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
         limits::check(txn)?;
         self.count();
-        let left = self.deadline.left(|| self.identity())?;
-        let (reply, answer) = oneshot::channel();
-        let (files, txn) = (Arc::clone(&self.files), txn.clone());
-        std::thread::spawn(move || {
-            // The receiver is gone only when the time was over.
-            let _ = reply.send(files.commit(&txn));
-        });
-        match timeout(left, answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(StoreError::Ambiguous(format!(
-                "{}: another process holds the store's lock for longer than this call may take",
-                self.identity()
-            ))),
+        let txn = txn.clone();
+        match self.beside(move |files| files.commit(&txn)).await {
+            Some(outcome) => outcome,
+            None => Err(StoreError::Ambiguous(self.locked())),
         }
     }
 

@@ -85,7 +85,9 @@ impl EmbeddedWatch {
                         | AddWatchFlags::IN_MOVE_SELF
                         | AddWatchFlags::IN_IGNORED;
                     let gone = events.iter().any(|event| event.mask.intersects(end));
-                    return Ok(if gone { File::Gone } else { File::Same });
+                    // A deleted file that is open lives on, and says nothing but that its link count changed.
+                    let same = !gone && self.files.is_in_place();
+                    return Ok(if same { File::Same } else { File::Gone });
                 }
                 Err(Errno::EAGAIN) => ready.clear_ready(),
                 Err(Errno::EINTR) => {}
