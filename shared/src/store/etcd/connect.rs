@@ -63,7 +63,7 @@ pub(super) async fn dial(
 fn unsent(failure: Failure) -> Failure {
     match failure {
         Failure::Lost(text) | Failure::Token(text) => Failure::Unsent(text),
-        Failure::Unsent(_) | Failure::Tls(_) | Failure::Final(_) => failure,
+        Failure::Unsent(_) | Failure::Tls(_) | Failure::Handshake(_) | Failure::Final(_) => failure,
     }
 }
 

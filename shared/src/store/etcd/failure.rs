@@ -20,6 +20,9 @@ pub(super) enum Failure {
     Tls(String),
     /// Sent, and no answer came: it may have been carried out.
     Lost(String),
+    /// The same as the first thing on a TLS connection: in TLS 1.3 a server that does not accept our certificate
+    /// says so only now, and its alert is easily lost with the connection.
+    Handshake(String),
     /// The token is no longer valid; nothing was done.
     Token(String),
     /// No endpoint will say otherwise.
@@ -37,12 +40,17 @@ impl From<StoreError> for Failure {
 pub(super) struct Failures {
     texts: Vec<String>,
     transient: bool,
+    tls: bool,
 }
 
 impl Failures {
     pub(super) fn push(&mut self, failure: Failure) {
         let text = match failure {
-            Failure::Tls(text) => text,
+            Failure::Tls(text) => {
+                self.tls = true;
+                text
+            }
+            Failure::Handshake(text) => text,
             Failure::Unsent(text) | Failure::Lost(text) | Failure::Token(text) => {
                 self.transient = true;
                 text
@@ -54,9 +62,9 @@ impl Failures {
         }
     }
 
-    /// Whether anything but TLS stands in the way.
+    /// Whether another try may help: not if TLS alone stands in the way.
     pub(super) fn may_pass(&self) -> bool {
-        self.transient
+        self.transient || !self.tls
     }
 
     pub(super) fn text(&self) -> String {
@@ -77,7 +85,7 @@ impl Failures {
     }
 
     pub(super) fn into_error(self) -> StoreError {
-        if self.transient {
+        if self.may_pass() {
             return StoreError::Unreachable(self.text());
         }
         StoreError::Refused(self.text())
@@ -96,10 +104,17 @@ pub(super) fn of(endpoint: &str, error: &Error, fresh: bool, config: &EtcdConfig
     if is_refused_connection(error) {
         return Failure::Unsent(text);
     }
-    if fresh && endpoint.starts_with("https://") {
-        return by_tls(text, config);
+    if !fresh || !endpoint.starts_with("https://") {
+        return Failure::Lost(text);
     }
-    Failure::Lost(text)
+    match by_tls(text, config) {
+        Failure::Lost(text) => Failure::Handshake(format!("{text}: maybe {}", certificate(config))),
+        failure @ (Failure::Unsent(_)
+        | Failure::Tls(_)
+        | Failure::Handshake(_)
+        | Failure::Token(_)
+        | Failure::Final(_)) => failure,
+    }
 }
 
 /// An answer by the server itself (etcd's `rpctypes`).
@@ -160,13 +175,17 @@ pub(super) fn by_tls(text: String, config: &EtcdConfig) -> Failure {
         ));
     }
     if lower.contains("alert") {
-        let own = match &config.cert_file {
-            Some(file) => format!("the server does not accept etcd_cert_file {}", file.display()),
-            None => "the server wants a certificate: set etcd_cert_file and etcd_key_file".to_owned(),
-        };
-        return Failure::Tls(format!("{text}: {own}"));
+        return Failure::Tls(format!("{text}: {}", certificate(config)));
     }
     Failure::Lost(text)
+}
+
+/// What a server may have against our certificate.
+fn certificate(config: &EtcdConfig) -> String {
+    match &config.cert_file {
+        Some(file) => format!("the server does not accept etcd_cert_file {}", file.display()),
+        None => "the server wants a certificate: set etcd_cert_file and etcd_key_file".to_owned(),
+    }
 }
 
 fn is_refused_connection(error: &Error) -> bool {

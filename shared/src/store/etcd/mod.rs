@@ -204,9 +204,11 @@ impl Etcd {
         self.advance();
         match failure {
             Failure::Final(error) => Err(failures.over(error)),
-            Failure::Lost(text) if repeat == Repeat::IfUnsent => Err(StoreError::Ambiguous(text)),
+            Failure::Lost(text) | Failure::Handshake(text) if repeat == Repeat::IfUnsent => {
+                Err(StoreError::Ambiguous(text))
+            }
             Failure::Token(text) => Err(StoreError::Refused(text)),
-            Failure::Unsent(_) | Failure::Tls(_) | Failure::Lost(_) => {
+            Failure::Unsent(_) | Failure::Tls(_) | Failure::Lost(_) | Failure::Handshake(_) => {
                 failures.push(failure);
                 Ok(())
             }

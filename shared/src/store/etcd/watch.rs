@@ -108,6 +108,7 @@ impl EtcdWatch {
                     Failure::Unsent(text)
                     | Failure::Tls(text)
                     | Failure::Lost(text)
+                    | Failure::Handshake(text)
                     | Failure::Token(text) => Err(StoreError::Unreachable(text)),
                 }
             }
