@@ -12,6 +12,7 @@ use shared::store::{Datastore, StoreError};
 use shared::txn::{Reads, Snapshot};
 use tempfile::TempDir;
 
+pub(crate) mod certificates;
 pub(crate) mod proxy;
 
 /// Longer than anything here takes on a slow machine; a hang fails instead of hanging.
