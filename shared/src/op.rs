@@ -26,6 +26,9 @@ pub enum Side {
 pub enum RouteKind {
     /// Sends it on.
     Unicast,
+    /// Sends it on by one of several next hops, or by a nexthop object. Found and deleted, never made; link and
+    /// gateway are the first hop's.
+    Multipath,
     /// Takes it in: an address of this machine.
     Local,
     /// Drops it without a word.

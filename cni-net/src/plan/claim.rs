@@ -17,9 +17,13 @@ use super::PlanError;
 use crate::observe::Observed;
 use crate::wiring::Wiring;
 
-/// A pod's route that leads nowhere: its interface vanished, or the namespace at the other end is dead.
+/// A pod's route that leads nowhere: its interface vanished, or the namespace at the other end is dead. Only what
+/// a CNI plugin or we ourselves put there can be one: what another routing daemon entered is that daemon's.
 pub(super) fn is_leftover(route: &Route, holder: Option<&Link>) -> bool {
-    route.kind == RouteKind::Unicast && route.gateway.is_none() && holder.is_none_or(Link::is_orphaned)
+    let pods = [Route::BOOT, Route::MANX].contains(&route.protocol);
+    pods && route.kind == RouteKind::Unicast
+        && route.gateway.is_none()
+        && holder.is_none_or(Link::is_orphaned)
 }
 
 /// The host route of one address, with what may be replaced out of its way.

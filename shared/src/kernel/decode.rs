@@ -12,7 +12,9 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute};
 use rtnetlink::packet_route::neighbour::{NeighbourMessage, NeighbourState};
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteScope, RouteType};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteScope, RouteType, RouteVia,
+};
 
 use super::fact::Link;
 use crate::op::{Mac, Route, RouteKind, Scope};
@@ -91,6 +93,16 @@ fn ip(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
+/// The next router, of whichever family it is.
+fn router(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(address) => ip(address),
+        RouteAttribute::Via(RouteVia::Inet(address)) => Some((*address).into()),
+        RouteAttribute::Via(RouteVia::Inet6(address)) => Some((*address).into()),
+        _ => None,
+    })
+}
+
 /// A route and the number of its interface; the name is the asker's to fill in.
 pub(super) fn route(message: &RouteMessage) -> Option<(Option<u32>, Route)> {
     let header = &message.header;
@@ -99,19 +111,30 @@ pub(super) fn route(message: &RouteMessage) -> Option<(Option<u32>, Route)> {
         AddressFamily::Inet6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
         _ => return None,
     };
-    let (mut gateway, mut oif, mut metric) = (None, None, None);
+    let (mut gateway, mut oif, mut metric) = (router(&message.attributes), None, None);
+    let mut route_kind = kind(header.kind);
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(address) => destination = ip(address)?,
-            RouteAttribute::Gateway(address) => gateway = ip(address),
             RouteAttribute::Oif(index) => oif = Some(*index),
             RouteAttribute::Priority(priority) => metric = Some(*priority),
+            RouteAttribute::MultiPath(hops) => {
+                if let Some(first) = hops.first() {
+                    oif = Some(first.interface_index);
+                    gateway = router(&first.attributes);
+                }
+            }
             _ => {}
         }
     }
+    let several =
+        |one: &RouteAttribute| matches!(one, RouteAttribute::MultiPath(_) | RouteAttribute::NhId(_));
+    if route_kind == RouteKind::Unicast && message.attributes.iter().any(several) {
+        route_kind = RouteKind::Multipath;
+    }
     let route = Route {
         destination: IpNet::new(destination, header.destination_prefix_length).ok()?,
-        kind: kind(header.kind),
+        kind: route_kind,
         link: None,
         gateway,
         scope: scope(header.scope),

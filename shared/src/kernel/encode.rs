@@ -117,7 +117,7 @@ pub(super) fn addresses_of(index: u32) -> AddressMessage {
 
 fn kind(kind: RouteKind) -> RouteType {
     match kind {
-        RouteKind::Unicast => RouteType::Unicast,
+        RouteKind::Unicast | RouteKind::Multipath => RouteType::Unicast,
         RouteKind::Local => RouteType::Local,
         RouteKind::Blackhole => RouteType::BlackHole,
         RouteKind::Other(kind) => RouteType::from(kind),
@@ -159,10 +159,19 @@ pub(super) fn route(route: &Route, oif: Option<u32>) -> RouteMessage {
 }
 
 /// A route to delete: what is given must match, of any scope. IPv6 does not compare types, but its
-/// blackholes all use the loopback interface.
+/// blackholes all use the loopback interface. A route of several hops goes whole: IPv6 would take only the hop
+/// that is named.
 pub(super) fn route_gone(gone: &Route, oif: Option<u32>) -> RouteMessage {
     let reject = gone.kind == RouteKind::Blackhole && gone.destination.addr().is_ipv6();
-    let mut message = route(gone, if reject { Some(LOOPBACK) } else { oif });
+    let mut message = if gone.kind == RouteKind::Multipath {
+        let whole = Route {
+            gateway: None,
+            ..gone.clone()
+        };
+        route(&whole, None)
+    } else {
+        route(gone, if reject { Some(LOOPBACK) } else { oif })
+    };
     message.header.scope = RouteScope::NoWhere;
     message
 }

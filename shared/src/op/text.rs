@@ -17,6 +17,7 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             RouteKind::Unicast => {}
+            RouteKind::Multipath => f.write_str("multipath ")?,
             RouteKind::Local => f.write_str("local ")?,
             RouteKind::Blackhole => f.write_str("blackhole ")?,
             RouteKind::Other(kind) => write!(f, "type {kind} ")?,

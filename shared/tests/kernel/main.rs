@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start `ip` and open namespaces")]
 
 mod lab;
+mod multipath;
 mod routes;
 
 use std::fs::File;

@@ -94,6 +94,28 @@ fn a_vanished_veth_and_a_dead_namespace_lose_their_route() {
 }
 
 #[test]
+fn only_a_pods_own_route_can_be_a_leftover() {
+    let bird = Route {
+        protocol: 12,
+        link: None,
+        ..over("")
+    };
+    let several = Route {
+        kind: RouteKind::Multipath,
+        link: None,
+        ..over("")
+    };
+    for foreign in [bird, several] {
+        let mut observed = node();
+        observed
+            .paths
+            .insert(ip("10.0.0.5"), Path::Exact(foreign.clone(), None));
+        assert_eq!(diff(&observed, None), Ok(vec![]), "{foreign}");
+        refused(Path::Exact(foreign, None), "an unknown interface");
+    }
+}
+
+#[test]
 fn a_live_pods_address_is_never_stolen() {
     let live = || Some(end("cali0", 9, 2));
     refused(Path::Exact(over("cali0"), live()), "cali0");
