@@ -123,12 +123,12 @@ pub(crate) fn differences(ops: &[Op]) -> Vec<String> {
 /// What keeps the wiring from meaning what it says, and is the operator's to change.
 pub(crate) fn warnings(observed: &Observed, wiring: &Wiring) -> Vec<String> {
     match (observed.sysctl(Side::Host, RP_FILTER), wiring.rp_filter) {
-        (Some("2"), true) => vec![format!(
+        (Some("2"), Some(true)) => vec![format!(
             "net.ipv4.conf.all.rp_filter is 2 and wins over {}: the pod can send with other pods' addresses; \
              set it to 0 or 1",
             wiring.host_if
         )],
-        (Some("1"), false) => vec![format!(
+        (Some("1"), Some(false)) => vec![format!(
             "net.ipv4.conf.all.rp_filter is 1 and wins over {}: allowed source prefixes are dropped; set it to 0",
             wiring.host_if
         )],

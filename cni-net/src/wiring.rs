@@ -40,8 +40,9 @@ pub(crate) struct Wiring {
     pub(crate) mac: Option<Mac>,
     /// Whether the pod may forward (`container_settings.allow_ip_forwarding`).
     pub(crate) allow_ip_forwarding: bool,
-    /// Whether the host refuses sources that are not routed to this pod; off for allowed source prefixes.
-    pub(crate) rp_filter: bool,
+    /// Whether the host refuses sources that are not routed to this pod; off for allowed source prefixes. `None`
+    /// leaves it to the operator.
+    pub(crate) rp_filter: Option<bool>,
     /// Whether the node's own forwarding is switched on where it is off.
     pub(crate) manage_forwarding: bool,
 }
@@ -61,7 +62,7 @@ impl Wiring {
             ],
             mac: None,
             allow_ip_forwarding: false,
-            rp_filter: true,
+            rp_filter: Some(true),
             manage_forwarding: true,
         }
     }
@@ -91,7 +92,6 @@ impl Wiring {
     /// Sysctls that no address decides about, to be written before either end is up.
     pub(crate) fn link_sysctls(&self) -> Vec<Sysctl> {
         let (host, pod) = (&self.host_if, &self.pod_if);
-        let strict = if self.rp_filter { "1" } else { "0" };
         let accept_dad = |side, link| {
             sysctl(
                 side,
@@ -100,7 +100,7 @@ impl Wiring {
                 Need::IfPresent,
             )
         };
-        vec![
+        let mut all = vec![
             accept_dad(Side::Host, host),
             accept_dad(Side::Pod, pod),
             sysctl(
@@ -109,16 +109,16 @@ impl Wiring {
                 "0",
                 Need::BestEffort,
             ),
-            sysctl(
-                Side::Host,
-                format!("net/ipv4/conf/{host}/rp_filter"),
-                strict,
-                Need::Required,
-            ),
-        ]
+        ];
+        let rp_filter = |strict| {
+            let key = format!("net/ipv4/conf/{host}/rp_filter");
+            sysctl(Side::Host, key, if strict { "1" } else { "0" }, Need::Required)
+        };
+        all.extend(self.rp_filter.map(rp_filter));
+        all
     }
 
-    /// Sysctls of the host end for the families the pod has.
+    /// Sysctls of both ends for the families the pod has.
     pub(crate) fn family_sysctls(&self) -> Vec<Sysctl> {
         let host = &self.host_if;
         let required = |key: String, value| sysctl(Side::Host, key, value, Need::Required);
@@ -134,6 +134,9 @@ impl Wiring {
             all.push(required(format!("net/ipv6/conf/{host}/disable_ipv6"), "0"));
             all.push(required(format!("net/ipv6/conf/{host}/proxy_ndp"), "1"));
             all.push(required(format!("net/ipv6/conf/{host}/forwarding"), "1"));
+            // A pod whose `default` disables IPv6 disables it on every interface it gets, whatever `all` says.
+            let enabled = format!("net/ipv6/conf/{}/disable_ipv6", self.pod_if);
+            all.push(sysctl(Side::Pod, enabled, "0", Need::Required));
         }
         all
     }

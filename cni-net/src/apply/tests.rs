@@ -66,6 +66,18 @@ fn a_dual_stack_pod_looks_exactly_like_calicos() {
 }
 
 #[test]
+fn a_pod_whose_new_interfaces_have_no_ipv6_gets_it() {
+    on_a_host(|| async {
+        let pod = Space::new();
+        pod.out("sysctl -qw net.ipv6.conf.default.disable_ipv6=1");
+        let kernel = pod.kernel();
+        add(&kernel, &wiring("cali1", &["fd00::5"])).await.unwrap();
+        let eth0 = pod.out("ip -6 -br addr show eth0");
+        assert!(eth0.contains(" fd00::5/128 fe80::"), "{eth0}");
+    });
+}
+
+#[test]
 fn host_and_pods_reach_each_other() {
     on_a_host(|| async {
         uplink();
@@ -124,7 +136,7 @@ fn a_pod_cannot_send_with_another_pods_address() {
         };
         assert!(!spoof(), "the host took another pod's address from this pod");
         let free = Wiring {
-            rp_filter: false,
+            rp_filter: Some(false),
             ..first
         };
         let seen = observe(&kernel, &Target::from(&free)).await.unwrap();

@@ -49,7 +49,7 @@ impl Call {
             pod_routes: crate::hostlocal::routes(&self.conf)?,
             mac,
             allow_ip_forwarding: self.config.allow_ip_forwarding,
-            rp_filter: self.config.manage_rp_filter && !spoofs,
+            rp_filter: self.config.manage_rp_filter.then_some(!spoofs),
             manage_forwarding: self.config.manage_forwarding,
             ..Wiring::new(&target.host_interface, &target.attachment.ifname, 0)
         })

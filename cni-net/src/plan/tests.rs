@@ -118,6 +118,7 @@ fn an_ipv6_pod_is_calicos() {
             "host: set net/ipv6/conf/cali12345678901/disable_ipv6 to 0",
             "host: set net/ipv6/conf/cali12345678901/proxy_ndp to 1",
             "host: set net/ipv6/conf/cali12345678901/forwarding to 1",
+            "pod: set net/ipv6/conf/eth0/disable_ipv6 to 0",
             "pod: set net/ipv6/conf/all/disable_ipv6 to 0",
             "pod: set net/ipv6/conf/default/disable_ipv6 to 0",
             "pod: set net/ipv6/conf/lo/disable_ipv6 to 0",

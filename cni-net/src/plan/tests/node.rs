@@ -4,7 +4,7 @@ use shared::op::{Op, Route, Side};
 
 use super::{CALI, ip, node, texts, wiring};
 use crate::observe::{RP_FILTER, V4_FORWARDING, V6_FORWARDING};
-use crate::plan::{PlanError, address, warnings};
+use crate::plan::{PlanError, address, diff, warnings};
 use crate::wiring::{GATEWAY_V4, GATEWAY_V6, Wiring};
 
 #[test]
@@ -116,7 +116,7 @@ fn a_setting_that_defeats_rp_filter_is_named() {
         .insert((Side::Host, RP_FILTER.into()), "2".into());
     assert_eq!(warnings(&observed, &wiring(&[])).len(), 1);
     let free = Wiring {
-        rp_filter: false,
+        rp_filter: Some(false),
         ..wiring(&[])
     };
     assert!(warnings(&observed, &free).is_empty());
@@ -130,4 +130,19 @@ fn a_setting_that_defeats_rp_filter_is_named() {
         ),
         (0, 1)
     );
+}
+
+#[test]
+fn an_rp_filter_that_is_the_operators_is_neither_written_nor_checked() {
+    let mut observed = node();
+    observed
+        .sysctls
+        .insert((Side::Host, RP_FILTER.into()), "1".into());
+    let theirs = Wiring {
+        rp_filter: None,
+        ..wiring(&["10.0.0.5"])
+    };
+    let whole = texts(&diff(&observed, Some(&theirs)).unwrap());
+    assert!(!whole.iter().any(|op| op.contains("rp_filter")), "{whole:?}");
+    assert!(warnings(&observed, &theirs).is_empty());
 }
