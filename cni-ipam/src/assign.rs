@@ -11,7 +11,7 @@ use shared::store::transact;
 use shared::txn::{Decision, Snapshot};
 
 use crate::call::Call;
-use crate::{error, release};
+use crate::{error, owed};
 
 /// Takes addresses for a container, with an attachment file written before each try.
 pub(crate) async fn add(
@@ -25,7 +25,7 @@ pub(crate) async fn add(
     let hints = hint::read(dirs, &store, &call.node);
     request.hint_blocks.clone_from(&hints.blocks);
     let id = call.id(&attachment.container_id, &attachment.ifname);
-    release::before(call, &id).await?;
+    owed::before(call, &id).await?;
     let earlier = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
     let mut file = earlier.unwrap_or(attachment::Attachment {
         id,

@@ -22,7 +22,8 @@ pub(crate) struct Call {
     pub(crate) now: Timestamp,
     pub(crate) started: Instant,
     pub(crate) limit: Duration,
-    runtime: tokio::runtime::Runtime,
+    /// `None` once it is being shut down.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Call {
@@ -42,12 +43,16 @@ impl Call {
             naming.hostname.as_deref(),
         );
         let node = node.map_err(|error| error::state(&error))?.name;
+        if let ("ADD", Some(attachment)) = (verb, about) {
+            // Before the store is opened: a call that is refused leaves no trace.
+            config.refuse(conf, attachment, &node)?;
+        }
         let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
         for warning in &warnings {
             log.warning(&warning.to_string(), &[]);
         }
         let limit = match verb {
-            "ADD" => config.timeouts.add,
+            "ADD" => config::budget(env, config.timeouts.add),
             "DEL" => config::budget(env, config.timeouts.del),
             "GC" => config.timeouts.gc,
             _ => config.timeouts.check,
@@ -66,13 +71,16 @@ impl Call {
             now: Timestamp::now(),
             started: Instant::now(),
             limit,
-            runtime,
+            runtime: Some(runtime),
         })
     }
 
     /// Runs the call's asynchronous part to its end.
-    pub(crate) fn run<T>(&self, part: impl Future<Output = T>) -> T {
-        self.runtime.block_on(part)
+    pub(crate) fn run<T>(&self, part: impl Future<Output = Result<T, CniError>>) -> Result<T, CniError> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(part),
+            None => Err(CniError::new(Code::IoFailure, "this call is over")),
+        }
     }
 
     /// What an attachment file of this call is about.
@@ -101,6 +109,14 @@ impl Call {
         })
     }
 
+    /// The turn of an attachment that nobody else is busy with.
+    pub(crate) fn turn_now(&self, id: &attachment::Id) -> Option<lock::Lock> {
+        let words = [id.network.as_str(), &id.container, &id.ifname];
+        lock::attachment(&self.config.dirs, Side::Ipam, words, Instant::now())
+            .ok()
+            .flatten()
+    }
+
     /// Writes the one line of this call.
     pub(crate) fn tell(&self, message: &str, error: Option<&CniError>, addresses: &str) {
         let took = format!("{}ms", self.started.elapsed().as_millis());
@@ -119,6 +135,15 @@ impl Call {
                 self.log.error(message, &fields);
             }
             None => self.log.info(message, &fields),
+        }
+    }
+}
+
+impl Drop for Call {
+    /// A look-up of a host name that hangs in libc cannot be cancelled: nobody waits for its thread.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

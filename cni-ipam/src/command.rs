@@ -12,7 +12,7 @@ use shared::ipam::check;
 use shared::store::transact;
 
 use crate::call::Call;
-use crate::{assign, config, error, gc, release, status};
+use crate::{assign, config, error, gc, owed, release, status};
 
 /// The plugin; what is left to do after the answer is kept inside.
 #[derive(Default)]
@@ -55,7 +55,9 @@ impl Plugin for CniIpam {
 
     fn del(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
         let call = Call::begin("DEL", env, conf, Some(attachment))?;
-        self.serve(call, nothing, |call| call.run(release::del(call, attachment)))
+        self.serve(call, nothing, |call| {
+            call.run(release::del(call, attachment, env))
+        })
     }
 
     fn check(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
@@ -90,15 +92,18 @@ impl Plugin for CniIpam {
     fn after_answer(&self) {
         // A store that did not answer this call will not answer the next moment either.
         if let Some(call) = self.finished.take().filter(|call| call.store.requests() > 0) {
-            call.run(release::replay(&call));
+            let _ = call.run(async {
+                owed::replay(&call).await;
+                Ok(())
+            });
         }
     }
 }
 
 async fn check(call: &Call, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
     let handle = config::handle(&call.config.network, attachment);
-    let expected = previous(conf)?;
-    let missing = transact(&call.store, check::reads(&handle, &[]), |snapshot| {
+    let expected = previous(conf, &attachment.ifname)?;
+    let missing = transact(&call.store, check::reads(&handle, &expected), |snapshot| {
         check::decide(snapshot, &handle, &expected).map_err(|error| error::ipam(&error))
     });
     let missing = missing.await.map_err(error::transact)?;
@@ -106,22 +111,38 @@ async fn check(call: &Call, attachment: &Attachment, conf: &NetConf) -> Result<(
         return Ok(());
     }
     let missing: Vec<String> = missing.iter().map(IpAddr::to_string).collect();
-    Err(CniError::new(
-        Code::AddressNotHeld,
-        format!("handle {handle} does not hold {}", missing.join(", ")),
-    )
-    .details("the address was released while the pod runs; start the pod anew"))
+    let text = format!("handle {handle} does not hold {}", missing.join(", "));
+    Err(CniError::new(Code::AddressNotHeld, text)
+        .details("the address was released while the pod runs; start the pod anew"))
 }
 
-/// The addresses of `prevResult`.
-fn previous(conf: &NetConf) -> Result<Vec<IpAddr>, CniError> {
+/// The addresses of `prevResult` that are this interface's: another plugin's, on another interface, are not ours.
+fn previous(conf: &NetConf, ifname: &str) -> Result<Vec<IpAddr>, CniError> {
+    let refuse = |code, what: String| CniError::new(code, format!("prevResult: {what}"));
     let Some(text) = &conf.prev_result else {
-        return Ok(Vec::new());
+        return Err(refuse(
+            Code::InvalidConfig,
+            "missing; CHECK compares with what ADD answered".to_owned(),
+        ));
     };
-    let value = serde_json::from_str(text.get())
-        .map_err(|error| CniError::new(Code::DecodeFailure, format!("prevResult: {error}")))?;
+    let value =
+        serde_json::from_str(text.get()).map_err(|error| refuse(Code::DecodeFailure, error.to_string()))?;
     let result = AddResult::parse(conf.cni_version, &value)?;
-    Ok(result.ips.iter().map(|ip| ip.address.addr()).collect())
+    let ours = |index: usize| {
+        result
+            .interfaces
+            .get(index)
+            .is_none_or(|interface| interface.name == ifname)
+    };
+    let ips = result.ips.iter().filter(|ip| ip.interface.is_none_or(ours));
+    let ips: Vec<IpAddr> = ips.map(|ip| ip.address.addr()).collect();
+    if ips.is_empty() {
+        return Err(refuse(
+            Code::InvalidConfig,
+            format!("it has no address of {ifname}"),
+        ));
+    }
+    Ok(ips)
 }
 
 fn addresses(result: &AddResult) -> String {

@@ -69,6 +69,25 @@ impl Config {
         })
     }
 
+    /// Refuses an ADD that nothing needs to be opened for to see that it cannot be.
+    pub(crate) fn refuse(&self, conf: &NetConf, attachment: &Attachment, node: &str) -> Result<(), CniError> {
+        if specific(conf, attachment)?.is_empty() && !self.ipam.ipv4 && !self.ipam.ipv6 {
+            return Err(CniError::new(
+                Code::NoAddressWanted,
+                "ipam.assign_ipv4 is \"false\" and ipam.assign_ipv6 is not \"true\": no address is wanted; \
+                 turn one of them on",
+            ));
+        }
+        if !shared::model::meta::valid_name(node) {
+            let text = format!(
+                "node name {node:?}: lower-case letters, digits, '-' and '.' only (RFC 1123); set \"nodename\" or \
+                 its file"
+            );
+            return Err(CniError::new(Code::NodeNameUnknown, text));
+        }
+        Ok(())
+    }
+
     /// What to ask the allocator for.
     pub(crate) fn request(
         &self,
@@ -79,13 +98,6 @@ impl Config {
     ) -> Result<AssignRequest, CniError> {
         let pod = pod(attachment);
         let specific = specific(conf, attachment)?;
-        if specific.is_empty() && !self.ipam.ipv4 && !self.ipam.ipv6 {
-            return Err(CniError::new(
-                Code::NoAddressWanted,
-                "ipam.assign_ipv4 is \"false\" and ipam.assign_ipv6 is not \"true\": no address is wanted; \
-                 turn one of them on",
-            ));
-        }
         let mut attributes = BTreeMap::from([
             ("node".to_owned(), node.to_owned()),
             ("timestamp".to_owned(), shared::model::meta::go_text(now)),
@@ -104,6 +116,7 @@ impl Config {
             pools_v4: self.ipam.pools_v4.clone(),
             pools_v6: self.ipam.pools_v6.clone(),
             now,
+            pools_from: "netconf ipam.ipv4_pools and ipam.ipv6_pools".to_owned(),
             kubernetes: pod.is_some(),
             ..AssignRequest::default()
         })

@@ -9,7 +9,7 @@ use shared::state::attachment::{self, Side};
 use shared::store::transact;
 
 use crate::call::Call;
-use crate::{error, release};
+use crate::{error, owed, release};
 
 /// Frees what no valid attachment holds. It looks at this node's attachment files and at the attributes in this
 /// node's own blocks, never at all handles of the network.
@@ -30,8 +30,12 @@ pub(crate) async fn gc(call: &Call, valid: &[ValidAttachment]) -> Result<(), Cni
         .into_iter()
         .filter(|file| !valid.contains(file.id.container.as_str()));
     for file in stale {
-        release::all_of(call, &file).await?;
+        let turn = call.turn(&file.id.container, &file.id.ifname)?;
+        release::once(call, &owed::request(call, &file))
+            .await
+            .map_err(error::transact)?;
         attachment::forget(&call.config.dirs, Side::Ipam, &file.id).map_err(|error| error::state(&error))?;
+        turn.retire();
     }
     let request = GcRequest {
         host: call.node.clone(),

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod error;
 mod gc;
+mod owed;
 mod release;
 mod status;
 

@@ -1,70 +1,102 @@
 //! DEL: what a container held goes back, now or, when the datastore is away, by the spool.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use jiff::Timestamp;
-use shared::cni::Attachment;
-use shared::cni::{CniError, Code};
-use shared::ipam::{ReleaseRequest, Released, release};
-use shared::model::clusterinformation::ClusterInformation;
+use shared::cni::{Attachment, CniError, Env};
+use shared::ipam::{ReleaseRequest, Released, fence, release};
 use shared::state::attachment::{self, Side};
-use shared::state::{lock, spool};
+use shared::state::lock;
 use shared::store::{Datastore as _, TransactError, transact};
-use shared::txn::Decision;
 
 use crate::call::Call;
-use crate::{config, error};
+use crate::{config, error, owed};
 
-pub(crate) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniError> {
+/// What a rolled back ADD had got, comma-separated: only these go back, not what an earlier ADD of the same
+/// container holds.
+const ONLY: &str = "MANX_RELEASE_ONLY";
+
+/// A pause of some ten milliseconds (see `Datastore::pause`).
+const A_MOMENT: u32 = 4;
+
+pub(crate) async fn del(call: &Call, attachment: &Attachment, env: &Env) -> Result<(), CniError> {
     let turn = call.turn(&attachment.container_id, &attachment.ifname)?;
     let dirs = &call.config.dirs;
     let id = call.id(&attachment.container_id, &attachment.ifname);
     let file = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
-    let request = ReleaseRequest {
-        host: call.node.clone(),
-        handles: config::handles(&call.config.network, attachment),
-        hint_blocks: file.as_ref().map(|file| file.blocks.clone()).unwrap_or_default(),
-        sequences: BTreeMap::new(),
-        now: call.now,
-    };
-    match free(call, &request, file.is_some()).await {
+    let handles = config::handles(&call.config.network, attachment);
+    let mut held = file.clone().unwrap_or(attachment::Attachment {
+        id: id.clone(),
+        handles,
+        ..Default::default()
+    });
+    let rest = env.get(ONLY).map(|only| split(&mut held, only));
+    let request = request(call, &held, rest.is_some(), attachment);
+    match free(call, &request, file.as_ref()).await {
         Ok(()) => {}
         Err(TransactError::Decide(error)) => return Err(error),
-        Err(TransactError::Store(why)) => {
-            call.log
-                .warning("release kept for later", &[("error", &why.to_string())]);
-            let held = file.unwrap_or(attachment::Attachment {
-                id: id.clone(),
-                handles: request.handles.clone(),
-                ..attachment::Attachment::default()
-            });
-            let owed = spool::Owed {
-                attachment: held,
-                since: nanoseconds(call.now),
-            };
-            spool::keep(dirs, Side::Ipam, &owed).map_err(|error| {
-                let text = format!("{why}, and the release cannot be kept for later: {error}");
-                CniError::new(Code::StateDir, text)
-            })?;
+        Err(TransactError::Store(why)) => owed::keep(call, held, &why)?,
+    }
+    match rest.filter(|rest| !rest.addresses.is_empty()) {
+        Some(rest) => attachment::write(dirs, Side::Ipam, &rest).map_err(|error| error::state(&error)),
+        None => {
+            attachment::forget(dirs, Side::Ipam, &id).map_err(|error| error::state(&error))?;
+            turn.retire();
+            Ok(())
         }
     }
-    attachment::forget(dirs, Side::Ipam, &id).map_err(|error| error::state(&error))?;
-    turn.retire();
-    Ok(())
 }
 
-/// Frees everything the handles hold. Where an attachment file says that an ADD had begun but the datastore shows
-/// nothing of it, looks once more: the Txn of a killed ADD may still have been on its way.
-async fn free(call: &Call, request: &ReleaseRequest, begun: bool) -> Result<(), TransactError<CniError>> {
-    let released = once(call, request).await?;
-    if begun && !released.found {
-        call.store.pause(1).await?;
-        once(call, request).await?;
+/// Everything the container's handles hold, or only the allocations that `held` names.
+fn request(call: &Call, held: &attachment::Attachment, only: bool, about: &Attachment) -> ReleaseRequest {
+    ReleaseRequest {
+        host: call.node.clone(),
+        handles: config::handles(&call.config.network, about),
+        hint_blocks: held.blocks.clone(),
+        sequences: if only {
+            held.sequences.clone()
+        } else {
+            BTreeMap::new()
+        },
+        now: call.now,
     }
-    Ok(())
 }
 
-async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
+/// Leaves only the listed addresses in `held`, and answers with the rest.
+fn split(held: &mut attachment::Attachment, only: &str) -> attachment::Attachment {
+    let listed: Vec<IpAddr> = only.split(',').filter_map(|ip| ip.trim().parse().ok()).collect();
+    let mut rest = held.clone();
+    held.addresses.retain(|address| listed.contains(address));
+    held.sequences.retain(|address, _| listed.contains(address));
+    rest.addresses.retain(|address| !listed.contains(address));
+    rest.sequences.retain(|address, _| !listed.contains(address));
+    // A number nobody was given: with nothing to release, an empty list would mean everything.
+    for address in listed {
+        held.sequences.entry(address).or_insert(0);
+    }
+    rest
+}
+
+/// Frees everything the request names. Where an attachment file says that an ADD had begun but the datastore shows
+/// nothing of it, the Txn of a killed ADD may still be on its way: it is fenced off, and looked for once more.
+async fn free(
+    call: &Call,
+    request: &ReleaseRequest,
+    begun: Option<&attachment::Attachment>,
+) -> Result<(), TransactError<CniError>> {
+    let released = once(call, request).await?;
+    let Some(file) = begun.filter(|_| !released.found) else {
+        return Ok(());
+    };
+    call.store.pause(A_MOMENT).await?;
+    let fenced = transact(&call.store, fence::reads(&file.blocks), |snapshot| {
+        fence::decide(snapshot, &file.blocks).map_err(|error| error::ipam(&error))
+    });
+    fenced.await?;
+    once(call, request).await.map(|_| ())
+}
+
+pub(crate) async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
     let _host = lock::host(&call.config.lock_file, call.deadline());
     let decided = transact(&call.store, release::reads(request), |snapshot| {
         release::decide(snapshot, request).map_err(|error| error::ipam(&error))
@@ -72,77 +104,38 @@ async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, Transac
     decided.await
 }
 
-/// Frees what an attachment's file says it holds; GC knows that its container is gone.
-pub(crate) async fn all_of(call: &Call, held: &attachment::Attachment) -> Result<(), CniError> {
-    once(call, &owed(call, held))
-        .await
-        .map(|_| ())
-        .map_err(error::transact)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Nanoseconds since 1970, until the year 2262.
-fn nanoseconds(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
-}
-
-fn owed(call: &Call, held: &attachment::Attachment) -> ReleaseRequest {
-    ReleaseRequest {
-        host: held.id.node.clone(),
-        handles: held.handles.clone(),
-        hint_blocks: held.blocks.clone(),
-        sequences: held.sequences.clone(),
-        now: call.now,
-    }
-}
-
-/// After the answer: what earlier calls owe to this store, as far as it answers.
-pub(crate) async fn replay(call: &Call) {
-    for spooled in spool::owed_to(&call.config.dirs, Side::Ipam, &call.store.identity()) {
-        let handle = spooled
-            .owed
-            .attachment
-            .handles
-            .first()
-            .cloned()
-            .unwrap_or_default();
-        if let Err(error) = carry_out(call, spooled).await {
-            call.log
-                .warning("owed release kept", &[("handle", &handle), ("error", &error.msg)]);
-            return;
+    fn held(addresses: &[(&str, u64)]) -> attachment::Attachment {
+        let sequences: BTreeMap<IpAddr, u64> = addresses
+            .iter()
+            .map(|(address, number)| (address.parse().unwrap(), *number))
+            .collect();
+        attachment::Attachment {
+            addresses: sequences.keys().copied().collect(),
+            sequences,
+            ..Default::default()
         }
     }
-}
 
-/// Before an ADD: what is owed about the very same attachment, or its replay would hit the new addresses.
-pub(crate) async fn before(call: &Call, id: &attachment::Id) -> Result<(), CniError> {
-    for spooled in spool::owed_about(&call.config.dirs, Side::Ipam, id) {
-        carry_out(call, spooled).await?;
+    #[test]
+    fn a_rolled_back_add_gives_back_only_what_it_got() {
+        let mut both = held(&[("10.0.0.1", 7), ("10.0.0.2", 9)]);
+        let rest = split(&mut both, "10.0.0.2");
+        assert_eq!(both, held(&[("10.0.0.2", 9)]));
+        assert_eq!(rest, held(&[("10.0.0.1", 7)]));
     }
-    Ok(())
-}
 
-/// Frees what is owed, if this is still the cluster it is owed to.
-async fn carry_out(call: &Call, spooled: spool::Spooled) -> Result<(), CniError> {
-    let held = &spooled.owed.attachment;
-    let request = owed(call, held);
-    let reads = release::reads(&request).key(ClusterInformation::only_key());
-    let freed = transact(&call.store, reads, |snapshot| {
-        if held.cluster.is_some() && error::cluster(snapshot) != held.cluster {
-            return Ok(Decision::Done(None));
-        }
-        let decided = release::decide(snapshot, &request).map_err(|error| error::ipam(&error))?;
-        Ok(decided.map(Some))
-    });
-    let handle = held.handles.first().cloned().unwrap_or_default();
-    match freed.await.map_err(error::transact)? {
-        Some(_) => {
-            call.log.info("owed release carried out", &[("handle", &handle)]);
-            spooled.done().map_err(|error| error::state(&error))
-        }
-        None => {
-            call.log
-                .warning("owed release is another cluster's; kept", &[("handle", &handle)]);
-            Ok(())
-        }
+    #[test]
+    fn a_list_of_what_was_never_given_releases_nothing() {
+        let mut first = held(&[("10.0.0.1", 7)]);
+        let rest = split(&mut first, "10.0.0.9");
+        assert_eq!(rest, held(&[("10.0.0.1", 7)]));
+        assert_eq!(
+            first.sequences,
+            BTreeMap::from([("10.0.0.9".parse().unwrap(), 0)])
+        );
     }
 }

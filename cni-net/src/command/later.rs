@@ -4,7 +4,7 @@ use shared::cni::CniError;
 use shared::model::key::Key;
 use shared::state::attachment::{Attachment, Id, Side};
 use shared::state::spool::{self, Owed, Spooled};
-use shared::store::{TransactError, transact};
+use shared::store::{Datastore as _, TransactError, transact};
 use shared::txn::{Decision, Reads, Snapshot};
 
 use super::{Call, Target};
@@ -58,7 +58,16 @@ pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
 
 /// After the answer: what earlier calls owe to this store, as far as it answers.
 pub(super) async fn replay(call: &Call) {
-    for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity()) {
+    if spool::is_empty(&call.dirs, Side::Net) {
+        return;
+    }
+    let Ok(snapshot) = call.store.read(&record::readiness()).await else {
+        return;
+    };
+    let Ok(cluster) = record::ready(&snapshot) else {
+        return;
+    };
+    for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity(), cluster.as_deref()) {
         if let Err(error) = carry_out(call, spooled).await {
             call.log
                 .warning("owed removal kept", &[("error", &error.to_string())]);

@@ -25,6 +25,7 @@ pub mod check;
 mod claim;
 pub mod error;
 mod facts;
+pub mod fence;
 pub mod gc;
 mod own;
 mod pools;

@@ -46,17 +46,22 @@ pub fn attachment(
         Side::Ipam => ".ipam",
         Side::Net => ".net",
     };
-    let path = dirs.run.join("locks").join(digest(&words) + ending);
-    wait(&path, deadline)
+    let locks = dirs.run.join("locks");
+    directory_of_ours(&locks)?;
+    wait(&locks.join(digest(&words) + ending), deadline)
 }
+
+/// The longest that [`host`] waits: who holds it longer is stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes the host-wide IPAM lock that Calico's plugin uses too. Best effort: no lock is better than no pod.
 pub fn host(path: &Path, deadline: Instant) -> Option<Lock> {
-    wait(path, deadline).ok().flatten()
+    // Calico's directory is for everybody; one of ours (0700) would lock its tools out.
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    wait(path, deadline.min(Instant::now() + PATIENCE)).ok().flatten()
 }
 
 fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
-    directory_of_ours(path.parent().unwrap_or(Path::new("/")))?;
     let mut pause = Duration::from_micros(200);
     loop {
         if let Some(lock) = attempt(path)?.filter(Lock::current) {
@@ -67,7 +72,7 @@ fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
             return Ok(None);
         }
         std::thread::sleep(pause.min(left));
-        pause = (pause * 2).min(Duration::from_millis(5));
+        pause = (pause * 2).min(Duration::from_millis(1));
     }
 }
 
@@ -120,6 +125,17 @@ mod tests {
         );
         drop(first);
         assert!(attachment(&dirs, Side::Net, WORDS, soon()).unwrap().is_some());
+    }
+
+    #[test]
+    fn whoever_keeps_the_host_lock_delays_a_call_but_does_not_stop_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("calico/ipam.lock");
+        let far = Instant::now() + Duration::from_secs(3600);
+        let held = host(&path, far).unwrap();
+        assert!(host(&path, far).is_none());
+        drop(held);
+        assert!(host(&path, far).is_some());
     }
 
     #[test]

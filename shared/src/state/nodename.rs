@@ -18,18 +18,15 @@ pub struct NodeName {
     pub assured: bool,
 }
 
-/// The node's name. `hostname` is netconf's deprecated key.
+/// The node's name. `hostname` is netconf's deprecated key. The file is read only if the configuration does not
+/// name the node, and one that cannot be read counts as none, as in Calico.
 pub fn resolve(
     nodename: Option<&str>,
     file: Option<&Path>,
     hostname: Option<&str>,
 ) -> Result<NodeName, StateError> {
-    let written = text(file.unwrap_or(Path::new(FILE)))?;
-    if let Some(name) = [nodename, written.as_deref()]
-        .into_iter()
-        .flatten()
-        .find_map(trimmed)
-    {
+    let written = || text(file.unwrap_or(Path::new(FILE))).ok().flatten();
+    if let Some(name) = nodename.and_then(trimmed).or_else(|| trimmed(&written()?)) {
         return Ok(NodeName { name, assured: true });
     }
     if let Some(name) = hostname.and_then(trimmed) {
@@ -70,6 +67,11 @@ mod tests {
         assert_eq!(resolve(Some("n7"), Some(&file), None).unwrap().name, "n7");
         assert!(resolve(Some(" "), Some(&file), None).unwrap().assured);
         std::fs::write(&file, "\n").unwrap();
+        assert_eq!(
+            resolve(None, Some(root.path()), Some("old")).unwrap().name,
+            "old",
+            "a directory is no name"
+        );
         let host = resolve(None, Some(&file), None).unwrap();
         assert!(!host.assured && !host.name.is_empty());
     }

@@ -33,6 +33,11 @@ pub struct Spooled {
 }
 
 impl Spooled {
+    /// Whether nobody else has carried it out meanwhile.
+    pub fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
     /// It was carried out.
     pub fn done(self) -> Result<(), StateError> {
         remove(&self.path)
@@ -50,27 +55,54 @@ pub fn keep(dirs: &Dirs, side: Side, owed: &Owed) -> Result<PathBuf, StateError>
         .handles
         .first()
         .map_or(held.id.container.as_str(), String::as_str);
+    // A file's name holds 255 bytes; what it is about stands inside as well.
+    let about: String = about.chars().take(150).collect();
     let name = format!("{:020}-{about}.{}", owed.since, held.id.ifname);
     let path = directory(dirs).join(name + side.ending());
     replace(&path, &serde_json::to_vec(owed).unwrap_or_default(), Durable::Yes)?;
     Ok(path)
 }
 
-/// The oldest releases that one plugin owes to a store, at most [`PER_CALL`].
-pub fn owed_to(dirs: &Dirs, side: Side, store: &str) -> Vec<Spooled> {
-    let all = listing(&directory(dirs), side.ending());
-    let theirs = all.iter().filter_map(|path| read(path));
-    theirs
-        .filter(|found| found.owed.attachment.id.store == store)
-        .take(PER_CALL)
-        .collect()
+/// Whether one plugin owes anything to anybody: a cheap look before the datastore is asked who it is.
+pub fn is_empty(dirs: &Dirs, side: Side) -> bool {
+    listing(&directory(dirs), side.ending()).is_empty()
 }
 
-/// What one plugin owes about one attachment: to be carried out before the attachment is made anew.
+/// The oldest releases that one plugin owes to a cluster, at most [`PER_CALL`]. A release that was written
+/// before the cluster's GUID was known goes to the store of the same name.
+pub fn owed_to(dirs: &Dirs, side: Side, store: &str, cluster: Option<&str>) -> Vec<Spooled> {
+    let all = listing(&directory(dirs), side.ending());
+    let theirs = all.iter().filter_map(|path| read(path)).filter(|found| {
+        let held = &found.owed.attachment;
+        match (&held.cluster, cluster) {
+            (Some(owed), Some(here)) => owed == here,
+            (_, None) | (None, _) => held.id.store == store,
+        }
+    });
+    theirs.take(PER_CALL).collect()
+}
+
+/// What one plugin owes about one attachment, to be carried out before it is made anew. Addresses are a
+/// container's, whichever interface they were for.
 pub fn owed_about(dirs: &Dirs, side: Side, id: &Id) -> Vec<Spooled> {
     let all = listing(&directory(dirs), side.ending());
     let theirs = all.iter().filter_map(|path| read(path));
-    theirs.filter(|found| found.owed.attachment.id == *id).collect()
+    let same = |owed: &Id| {
+        Id {
+            ifname: id.ifname.clone(),
+            ..owed.clone()
+        } == *id
+    };
+    theirs
+        .filter(|found| {
+            let owed = &found.owed.attachment.id;
+            if side == Side::Ipam {
+                same(owed)
+            } else {
+                owed == id
+            }
+        })
+        .collect()
 }
 
 fn read(path: &Path) -> Option<Spooled> {
@@ -108,6 +140,7 @@ mod tests {
             state: root.path().join("s"),
             run: root.path().join("r"),
         };
+        assert!(is_empty(&dirs, Side::Ipam));
         for release in [
             owed("a", "net.2", 2_000),
             owed("a", "net.1", 1_000),
@@ -115,18 +148,45 @@ mod tests {
         ] {
             keep(&dirs, Side::Ipam, &release).unwrap();
         }
-        let mut found = owed_to(&dirs, Side::Ipam, "a");
+        let mut found = owed_to(&dirs, Side::Ipam, "a", None);
         let handles: Vec<_> = found
             .iter()
             .map(|found| found.owed.attachment.handles[0].clone())
             .collect();
         assert_eq!(handles, ["net.1", "net.2"]);
         found.remove(0).done().unwrap();
-        assert_eq!(owed_to(&dirs, Side::Ipam, "a").len(), 1);
-        assert_eq!(owed_to(&dirs, Side::Ipam, "b").len(), 1);
-        let about = owed("a", "net.2", 0).attachment.id;
-        assert_eq!(owed_about(&dirs, Side::Ipam, &about).len(), 1);
-        assert_eq!(owed_about(&dirs, Side::Net, &about).len(), 0);
-        assert!(owed_to(&dirs, Side::Net, "a").is_empty());
+        assert_eq!(owed_to(&dirs, Side::Ipam, "a", None).len(), 1);
+        assert_eq!(owed_to(&dirs, Side::Ipam, "b", Some("guid")).len(), 1);
+        assert!(owed_to(&dirs, Side::Net, "a", None).is_empty());
+    }
+
+    #[test]
+    fn a_cluster_is_known_by_its_guid_whatever_its_endpoints_are_now() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs {
+            state: root.path().join("s"),
+            run: root.path().join("r"),
+        };
+        let old = "https://a:2379";
+        for (number, cluster) in [(1, "rebuilt"), (2, "guid")] {
+            let mut release = owed(old, "net.1", number);
+            release.attachment.cluster = Some(cluster.to_owned());
+            keep(&dirs, Side::Ipam, &release).unwrap();
+        }
+        let found = owed_to(&dirs, Side::Ipam, "https://a:2379,https://b:2379", Some("guid"));
+        assert_eq!(found.len(), 1, "not the one of the cluster that was here before");
+        assert_eq!(found[0].owed.since, 2);
+    }
+
+    #[test]
+    fn a_long_name_still_fits_a_file_name() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs {
+            state: root.path().join("s"),
+            run: root.path().join("r"),
+        };
+        let release = owed("a", &"n".repeat(400), 1);
+        keep(&dirs, Side::Ipam, &release).unwrap();
+        assert_eq!(owed_to(&dirs, Side::Ipam, "a", None)[0].owed, release);
     }
 }
