@@ -75,11 +75,7 @@ fn whatever_points_to_another_store_keeps_the_embedded_one_from_being_chosen() {
         assert_eq!(failure.code, TWO_TRUTHS, "{field}: {failure:?}");
         failure.says(&[field]);
     }
-    for variable in [
-        "ETCD_CA_CERT_FILE",
-        "CALICO_DATASTORE_TYPE",
-        "CALICO_ETCD_KEY_FILE",
-    ] {
+    for variable in ["ETCD_CA_CERT_FILE", "CALICO_ETCD_KEY_FILE"] {
         let failure = lab
             .node
             .call("ADD", &silent(&lab), &pod)
