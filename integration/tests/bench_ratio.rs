@@ -12,8 +12,9 @@ fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local(
     let pods: Vec<_> = (0..100)
         .map(|number| Pod::new(&format!("ratio{number}")))
         .collect();
-    let [add, _] = contest(&contestants, &pods, 8, 3);
-    let (ours, reference) = (add[0].median_wall(), add[1].median_wall());
+    let [add, _] = contest(&contestants, &pods, 8, 5);
+    // The best of the rounds: what else the machine does can only add to a time.
+    let (ours, reference) = (add[0].best_wall(), add[1].best_wall());
     println!("100 ADDs, 8 at once: ours {ours:?}, ptp + host-local {reference:?}");
     assert!(ours <= reference, "ours {ours:?}, ptp + host-local {reference:?}");
 }
