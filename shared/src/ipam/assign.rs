@@ -16,9 +16,6 @@ use crate::model::key::{Key, Plural, Prefix};
 use crate::model::node::Node;
 use crate::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
-/// Hinted blocks in the first request.
-const HINTS: usize = 4;
-
 /// What a warm assignment needs, in one request.
 pub fn reads(request: &AssignRequest) -> Reads {
     let reads = settings_reads()
@@ -27,11 +24,15 @@ pub fn reads(request: &AssignRequest) -> Reads {
         .prefix(Prefix::resources(Plural::IpReservations))
         .prefix(Prefix::affinities(&request.host))
         .key(Key::handle(cut(&request.handle)));
-    request
-        .hint_blocks
-        .iter()
-        .take(HINTS)
-        .fold(reads, |reads, block| reads.key(Key::block(*block)))
+    // One hinted block per family: a full block of 64 pods has about 14 KiB.
+    let first = |ipv4| {
+        let blocks = request.hint_blocks.iter();
+        blocks.copied().find(|block| block.addr().is_ipv4() == ipv4)
+    };
+    [true, false]
+        .into_iter()
+        .filter_map(first)
+        .fold(reads, |reads, block| reads.key(Key::block(block)))
 }
 
 /// The addresses for a request, and what to write for them.

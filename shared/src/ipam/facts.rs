@@ -125,6 +125,14 @@ pub(super) fn settings(snapshot: &Snapshot) -> Result<Settings, IpamError> {
     Ok(Settings::of(key.as_ref(), resource.as_ref()))
 }
 
+/// The cooldown that holds, in seconds. Settings that cannot be read count as absent: what goes back must not
+/// depend on an object that only assignments care about.
+pub(super) fn cooldown(snapshot: &Snapshot) -> u32 {
+    let key: Option<IPAMConfig> = read(snapshot, &Key::ipam_config()).unwrap_or_default();
+    let resource: Option<IPAMConfiguration> = read(snapshot, &configuration()).unwrap_or_default();
+    Settings::of(key.as_ref(), resource.as_ref()).cooldown.value
+}
+
 /// The affinities of a host, in key order.
 pub(super) fn owned(snapshot: &Snapshot, host: &str) -> Vec<Owned> {
     let prefix = Prefix::affinities(host);

@@ -47,7 +47,8 @@ pub fn decide(snapshot: &Snapshot, request: &GcRequest) -> Result<Decision<Relea
     let mut unread_blocks = Reads::new();
     let mut gone: BTreeMap<String, BTreeSet<IpNet>> = BTreeMap::new();
     for own in owned(snapshot, &request.host) {
-        match block(snapshot, own.cidr)? {
+        // A block that cannot be read keeps what it holds; the others are collected all the same.
+        match block(snapshot, own.cidr).unwrap_or(Seen::Missing) {
             Seen::Unread => unread_blocks = unread_blocks.key(Key::block(own.cidr)),
             Seen::There(block) if block.host() == Some(&request.host) => {
                 for id in abandoned(&block, request) {
@@ -81,7 +82,7 @@ fn collect(
         handles.insert(id.clone(), read(snapshot, &Key::handle(id))?);
     }
     let cidrs: BTreeSet<IpNet> = part.into_values().flatten().collect();
-    let mut freeing = Freeing::new(snapshot, &request.host, request.now)?;
+    let mut freeing = Freeing::new(snapshot, &request.host, request.now);
     for cidr in cidrs {
         freeing.block(cidr, &mut handles, |block, ordinal| {
             is_ours(block, ordinal, request)

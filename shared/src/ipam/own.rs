@@ -128,8 +128,8 @@ pub(super) fn is_single(cidr: IpNet) -> bool {
     cidr.prefix_len() == cidr.max_prefix_len()
 }
 
-/// A full block of 64 pods has about 14 KiB; a request stays below 64.
+/// A full block of 64 pods has about 14 KiB: two of them at a time, the first with room ends the search.
 fn blocks_per_read(cidr: IpNet) -> usize {
     let addresses = 1usize << (cidr.max_prefix_len() - cidr.prefix_len()).min(12);
-    (256 / addresses).clamp(1, 32)
+    (128 / addresses).clamp(1, 32)
 }

@@ -1,12 +1,12 @@
 //! Release: everything a container holds goes back, blocks and handles in one Txn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::facts::{Seen, block, read, settings, settings_reads, unread};
+use super::facts::{Seen, block, cooldown, read, settings_reads, unread};
 use super::own::is_single;
 use super::{IpamError, ReleaseError, ReleaseRequest, Released};
 use crate::model::Stored;
@@ -41,7 +41,8 @@ pub fn decide(snapshot: &Snapshot, request: &ReleaseRequest) -> Result<Decision<
         let handle = read(snapshot, &Key::handle(cut(id)))?;
         handles.insert(cut(id).to_owned(), handle);
     }
-    let mut cidrs: Vec<IpNet> = handles.values().flatten().flat_map(Handle::blocks).collect();
+    let named: BTreeSet<IpNet> = handles.values().flatten().flat_map(Handle::blocks).collect();
+    let mut cidrs: Vec<IpNet> = named.iter().copied().collect();
     cidrs.extend(request.hint_blocks.iter().take(HINTS).map(IpNet::trunc));
     cidrs.sort();
     cidrs.dedup();
@@ -51,13 +52,17 @@ pub fn decide(snapshot: &Snapshot, request: &ReleaseRequest) -> Result<Decision<
     if let Some(missing) = unread(snapshot, wanted) {
         return Ok(Decision::Read(missing));
     }
-    let mut freeing = Freeing::new(snapshot, &request.host, request.now)?;
+    let mut freeing = Freeing::new(snapshot, &request.host, request.now);
     let due = |block: &Block, ordinal: usize| {
         request.sequences.is_empty()
             || request.sequences.get(&block.address(ordinal)) == Some(&block.sequence(ordinal))
     };
     for cidr in cidrs {
-        freeing.block(cidr, &mut handles, due)?;
+        match freeing.block(cidr, &mut handles, due) {
+            // Only a hint leads there, and nothing says that the container holds any of it.
+            Err(IpamError::Corrupt { .. }) if !named.contains(&cidr) => {}
+            other => other?,
+        }
     }
     let found = handles.values().any(Option::is_some) || !freeing.addresses.is_empty();
     Ok(freeing.finish(handles, found))
@@ -74,15 +79,15 @@ pub(super) struct Freeing<'a> {
 }
 
 impl<'a> Freeing<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, host: &'a str, now: Timestamp) -> Result<Self, IpamError> {
-        Ok(Self {
+    pub(super) fn new(snapshot: &'a Snapshot, host: &'a str, now: Timestamp) -> Self {
+        Self {
             snapshot,
             host,
             now,
-            cooldown: settings(snapshot)?.cooldown.value,
+            cooldown: cooldown(snapshot),
             txn: Txn::default(),
             addresses: Vec::new(),
-        })
+        }
     }
 
     /// Frees what the handles hold of one block and is due; their counts become what they hold afterwards.

@@ -7,8 +7,10 @@ use shared::ipam::{AssignRequest, ReleaseRequest, assign};
 use shared::model::Stored;
 use shared::model::block::Block;
 use shared::model::key::Key;
+use shared::store::Datastore;
+use shared::txn::{Decision, Reads};
 
-use crate::scene::{Scene, returned, wanted};
+use crate::scene::{Scene, ready, returned, wanted};
 
 #[test]
 fn a_warm_assignment_is_two_requests_and_a_cold_one_three() {
@@ -95,4 +97,50 @@ fn a_warm_assignment_reads_less_than_64_kib_with_4096_blocks_in_the_pool() {
     let read = scene.bytes(&assign::reads(&request));
     assert!(read < 64 << 10, "{read} bytes");
     assert_eq!(scene.requests(|scene| scene.assign(&request).unwrap()).1, 2);
+}
+
+/// Bytes read by each request of an assignment up to its Txn.
+fn read_by_requests(scene: &Scene, request: &AssignRequest) -> Vec<usize> {
+    let mut reads = assign::reads(request);
+    let mut read = Vec::new();
+    let mut asked = Reads::new();
+    loop {
+        read.push(scene.bytes(&reads));
+        asked = asked.and(reads);
+        let snapshot = ready(scene.store.read(&asked)).unwrap();
+        match assign::decide(&snapshot, request).unwrap() {
+            Decision::Read(more) => reads = more,
+            Decision::Commit(..) | Decision::Done(_) => return read,
+        }
+    }
+}
+
+#[test]
+fn a_warm_assignment_reads_less_than_64_kib_beside_five_full_own_blocks() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/16", json!({}));
+    let mut blocks = Vec::new();
+    for n in 0..5 * 64 + 1 {
+        let mut request = wanted("n1", n);
+        for name in ["pod", "namespace"] {
+            let value = format!("{name}-of-a-usual-length-7d4b9c6f5d-{n:05}");
+            request.attributes.insert(name.to_owned(), value);
+        }
+        request.hint_blocks = blocks.last().copied().into_iter().collect();
+        let block = scene.assign(&request).unwrap()[0].block;
+        if blocks.last() != Some(&block) {
+            blocks.push(block);
+        }
+    }
+    assert_eq!(blocks.len(), 6, "five are full");
+    blocks.reverse();
+    let hinted = AssignRequest {
+        hint_blocks: blocks,
+        ..wanted("n1", 9999)
+    };
+    let read = read_by_requests(&scene, &hinted);
+    assert_eq!(read.len(), 1);
+    assert!(read[0] < 64 << 10, "{read:?}");
+    let read = read_by_requests(&scene, &wanted("n1", 9999));
+    assert!(read.iter().all(|bytes| *bytes < 40 << 10), "{read:?}");
+    eprintln!("{read:?}");
 }

@@ -82,3 +82,19 @@ fn a_large_collection_goes_in_several_txns_and_empties_everything() {
     }
     assert_eq!((rounds, scene.keys().len()), (4, 0));
 }
+
+#[test]
+fn a_block_and_settings_that_cannot_be_read_keep_nothing_else_from_going() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 32}));
+    for n in [1, 2] {
+        scene.assign(&wanted("n1", n)).unwrap();
+    }
+    let block = scene
+        .keys()
+        .into_iter()
+        .find(|key| key.contains("/block/"))
+        .unwrap();
+    scene.put(&block, "no block");
+    scene.put("/calico/ipam/v2/config", "{");
+    assert_eq!(scene.collect(&request("n1", &[])).unwrap().addresses.len(), 1);
+}

@@ -143,3 +143,30 @@ fn a_check_names_what_the_handle_does_not_hold() {
     );
     assert_eq!(scene.missing("net.c9", &[lease.address]), [lease.address]);
 }
+
+#[test]
+fn a_release_needs_no_settings_and_no_block_that_only_a_hint_names() {
+    let scene = scene(30);
+    scene.assign(&wanted("n1", 1)).unwrap();
+    scene.put("/calico/ipam/v2/config", "{");
+    scene.put(
+        "/calico/resources/v3/projectcalico.org/ipamconfigurations/default",
+        "[]",
+    );
+    scene.put("/calico/ipam/v2/assignment/ipv4/block/10.9.0.0-26", "no block");
+    let hinted = ReleaseRequest {
+        hint_blocks: vec!["10.9.0.0/26".parse().unwrap()],
+        ..returned("n1", 1)
+    };
+    assert_eq!(scene.release(&hinted).unwrap().addresses.len(), 1);
+}
+
+#[test]
+fn a_corrupt_block_that_the_handle_names_is_an_error() {
+    let scene = scene(30);
+    scene.assign(&wanted("n1", 1)).unwrap();
+    let block = scene.keys()[0].clone();
+    scene.put(&block, "no block");
+    let error = scene.release(&returned("n1", 1)).unwrap_err();
+    assert!(error.to_string().contains(&block), "{error}");
+}
