@@ -45,7 +45,7 @@ impl Call {
         let node = node.map_err(|error| error::state(&error))?.name;
         if let ("ADD", Some(attachment)) = (verb, about) {
             // Before the store is opened: a call that is refused leaves no trace.
-            config.refuse(conf, attachment, &node)?;
+            Config::refuse(conf, attachment, &node)?;
         }
         let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
         for warning in &warnings {

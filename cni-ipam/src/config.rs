@@ -26,7 +26,6 @@ pub(crate) struct Config {
     pub(crate) lock_file: PathBuf,
     pub(crate) log: LogConfig,
     pub(crate) naming: Naming,
-    ipam: Ipam,
 }
 
 /// Where the node's name may come from.
@@ -36,12 +35,23 @@ pub(crate) struct Naming {
     pub(crate) hostname: Option<String>,
 }
 
-/// The netconf's `ipam` section.
+/// The netconf's `ipam` section. Only ADD depends on it: a mistake here must not keep a DEL from giving back.
 struct Ipam {
     ipv4: bool,
     ipv6: bool,
     pools_v4: Vec<String>,
     pools_v6: Vec<String>,
+}
+
+impl Ipam {
+    fn of(conf: &NetConf) -> Result<Self, CniError> {
+        Ok(Self {
+            ipv4: conf.text("ipam.assign_ipv4")?.as_deref() != Some("false"),
+            ipv6: conf.text("ipam.assign_ipv6")?.as_deref() == Some("true"),
+            pools_v4: conf.field("ipam.ipv4_pools")?.unwrap_or_default(),
+            pools_v6: conf.field("ipam.ipv6_pools")?.unwrap_or_default(),
+        })
+    }
 }
 
 impl Config {
@@ -60,18 +70,13 @@ impl Config {
                 file: conf.text("nodename_file")?.map(PathBuf::from),
                 hostname: conf.text("hostname")?,
             },
-            ipam: Ipam {
-                ipv4: conf.text("ipam.assign_ipv4")?.as_deref() != Some("false"),
-                ipv6: conf.text("ipam.assign_ipv6")?.as_deref() == Some("true"),
-                pools_v4: conf.field("ipam.ipv4_pools")?.unwrap_or_default(),
-                pools_v6: conf.field("ipam.ipv6_pools")?.unwrap_or_default(),
-            },
         })
     }
 
     /// Refuses an ADD that nothing needs to be opened for to see that it cannot be.
-    pub(crate) fn refuse(&self, conf: &NetConf, attachment: &Attachment, node: &str) -> Result<(), CniError> {
-        if specific(conf, attachment)?.is_empty() && !self.ipam.ipv4 && !self.ipam.ipv6 {
+    pub(crate) fn refuse(conf: &NetConf, attachment: &Attachment, node: &str) -> Result<(), CniError> {
+        let ipam = Ipam::of(conf)?;
+        if specific(conf, attachment)?.is_empty() && !ipam.ipv4 && !ipam.ipv6 {
             return Err(CniError::new(
                 Code::NoAddressWanted,
                 "ipam.assign_ipv4 is \"false\" and ipam.assign_ipv6 is not \"true\": no address is wanted; \
@@ -88,6 +93,11 @@ impl Config {
         Ok(())
     }
 
+    /// Whether what only ADD reads can be read.
+    pub(crate) fn readable(conf: &NetConf) -> Result<(), CniError> {
+        Ipam::of(conf).map(|_| ())
+    }
+
     /// What to ask the allocator for.
     pub(crate) fn request(
         &self,
@@ -98,6 +108,7 @@ impl Config {
     ) -> Result<AssignRequest, CniError> {
         let pod = pod(attachment);
         let specific = specific(conf, attachment)?;
+        let ipam = Ipam::of(conf)?;
         let mut attributes = BTreeMap::from([
             ("node".to_owned(), node.to_owned()),
             ("timestamp".to_owned(), shared::model::meta::go_text(now)),
@@ -110,11 +121,11 @@ impl Config {
             host: node.to_owned(),
             handle: handle(&self.network, attachment),
             attributes,
-            want_v4: specific.is_empty() && self.ipam.ipv4,
-            want_v6: specific.is_empty() && self.ipam.ipv6,
+            want_v4: specific.is_empty() && ipam.ipv4,
+            want_v6: specific.is_empty() && ipam.ipv6,
             specific,
-            pools_v4: self.ipam.pools_v4.clone(),
-            pools_v6: self.ipam.pools_v6.clone(),
+            pools_v4: ipam.pools_v4,
+            pools_v6: ipam.pools_v6,
             now,
             pools_from: "netconf ipam.ipv4_pools and ipam.ipv6_pools".to_owned(),
             kubernetes: pod.is_some(),

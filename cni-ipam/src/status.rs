@@ -9,6 +9,7 @@ use crate::error;
 
 pub(crate) fn status(env: &Env, conf: &NetConf) -> Result<(), CniError> {
     let config = Config::new(conf, env)?;
+    Config::readable(conf)?;
     let naming = &config.naming;
     shared::state::nodename::resolve(
         naming.nodename.as_deref(),
