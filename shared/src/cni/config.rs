@@ -178,7 +178,7 @@ fn wrong(path: &str, value: &Value, why: &str) -> CniError {
     let problem = if secret {
         "wrong type (the value is a secret and not shown)".into()
     } else {
-        format!("{}: {why}", shown(value))
+        format!("{}: {}", shown(value), without_text(why))
     };
     CniError::new(
         Code::InvalidConfig,
@@ -186,10 +186,21 @@ fn wrong(path: &str, value: &Value, why: &str) -> CniError {
     )
 }
 
-/// A value, short enough for a message.
+/// serde's words about something inside a list or an object, without the text it found there.
+fn without_text(why: &str) -> String {
+    let ends = why.find("string \"").zip(why.rfind("\", expected"));
+    let cut = ends.and_then(|(from, to)| Some((why.get(..from + "string".len())?, why.get(to + 1..)?)));
+    cut.map_or_else(|| why.to_owned(), |(before, after)| format!("{before}{after}"))
+}
+
+/// A value, short enough for a message; a list or an object may hold a secret and is not shown.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 80;
-    let text = value.to_string();
+    let text = match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    };
     if text.chars().count() <= LONGEST {
         return text;
     }

@@ -161,6 +161,10 @@ pub fn choose(
             }
             Ok((embedded(&dirs), ignored(&source, used_etcd)?))
         }
+        None if source.discovery()?.is_some() => {
+            let discovery = source.discovery()?.unwrap_or_default();
+            Err(source::no_discovery(&discovery))
+        }
         None => match source.elsewhere(used_etcd.then(|| dirs.etcd_marker()))? {
             Some(pointer) => Err(two_truths(&pointer)),
             None => Ok((embedded(&dirs), Vec::new())),

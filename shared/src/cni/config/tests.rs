@@ -41,7 +41,8 @@ fn a_document_that_is_no_object_is_invalid() {
     for stdin in ["null", "[]", "\"x\"", "7", "true"] {
         let error = NetConf::parse(stdin.as_bytes()).unwrap_err();
         assert_eq!(error.code, Code::InvalidConfig, "{stdin}");
-        assert!(error.msg.contains(stdin), "{error}");
+        let said = if stdin == "[]" { "a list" } else { stdin };
+        assert!(error.msg.contains(said), "{error}");
     }
 }
 
@@ -202,5 +203,20 @@ fn a_list_of_attachments_is_taken_whole_or_not_at_all() {
         let error = refused(json!({ATTACHMENTS: bad}));
         assert_eq!(error.code, Code::InvalidConfig, "{bad}");
         assert!(error.msg.contains(ATTACHMENTS), "{error}");
+    }
+}
+
+#[test]
+fn a_list_or_an_object_of_the_wrong_type_is_not_printed() {
+    for fields in [
+        json!({"type": {"token": "geheim"}}),
+        json!({"ipam": ["geheim"]}),
+        json!({"capabilities": {"ips": "geheim \"secret\""}}),
+        json!({"runtimeConfig": {"ips": {"token": "geheim"}}}),
+        json!({"cni.dev/valid-attachments": ["geheim"]}),
+    ] {
+        let error = refused(fields.clone()).to_string();
+        assert!(!error.contains("geheim") && !error.contains("secret"), "{error}");
+        assert!(error.contains("a list") || error.contains("an object"), "{error}");
     }
 }

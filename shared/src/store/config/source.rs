@@ -84,9 +84,6 @@ impl<'a> Source<'a> {
 
     /// Whatever points to another datastore than the embedded one.
     pub(super) fn elsewhere(&self, marker: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
-        if let Some(discovery) = self.discovery()? {
-            return Err(no_discovery(&discovery));
-        }
         if let Some(pointer) = self.etcd_field() {
             return Ok(Some(pointer));
         }
@@ -147,11 +144,13 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-/// Names the value too, unless it may be a secret.
+/// Names the value too, unless it may be a secret or, as a list or an object, hold one.
 fn wrong_type(field: &str, wanted: &str, value: &Value) -> ConfigError {
-    let shown = match field {
-        "etcd_password" => "something else".to_owned(),
-        _ => value.to_string(),
+    let shown = match (field, value) {
+        ("etcd_password", _) => "something else".to_owned(),
+        (_, Value::Array(_)) => "a list".to_owned(),
+        (_, Value::Object(_)) => "an object".to_owned(),
+        (_, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => value.to_string(),
     };
     ConfigError::WrongType(format!("{field} must be {wanted}, not {shown}"))
 }

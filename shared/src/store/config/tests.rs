@@ -112,6 +112,16 @@ fn an_explicit_embedded_is_always_embedded() {
             &[("DATASTORE_TYPE", "embedded")][..],
             false,
         ),
+        (
+            json!({"datastore_type": "embedded", "etcd_discovery_srv": "example.org"}),
+            &[][..],
+            false,
+        ),
+        (
+            json!({"datastore_type": "embedded"}),
+            &[("ETCD_DISCOVERY_SRV", "example.org")][..],
+            false,
+        ),
     ] {
         let (choice, warnings) = run(netconf, env, used).unwrap();
         assert!(matches!(choice, Choice::Embedded(_)));
@@ -267,4 +277,16 @@ fn a_field_of_the_wrong_type_is_refused_even_when_it_would_not_be_used() {
     for field in ["etcd_endpoints", "etcd_key_file", "etcd_username"] {
         refused(json!({"datastore_type": "embedded", field: 5}), 7, field);
     }
+}
+
+#[test]
+fn a_list_or_an_object_of_the_wrong_type_is_not_printed() {
+    for (value, said) in [
+        (json!(["geheim"]), "not a list"),
+        (json!({"token": "geheim"}), "not an object"),
+    ] {
+        refused(json!({"etcd_endpoints": value}), 7, said);
+        refused(json!({"kubernetes": {"kubeconfig": value}}), 7, said);
+    }
+    refused(json!({"policy": ["geheim"]}), 7, "not a list");
 }
