@@ -79,6 +79,16 @@ async fn a_user_works_and_a_refusal_says_why() {
 }
 
 #[tokio::test]
+async fn a_user_is_no_hindrance_where_there_are_none() {
+    in_time(async {
+        let member = support::single().await;
+        let store = Etcd::new(user(&member, "cni", "geheim"), LIMIT);
+        assert!(matches!(write(&store, "/calico/a").await, Ok(Commit::Applied(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_token_that_is_no_longer_valid_is_renewed() {
     in_time(async {
         let member = with_users(&[]).await;

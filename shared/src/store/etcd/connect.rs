@@ -1,6 +1,7 @@
 //! Edge: one connection to one endpoint. Made at once and whole (TCP, TLS, token), so that a failure here is
 //! known to have sent nothing.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use etcd_client::{Channel, Client, ConnectOptions};
@@ -38,18 +39,30 @@ pub(super) async fn dial(
         }
     };
     // A member without a leader says so at once instead of letting a request time out.
-    let mut options = ConnectOptions::new().with_require_leader(true);
-    if let Some((user, password)) = &config.user {
-        options = options.with_user(user, password);
-    }
+    let plain = ConnectOptions::new().with_require_leader(true);
+    let options = match &config.user {
+        Some((user, password)) => plain.clone().with_user(user, password),
+        None => plain.clone(),
+    };
     let left = deadline.left(|| format!("{url}: no time left to authenticate"))?;
     let limit = left.min(config.request_timeout);
-    match timeout(
-        limit,
-        Client::from_channel(Channel::Tonic(channel), Some(options)),
-    )
-    .await
-    {
+    let authenticate = async {
+        let client =
+            async |options| Client::from_channel(Channel::Tonic(channel.clone()), Some(options)).await;
+        match client(options).await {
+            // As etcd's own client: a server that knows no users takes everybody.
+            Err(error) if config.user.is_some() && failure::says_no_users(&error) => {
+                let mut stderr = std::io::stderr().lock();
+                let warning = "warning: etcd_username is set, and authentication is not enabled there";
+                // A closed stderr is no reason to stop.
+                let _ = writeln!(stderr, "{warning}: {url}: going on without user");
+                drop(stderr);
+                client(plain).await
+            }
+            other => other,
+        }
+    };
+    match timeout(limit, authenticate).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(unsent(failure::of(url, &error, true, config))),
         Err(_) => Err(Failure::Unsent(format!(

@@ -117,6 +117,11 @@ pub(super) fn of(endpoint: &str, error: &Error, fresh: bool, config: &EtcdConfig
     }
 }
 
+/// Whether the server refuses a user because it knows none.
+pub(super) fn says_no_users(error: &Error) -> bool {
+    matches!(error, Error::GRpcStatus(status) if status.message().contains("authentication is not enabled"))
+}
+
 /// An answer by the server itself (etcd's `rpctypes`).
 fn by_status(endpoint: &str, status: &Status) -> Failure {
     let said = status.message();
