@@ -241,7 +241,11 @@ pub struct MemoryWatch {
 impl MemoryWatch {
     fn poll(&mut self, waker: &Waker) -> Poll<WatchEvent> {
         let mut inner = self.store.lock();
-        if inner.revision <= self.after.0 {
+        if inner.revision < self.after.0 {
+            // From a store that went further: this one was restored.
+            return Poll::Ready(WatchEvent::Compacted);
+        }
+        if inner.revision == self.after.0 {
             if !inner.wakers.iter().any(|known| known.will_wake(waker)) {
                 inner.wakers.push(waker.clone());
             }

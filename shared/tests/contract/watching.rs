@@ -78,3 +78,10 @@ pub(crate) async fn what_happens_elsewhere_is_progress<S: Datastore>(a: &S, b: &
     let beside = apply(a, vec![put("progress/there", "1")]).await;
     assert_eq!(watch.next().await, Ok(WatchEvent::Progress(beside)));
 }
+
+pub(crate) async fn a_watch_from_a_revision_that_was_never_reached_is_told<S: Datastore>(a: &S, b: &S) {
+    let last = apply(a, vec![put("future/a", "1")]).await;
+    let prefixes = [prefix("future/")];
+    let mut watch = b.watch(&prefixes, Revision(last.0 + 5)).await.unwrap();
+    assert_eq!(watch.next().await, Ok(WatchEvent::Compacted));
+}

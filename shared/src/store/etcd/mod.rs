@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::config::EtcdConfig;
 use super::deadline::Deadline;
 use super::{Datastore, StoreError, limits};
-use crate::model::key::Prefix;
+use crate::model::key::{Key, Prefix};
 use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
 
 mod connect;
@@ -280,7 +280,16 @@ impl Datastore for Etcd {
                 watch::open(&client, prefixes, after).await
             })
             .await?;
-        Ok(EtcdWatch::new(stream, self.endpoint(), prefixes, after))
+        // A member alone may lie behind; what a read says is the whole cluster's.
+        let probe = Reads::new().exists(Key::stored(prefixes.first().map_or("", Prefix::as_str)));
+        let seen = self.read(&probe).await?;
+        let now = probe.ranges.first().and_then(|range| seen.read_at(range));
+        let restored = now.is_some_and(|now| now < after);
+        Ok(EtcdWatch::new(
+            stream,
+            self.endpoint(),
+            watch::Start::new(prefixes, after, restored),
+        ))
     }
 
     async fn pause(&self, attempt: u32) -> Result<(), StoreError> {

@@ -63,6 +63,24 @@ pub struct EtcdWatch {
     endpoint: String,
     merge: Merge,
     asked: Asked,
+    restored: bool,
+}
+
+/// Where a watch begins.
+pub(super) struct Start {
+    merge: Merge,
+    restored: bool,
+}
+
+impl Start {
+    /// `restored`: the store has not come to that revision, so that it was restored from an older backup. etcd
+    /// would wait for the revision and never tell what happens until then.
+    pub(super) fn new(prefixes: &[Prefix], after: Revision, restored: bool) -> Self {
+        Self {
+            merge: Merge::new(roots(prefixes).len(), after.0),
+            restored,
+        }
+    }
 }
 
 /// Whether the server was asked how far it is. Up to etcd 3.4.24 and 3.5.7 the answer may overtake events that
@@ -75,12 +93,13 @@ enum Asked {
 }
 
 impl EtcdWatch {
-    pub(super) fn new(stream: WatchStream, endpoint: String, prefixes: &[Prefix], after: Revision) -> Self {
+    pub(super) fn new(stream: WatchStream, endpoint: String, start: Start) -> Self {
         Self {
             stream,
             endpoint,
-            merge: Merge::new(roots(prefixes).len(), after.0),
+            merge: start.merge,
             asked: Asked::No,
+            restored: start.restored,
         }
     }
 
@@ -161,6 +180,9 @@ impl EtcdWatch {
 
 impl Watch for EtcdWatch {
     async fn next(&mut self) -> Result<WatchEvent, StoreError> {
+        if self.restored {
+            return Ok(WatchEvent::Compacted);
+        }
         loop {
             if let Some((revision, changes)) = self.merge.ready() {
                 return Ok(event(Revision(revision), changes));
