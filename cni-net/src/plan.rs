@@ -82,13 +82,19 @@ pub(crate) fn diff(observed: &Observed, wanted: Option<&Wiring>) -> Result<Vec<O
     let Some(wiring) = wanted else {
         return Ok(teardown(observed));
     };
-    let (Some(host), Some(pod)) = (&observed.host, &observed.pod) else {
+    let Some(pod) = &observed.pod else {
         return Ok([build(observed, wiring)?, address(observed, wiring)?].concat());
     };
+    let unpaired = |state| PlanError::Unpaired {
+        host_if: wiring.host_if.clone(),
+        ifname: pod.name.clone(),
+        state,
+    };
+    let Some(host) = &observed.host else {
+        return Err(unpaired("is missing"));
+    };
     if !host.is_peer_of(pod) {
-        return Err(PlanError::InterfaceExists {
-            ifname: pod.name.clone(),
-        });
+        return Err(unpaired("is another's end"));
     }
     let mut ops = link(Side::Host, host, wiring.mtu, Some(HOST_MAC));
     ops.extend(link(Side::Pod, pod, wiring.mtu, wiring.mac));

@@ -16,6 +16,19 @@ pub(crate) enum PlanError {
         /// CNI_IFNAME.
         ifname: String,
     },
+    /// CHECK: CNI_IFNAME is there, and its other end is not.
+    #[error(
+        "host interface {host_if} {state}: {ifname} in the pod leads nowhere; run DEL for this container and ADD \
+         it again"
+    )]
+    Unpaired {
+        /// The name of the end that should be there.
+        host_if: String,
+        /// CNI_IFNAME.
+        ifname: String,
+        /// What is wrong with the host end.
+        state: &'static str,
+    },
     /// The host name is in use by something that is no pod's.
     #[error("host interface {host_if} exists and is a {kind}, not a pod's; rename or delete it")]
     HostInterfaceTaken {
@@ -53,6 +66,7 @@ impl PlanError {
         match self {
             PlanError::NoIpv6 { .. } => 170,
             PlanError::DuplicateAddress { .. } => 171,
+            PlanError::Unpaired { .. } => 172,
             PlanError::InterfaceExists { .. } => 174,
             PlanError::HostInterfaceTaken { .. } => 175,
         }

@@ -2,7 +2,7 @@
 
 use shared::op::{Op, Route, Side};
 
-use super::{CALI, ip, node, texts, wiring};
+use super::{CALI, end, ip, node, texts, wired, wiring};
 use crate::observe::{RP_FILTER, V4_FORWARDING, V6_FORWARDING};
 use crate::plan::{PlanError, address, diff, warnings};
 use crate::wiring::{GATEWAY_V4, GATEWAY_V6, Wiring};
@@ -145,4 +145,20 @@ fn an_rp_filter_that_is_the_operators_is_neither_written_nor_checked() {
     let whole = texts(&diff(&observed, Some(&theirs)).unwrap());
     assert!(!whole.iter().any(|op| op.contains("rp_filter")), "{whole:?}");
     assert!(warnings(&observed, &theirs).is_empty());
+}
+
+#[test]
+fn a_missing_host_end_is_named() {
+    let wiring = wiring(&["10.0.0.5"]);
+    let mut observed = wired(&wiring);
+    observed.host = None;
+    let said = diff(&observed, Some(&wiring)).unwrap_err().to_string();
+    assert!(
+        said.starts_with("host interface cali12345678901 is missing"),
+        "{said}"
+    );
+    observed.host = Some(end(CALI, 7, 3));
+    let error = diff(&observed, Some(&wiring)).unwrap_err();
+    assert_eq!(error.code(), 172);
+    assert!(error.to_string().contains(CALI), "{error}");
 }
