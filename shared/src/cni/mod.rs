@@ -55,6 +55,7 @@ pub trait Plugin {
 
 /// One call from start to end: the only place that reads stdin, and the only one that writes to stdout.
 pub fn serve(plugin: &impl Plugin) -> ExitCode {
+    answer_for_panics();
     let env = Env::of_process();
     let flag = std::env::args_os()
         .nth(1)
@@ -100,6 +101,28 @@ pub fn respond(plugin: &impl Plugin, env: &Env, request: Result<Request, request
         Ok(text) => (text, 0),
         Err(error) => (error.render(version), 1),
     }
+}
+
+/// A panic is an answer too, and not a silent abort: the runtime gets an error object that says where it was.
+fn answer_for_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        default(panic);
+        let error = CniError::new(
+            Code::IoFailure,
+            format!("internal error, please report it: {panic}"),
+        );
+        say(&error.render(SpecVersion::UNKNOWN));
+        leave();
+    }));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "edge: a panic ends the process, in whatever thread"
+)]
+fn leave() {
+    std::process::exit(1);
 }
 
 fn quiet(outcome: Result<(), CniError>) -> Result<String, CniError> {

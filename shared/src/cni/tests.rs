@@ -16,6 +16,7 @@ struct Echo;
 
 impl Plugin for Echo {
     fn add(&self, _: &Env, attachment: &Attachment, conf: &NetConf) -> Result<AddResult, CniError> {
+        assert!(attachment.args.get("PANIC").is_none(), "nobody expects this");
         match attachment.args.get("FAIL") {
             Some(why) => Err(CniError::new(Code::PoolFull, why)),
             None => AddResult::parse(conf.cni_version, &json!({"ips": [{"address": "10.0.0.1/24"}]})),
@@ -165,4 +166,16 @@ fn serve_prints_one_answer_and_lets_go_of_stdout() {
     let answers = serve_in_a_process(&Env::default(), "");
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0]["code"], 4);
+}
+
+#[test]
+fn a_panic_is_answered_with_an_error_object() {
+    let answers = serve_in_a_process(&env("ADD", "PANIC=now"), &conf().to_string());
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0]["code"], 5);
+    let said = answers[0]["msg"].as_str().unwrap();
+    assert!(
+        said.contains("nobody expects this") && said.contains("tests.rs"),
+        "{said}"
+    );
 }
