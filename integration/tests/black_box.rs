@@ -16,6 +16,7 @@ mod others;
 mod pod;
 mod pod_network;
 mod programs;
+mod recovery;
 mod repeat;
 mod requests;
 mod scenario_a;

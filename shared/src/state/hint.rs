@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Durable, StateError, digest, replace, text};
 use crate::store::config::Dirs;
 
-/// At most this many blocks are remembered: each is read whole by the next ADD (a /26 is about 2 KiB).
-const BLOCKS: usize = 8;
+/// One block per family is remembered: each is read whole by the next ADD (a full /26 is about 20 KiB).
+const BLOCKS: usize = 2;
 
 /// What the last ADD learnt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
