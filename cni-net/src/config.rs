@@ -88,12 +88,8 @@ impl Config {
     /// Reads and checks every field.
     pub(crate) fn new(conf: &NetConf) -> Result<Self, CniError> {
         check_device(conf)?;
-        let yes = |path: &str, default: bool| Ok(conf.field::<bool>(path)?.unwrap_or(default));
-        Ok(Self {
-            network: conf.name.clone(),
-            ipam: conf.text("ipam.type")?.ok_or_else(no_ipam)?,
-            policy: policy(conf)?,
-            node: node_names(conf)?,
+        let yes = |path: &str, default: bool| Ok::<_, CniError>(conf.field::<bool>(path)?.unwrap_or(default));
+        let mut config = Self {
             mtu: positive(conf, "mtu")?,
             mtu_file: conf.text("mtu_file")?.map(PathBuf::from),
             require_mtu_file: yes("require_mtu_file", false)?,
@@ -104,19 +100,43 @@ impl Config {
                 .max(1),
             gates: gates(conf)?,
             policy_wait: policy_wait(conf)?,
-            endpoint_status_dir: PathBuf::from(
-                conf.text("endpoint_status_dir")?
-                    .unwrap_or_else(|| "/var/run/calico/endpoint-status".to_owned()),
-            ),
             allow_ip_forwarding: yes("container_settings.allow_ip_forwarding", false)?,
             manage_forwarding: yes("manage_forwarding", true)?,
             manage_rp_filter: yes("manage_rp_filter", true)?,
-            labels: labels::of(conf)?,
             addresses_without_ipam: yes("feature_control.ip_addrs_no_ipam", false)?,
-            timeouts: timeouts(conf)?,
-            log: log(conf)?,
             sidecar_required: yes("sidecar_required", false)?,
             test_faults: yes("test_faults", false)?,
+            ..Self::of_removal(conf)?
+        };
+        if let Some(directory) = conf.text("endpoint_status_dir")? {
+            config.endpoint_status_dir = PathBuf::from(directory);
+        }
+        Ok(config)
+    }
+
+    /// Reads and checks what DEL and GC need; the rest is as if it was not there.
+    pub(crate) fn of_removal(conf: &NetConf) -> Result<Self, CniError> {
+        Ok(Self {
+            network: conf.name.clone(),
+            ipam: conf.text("ipam.type")?.ok_or_else(no_ipam)?,
+            policy: policy(conf)?,
+            node: node_names(conf)?,
+            mtu: None,
+            mtu_file: None,
+            require_mtu_file: false,
+            queues: 1,
+            gates: Vec::new(),
+            policy_wait: None,
+            endpoint_status_dir: PathBuf::from("/var/run/calico/endpoint-status"),
+            allow_ip_forwarding: false,
+            manage_forwarding: true,
+            manage_rp_filter: true,
+            labels: labels::of(conf)?,
+            addresses_without_ipam: false,
+            timeouts: timeouts(conf)?,
+            log: log(conf)?,
+            sidecar_required: false,
+            test_faults: false,
         })
     }
 

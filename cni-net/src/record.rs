@@ -129,6 +129,17 @@ pub(crate) fn all_of(
     Ok(found)
 }
 
+/// One record, if it names the container.
+pub(crate) fn one_of(snapshot: &Snapshot, key: &Key, container: &str) -> Option<Stored> {
+    let entry = snapshot.get(key)?;
+    let record = parse(key, &entry.value).ok()?;
+    (document::container(&record) == container).then(|| Stored {
+        key: key.clone(),
+        record,
+        revision: entry.revision,
+    })
+}
+
 /// The record of the workload on this node, whatever its endpoint: there is one per pod.
 pub(crate) fn existing(
     snapshot: &Snapshot,
@@ -242,19 +253,9 @@ pub(crate) fn removal(stored: &[Stored]) -> Txn {
 
 /// The removal of one record that must still name `container`; a record that does not is left alone.
 pub(crate) fn removal_of(snapshot: &Snapshot, key: &Key, container: &str) -> Decision<()> {
-    let Some(entry) = snapshot.get(key) else {
-        return Decision::Done(());
-    };
-    match parse(key, &entry.value) {
-        Ok(record) if document::container(&record) == container => Decision::Commit(
-            removal(&[Stored {
-                key: key.clone(),
-                record,
-                revision: entry.revision,
-            }]),
-            (),
-        ),
-        Ok(_) | Err(_) => Decision::Done(()),
+    match one_of(snapshot, key, container) {
+        Some(stored) => Decision::Commit(removal(&[stored]), ()),
+        None => Decision::Done(()),
     }
 }
 

@@ -2,83 +2,84 @@
 //!
 //! | step | what | undone by |
 //! |---|---|---|
-//! | 1 | one read: is the datastore ready, whose is the pod's record | – |
-//! | 2 | look at the kernel and plan the pair: refusals come before any effect | – |
+//! | 1 | one read: is the datastore ready, whose is the pod's record; the gates | – |
+//! | 2 | take the interface's turn, look at the kernel, plan the pair: refusals come before any effect | – |
 //! | 3 | attachment file | removed |
 //! | 4 | start the IPAM plugin | its DEL |
 //! | 5 | build the pair while it works | the inverse of each instruction |
 //! | 6 | its addresses; addresses, routes and neighbours of the pair | the same |
 //! | 7 | one write: the record, and the network's profile where it is missing | removed |
+//!
+//! A deleted interface cannot be brought back. So where one of an older container of the pod stands in the way,
+//! step 5 waits for step 4's answer, as in Calico.
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use shared::cni::{AddResult, Attachment, CniError, Code};
-use shared::model::Stored as _;
-use shared::model::key::{Key, Plural};
-use shared::model::node::Node;
+use shared::cni::{AddResult, Attachment, CniError};
+use shared::model::key::Key;
 use shared::state::attachment::{self, Side};
-use shared::store::{Datastore as _, transact};
+use shared::store::transact;
 use shared::txn::Snapshot;
 
+use super::learn::{self, Known, learn, pod_cidrs};
 use super::pair::{Pair, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
 use super::{Call, Target, answer, later, repeat};
+use crate::netns::Netns;
 use crate::record::{self, Facts, Stored, Wanted};
 use crate::{error, gates, hostlocal, mtu};
-
-/// What an ADD knows before its first effect.
-struct Known {
-    /// The record's name.
-    name: String,
-    snapshot: Snapshot,
-    cluster: Option<String>,
-    existing: Option<Stored>,
-}
 
 /// Attaches a pod.
 pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResult, CniError> {
     let target = call.target(attachment)?;
-    let name = target.workload.record(&call.node, &attachment.ifname)?;
     let mtu = mtu::wanted(&call.config)?;
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
-    let turn = call.turn(&target.id, &target.host_interface)?;
     later::settle(call, &target.id).await?;
-    let known = learn(call, &target, name).await?;
-    if !target.workload.is_pod() {
-        repeat::refuse_unsupported(call)?;
-        if let Some(stored) = known.existing {
+    let mut known = learn(call, &target).await?;
+    gates::open(&call.config.gates).await?;
+    if let Some(stored) = is_repeat(call, &target, &known)? {
+        return repeat::add(call, &target, known.snapshot, stored).await;
+    }
+    call.take_interface(&target.host_interface)?;
+    let mut pair = plan(call, &target, &known, (&netns, mtu)).await?;
+    if pair.takes_over() {
+        // Somebody may have made the interface and its record since the read, which had no lock.
+        known = learn(call, &target).await?;
+        if let Some(stored) = is_repeat(call, &target, &known)? {
             return repeat::add(call, &target, known.snapshot, stored).await;
         }
+        pair = plan(call, &target, &known, (&netns, mtu)).await?;
     }
     let stdin = hostlocal::stdin(&call.conf, &call.node, Some(&pod_cidrs(call, &known.snapshot)?))?;
-    let wiring = call.wiring(&target, record::may_spoof(known.existing.as_ref()))?;
-    let pair = Pair::plan(call, &target, Wish { netns, mtu, wiring }).await?;
     let mut undo = Undo::new(call, &target);
     let answer = match attach(call, &target, known, (pair, stdin), &mut undo).await {
         Ok(answer) => answer,
         Err(cause) => return Err(undo.run(cause).await),
     };
-    drop(turn);
+    call.let_go();
     wait_for_policy(call, &target).await;
     Ok(answer)
 }
 
-/// The one read, and the gates: after this ADD may have effects.
-async fn learn(call: &Call, target: &Target<'_>, name: String) -> Result<Known, CniError> {
-    let reads = reads(call, target)?;
-    let snapshot = call.store.read(&reads).await.map_err(error::store)?;
-    let cluster = record::ready(&snapshot)?;
-    gates::open(&call.config.gates).await?;
-    let existing = record::existing(&snapshot, &target.workload, &call.node)?;
-    Ok(Known {
-        name,
-        snapshot,
-        cluster,
-        existing,
-    })
+/// The record by which an ADD without Kubernetes arguments is answered.
+fn is_repeat(call: &Call, target: &Target<'_>, known: &Known) -> Result<Option<Stored>, CniError> {
+    if target.workload.is_pod() {
+        return Ok(None);
+    }
+    repeat::refuse_unsupported(call)?;
+    Ok(known.existing.clone())
+}
+
+async fn plan(
+    call: &Call,
+    target: &Target<'_>,
+    known: &Known,
+    (netns, mtu): (&Netns, Option<u32>),
+) -> Result<Pair, CniError> {
+    let wiring = call.wiring(target, record::may_spoof(known.existing.as_ref()))?;
+    Pair::plan(call, target, Wish { netns, mtu, wiring }).await
 }
 
 async fn attach<'a>(
@@ -88,31 +89,35 @@ async fn attach<'a>(
     (pair, stdin): (Pair, Vec<u8>),
     undo: &mut Undo<'a>,
 ) -> Result<AddResult, CniError> {
-    let key = known
-        .existing
-        .as_ref()
-        .map_or_else(|| record::key(&target.workload, &known.name), |it| it.key.clone());
     undo.file = Some(call.file(&target.id));
-    note(call, target, &known, &key, &[])?;
-    undo.running = Some(call.start_ipam(target, stdin)?);
-    undo.ipam = true;
+    let mut file = file(target, &known);
+    write_file(call, &file)?;
+    undo.lease.ask(call, target, stdin)?;
     call.step("the IPAM plugin was started")?;
     let pair = undo.pair.insert(pair);
-    pair.build(call).await?;
-    let ipam = undo
-        .running
-        .take()
-        .map(|running| call.answer(running))
-        .transpose()?
-        .unwrap_or_default();
-    call.step("the IPAM plugin has answered")?;
-    let addresses = answer::addresses(&call.config, &ipam)?;
-    note(call, target, &known, &key, &addresses)?;
+    let (ipam, addresses) = if pair.takes_over() {
+        // Nothing of the older container is touched before it is sure that this one gets what it needs.
+        let (ipam, addresses) = undo.lease.answer(call)?;
+        pair.foresee(&addresses).await?;
+        file.took_over = older(call, target, &known);
+        file.addresses.clone_from(&addresses);
+        write_file(call, &file)?;
+        call.step("the IPAM plugin has answered")?;
+        pair.build(call).await?;
+        (ipam, addresses)
+    } else {
+        pair.build(call).await?;
+        let (ipam, addresses) = undo.lease.answer(call)?;
+        file.addresses.clone_from(&addresses);
+        write_file(call, &file)?;
+        call.step("the IPAM plugin has answered")?;
+        (ipam, addresses)
+    };
     // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
     pair.address(call, &addresses, host_routes).await?;
     let answer = answer::result(&call.config, target, (&pair.mac, pair.mtu()), &addresses, ipam);
-    let wanted = wanted(call, target, &known, &key, (&addresses, &pair.mac));
+    let wanted = wanted(call, target, &known, (&addresses, &pair.mac));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
     write(call, target, known.snapshot, wanted).await?;
@@ -120,64 +125,40 @@ async fn attach<'a>(
     Ok(answer)
 }
 
-fn reads(call: &Call, target: &Target<'_>) -> Result<shared::txn::Reads, CniError> {
-    let reads = record::reads(&target.workload, &call.node, call.profile())?;
-    Ok(match hostlocal::wants_pod_cidrs(&call.conf) {
-        true => reads.key(node_key(call)?),
-        false => reads,
-    })
-}
-
-fn node_key(call: &Call) -> Result<Key, CniError> {
-    let name = call
-        .conf
-        .text("kubernetes.node_name")?
-        .unwrap_or_else(|| call.node.clone());
-    Ok(Key::resource(Plural::Nodes, &name))
-}
-
-/// `status.podCIDRs` of the node's record, where `host-local` asks for them.
-fn pod_cidrs(call: &Call, snapshot: &Snapshot) -> Result<Vec<IpNet>, CniError> {
-    let key = node_key(call)?;
-    let Some(entry) = snapshot.get(&key) else {
-        return Ok(Vec::new());
-    };
-    let node = Node::from_bytes(&entry.value)
-        .map_err(|error| CniError::new(Code::CorruptObject, format!("{key} cannot be read: {error}")))?;
-    let listed = node
-        .status
-        .as_ref()
-        .and_then(|status| status.get("podCIDRs")?.as_array());
-    let texts = listed.into_iter().flatten().filter_map(|text| text.as_str());
-    Ok(texts.filter_map(|text| text.parse().ok()).collect())
-}
-
 /// The attachment file: written before the first effect, and again when the addresses are known.
-fn note(
-    call: &Call,
-    target: &Target<'_>,
-    known: &Known,
-    key: &Key,
-    addresses: &[IpAddr],
-) -> Result<(), CniError> {
-    let file = attachment::Attachment {
+fn file(target: &Target<'_>, known: &Known) -> attachment::Attachment {
+    attachment::Attachment {
         id: target.id.clone(),
         cluster: known.cluster.clone(),
-        addresses: addresses.to_vec(),
         host_interface: Some(target.host_interface.clone()),
-        record: Some(key.as_str().to_owned()),
+        record: Some(key(target, known).as_str().to_owned()),
         ..attachment::Attachment::default()
-    };
-    attachment::write(&call.dirs, Side::Net, &file).map_err(|error| error::state(&error))
+    }
 }
 
-fn wanted(
-    call: &Call,
-    target: &Target<'_>,
-    known: &Known,
-    key: &Key,
-    (addresses, mac): (&[IpAddr], &str),
-) -> Wanted {
+fn write_file(call: &Call, file: &attachment::Attachment) -> Result<(), CniError> {
+    attachment::write(&call.dirs, Side::Net, file).map_err(|error| error::state(&error))
+}
+
+/// The older container of the pod, as the record or this node's files name it.
+fn older(call: &Call, target: &Target<'_>, known: &Known) -> Option<String> {
+    let recorded = known
+        .existing
+        .as_ref()
+        .map(|stored| record::container(&stored.record));
+    let recorded = recorded.filter(|container| *container != target.id.container);
+    let noted = || call.claimed_by_another(&target.id, &target.host_interface);
+    recorded
+        .map(str::to_owned)
+        .or_else(|| noted().map(|file| file.id.container))
+}
+
+fn key(target: &Target<'_>, known: &Known) -> Key {
+    let existing = known.existing.as_ref().map(|stored| stored.key.clone());
+    existing.unwrap_or_else(|| record::key(&target.workload, &known.name))
+}
+
+fn wanted(call: &Call, target: &Target<'_>, known: &Known, (addresses, mac): (&[IpAddr], &str)) -> Wanted {
     let uid = call.uid();
     let facts = Facts {
         config: &call.config,
@@ -193,7 +174,7 @@ fn wanted(
         now: call.now,
     };
     Wanted {
-        key: key.clone(),
+        key: key(target, known),
         record: known
             .existing
             .as_ref()
@@ -210,7 +191,7 @@ pub(super) async fn write(
     first: Snapshot,
     wanted: &Wanted,
 ) -> Result<(), CniError> {
-    let reads = reads(call, target)?;
+    let reads = learn::reads(call, target)?;
     let store = Seeded::new(&call.store, first);
     transact(&store, reads, |snapshot| record::commit(snapshot, wanted))
         .await

@@ -4,9 +4,11 @@
 //! |---|---|---|---|---|
 //! | says "not ready" | – | – | – | –: the call fails before it touches anything |
 //! | answers | names this container | removed | removed | released |
-//! | answers | names another container | left | left | own handles released |
+//! | answers | names another container | left (*) | left | own handles released |
 //! | answers | none | removed if this node's attachment file says so | – | released |
 //! | is away | unknown | the same | removal kept for later | kept for later by the IPAM plugin |
+//!
+//! (*) Unless this container's ADD was killed when it had just replaced that one's interface.
 //!
 //! Interfaces go before addresses: an address is free only when nothing holds it.
 
@@ -16,9 +18,10 @@ use std::os::fd::AsFd as _;
 use shared::cni::{Attachment, CniError};
 use shared::kernel::Kernel;
 use shared::state::attachment;
-use shared::store::{Datastore as _, TransactError, transact};
-use shared::txn::{Decision, Reads, Snapshot};
+use shared::store::{Datastore, TransactError, transact};
+use shared::txn::Decision;
 
+use super::gone::{Gone, Seen, holds_interface, is_elsewhere};
 use super::seeded::Seeded;
 use super::{Call, Target, later};
 use crate::netns::{Netns, NetnsError};
@@ -26,45 +29,37 @@ use crate::observe::{self, observe};
 use crate::record::{self, Owner};
 use crate::{apply, error, plan};
 
-/// What the datastore says, if it does.
-enum Seen {
-    Answered(Snapshot, Owner),
-    Silent,
-}
-
 /// Detaches a pod.
 pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniError> {
-    let target = call.target(attachment)?;
-    let turn = call.turn(&target.id, &target.host_interface)?;
-    let file = call.file(&target.id);
-    let reads = reads(call, &target);
-    let seen = look(call, &target, &reads).await?;
-    if holds_interface(call, &target, file.as_ref(), &seen) {
-        tear(call, &target, held(file.as_ref(), &seen)).await?;
+    let gone = Gone::new(call, attachment)?;
+    let target = &gone.target;
+    let seen = look(call, &gone).await?;
+    if is_elsewhere(call, &gone, &seen).await? {
+        let text = "the container lives under another interface's name; nothing is this one's";
+        call.log.info(text, &[]);
+        return Ok(());
     }
-    let running = call.start_release(&target)?;
-    let record = forget_record(call, &target, &reads, seen).await;
+    if holds_interface(call, &gone, &seen) {
+        tear(call, target, held(gone.file.as_ref(), &seen)).await?;
+    }
+    let running = call.start_release(target)?;
+    let record = forget_record(call, &gone, seen).await;
     call.released(running)?;
-    if record? == Forgotten::Nothing && file.is_some() {
+    if record? == Forgotten::Nothing && gone.file.is_some() {
         // An ADD had begun, and nothing of it is to be seen: its write may still have been on its way.
-        let again = transact(&call.store, reads.clone(), |snapshot| {
-            Ok(removal(call, &target, snapshot))
-        });
-        again.await.map_err(error::transact)?;
+        remove(call, &gone, &call.store).await?;
+    }
+    if let Some(file) = &gone.file {
+        call.forget(&file.id)?;
     }
     call.forget(&target.id)?;
-    turn.retire();
+    call.retire();
     Ok(())
 }
 
-/// The record's neighbourhood; a name that no record can have is not asked for.
-fn reads(call: &Call, target: &Target<'_>) -> Reads {
-    record::reads(&target.workload, &call.node, None).unwrap_or_else(|_| record::readiness())
-}
-
 /// Fails only where the datastore answers that it is not ready.
-async fn look(call: &Call, target: &Target<'_>, reads: &Reads) -> Result<Seen, CniError> {
-    let snapshot = match call.store.read(reads).await {
+async fn look(call: &Call, gone: &Gone<'_>) -> Result<Seen, CniError> {
+    let snapshot = match call.store.read(&gone.reads).await {
         Ok(snapshot) => snapshot,
         Err(why) => {
             call.silent(&why);
@@ -72,51 +67,8 @@ async fn look(call: &Call, target: &Target<'_>, reads: &Reads) -> Result<Seen, C
         }
     };
     record::ready(&snapshot)?;
-    let owner = owner(call, target, &snapshot);
+    let owner = gone.owner(call, &snapshot);
     Ok(Seen::Answered(snapshot, owner))
-}
-
-/// Whose the record is; one that cannot be read is nobody's, and stays for a person to look at.
-fn owner(call: &Call, target: &Target<'_>, snapshot: &Snapshot) -> Owner {
-    let (container, ifname) = (&target.id.container, &target.id.ifname);
-    record::owner(snapshot, &target.workload, &call.node, container, ifname).unwrap_or_else(|error| {
-        call.log
-            .warning("record left alone", &[("error", &error.to_string())]);
-        Owner::Nobody
-    })
-}
-
-/// Whether the interfaces are this container's, as far as this node and the datastore tell.
-fn holds_interface(
-    call: &Call,
-    target: &Target<'_>,
-    file: Option<&attachment::Attachment>,
-    seen: &Seen,
-) -> bool {
-    let owner = match seen {
-        Seen::Answered(_, owner) => Some(owner),
-        Seen::Silent => None,
-    };
-    if let Some(Owner::Other { container }) = owner {
-        let text = "the pod belongs to a newer container; only addresses are released";
-        call.log.info(text, &[("newer", container)]);
-    }
-    let noted = file.and_then(|file| file.host_interface.as_ref()) == Some(&target.host_interface);
-    let claimed = || {
-        call.claimed_by_another(&target.id, &target.host_interface)
-            .is_some()
-    };
-    is_ours(owner, noted, claimed)
-}
-
-/// The record decides. Without one, or without an answer, this container's attachment file does, unless another
-/// container's file says the same of itself.
-fn is_ours(owner: Option<&Owner>, noted: bool, claimed_by_another: impl FnOnce() -> bool) -> bool {
-    match owner {
-        Some(Owner::Ours(_)) => true,
-        Some(Owner::Other { .. }) => false,
-        Some(Owner::Nobody) | None => noted && !claimed_by_another(),
-    }
 }
 
 /// The addresses whose host routes may be left over.
@@ -193,82 +145,46 @@ enum Forgotten {
     Nothing,
 }
 
-async fn forget_record(
-    call: &Call,
-    target: &Target<'_>,
-    reads: &Reads,
-    seen: Seen,
-) -> Result<Forgotten, CniError> {
-    let snapshot = match seen {
+async fn forget_record(call: &Call, gone: &Gone<'_>, seen: Seen) -> Result<Forgotten, CniError> {
+    match seen {
         Seen::Answered(_, Owner::Nobody) => return Ok(Forgotten::Nothing),
-        Seen::Answered(_, Owner::Other { .. }) => return Ok(Forgotten::Settled),
-        Seen::Answered(snapshot, Owner::Ours(_)) => snapshot,
-        Seen::Silent => return keep(call, target),
-    };
-    let store = Seeded::new(&call.store, snapshot);
-    let removed = transact(&store, reads.clone(), |snapshot| {
-        Ok::<_, CniError>(removal(call, target, snapshot))
-    });
-    match removed.await {
-        Ok(()) => Ok(Forgotten::Settled),
-        Err(TransactError::Decide(error)) => Err(error),
-        Err(TransactError::Store(why)) => {
-            call.silent(&why);
-            keep(call, target)
+        Seen::Answered(_, Owner::Other { .. }) => {}
+        Seen::Answered(snapshot, Owner::Ours(_)) => {
+            remove(call, gone, &Seeded::new(&call.store, snapshot)).await?;
         }
-    }
-}
-
-fn removal(call: &Call, target: &Target<'_>, snapshot: &Snapshot) -> Decision<()> {
-    match owner(call, target, snapshot) {
-        Owner::Ours(stored) => Decision::Commit(record::removal(&stored), ()),
-        Owner::Other { .. } | Owner::Nobody => Decision::Done(()),
-    }
-}
-
-/// The record that may be there: the one ADD noted, else the one of this name.
-fn keep(call: &Call, target: &Target<'_>) -> Result<Forgotten, CniError> {
-    let noted = call
-        .file(&target.id)
-        .and_then(|file| file.record)
-        .map(shared::model::key::Key::stored);
-    let named = || {
-        Some(record::key(
-            &target.workload,
-            &target.workload.record(&call.node, &target.id.ifname).ok()?,
-        ))
-    };
-    if let Some(key) = noted.or_else(named) {
-        later::keep(call, &target.id, &key)?;
+        Seen::Silent => keep(call, gone)?,
     }
     Ok(Forgotten::Settled)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_record_decides_whose_the_interface_is_and_the_file_only_without_one() {
-        let other = Owner::Other {
-            container: "newer".to_owned(),
-        };
-        let ours = Owner::Ours(Vec::new());
-        for (owner, noted, claimed, wanted) in [
-            (Some(&ours), false, true, true),
-            (Some(&other), true, false, false),
-            (Some(&Owner::Nobody), true, false, true),
-            (Some(&Owner::Nobody), false, false, false),
-            (Some(&Owner::Nobody), true, true, false),
-            (None, true, false, true),
-            (None, true, true, false),
-            (None, false, false, false),
-        ] {
-            assert_eq!(
-                is_ours(owner, noted, || claimed),
-                wanted,
-                "{owner:?} {noted} {claimed}"
-            );
+/// Removes the record if it names the container; later, if the datastore has fallen silent since it was read.
+async fn remove<S: Datastore>(call: &Call, gone: &Gone<'_>, store: &S) -> Result<(), CniError> {
+    let removed = transact(store, gone.reads.clone(), |snapshot| {
+        Ok::<_, CniError>(match gone.owner(call, snapshot) {
+            Owner::Ours(stored) => Decision::Commit(record::removal(&stored), ()),
+            Owner::Other { .. } | Owner::Nobody => Decision::Done(()),
+        })
+    });
+    match removed.await {
+        Ok(()) => Ok(()),
+        Err(TransactError::Decide(error)) => Err(error),
+        Err(TransactError::Store(why)) => {
+            call.silent(&why);
+            keep(call, gone)
         }
+    }
+}
+
+/// The record that may be there: the one ADD noted, else the one of this name.
+fn keep(call: &Call, gone: &Gone<'_>) -> Result<(), CniError> {
+    let target = &gone.target;
+    let named = || {
+        let name = target.workload.record(&call.node, &target.id.ifname).ok()?;
+        Some(record::key(&target.workload, &name))
+    };
+    let cluster = gone.file.as_ref().and_then(|file| file.cluster.clone());
+    match gone.noted_record().or_else(named) {
+        Some(key) => later::keep(call, (&target.id, cluster), &key),
+        None => Ok(()),
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn gc(call: &Call, path: &[PathBuf], valid: &[ValidAttachment])
     let kernel = Kernel::open(None).map_err(error::kernel)?;
     let mut failed = Vec::new();
     for stale in stale(call, valid) {
-        if let Err(error) = collect(call, &kernel, &stale).await {
+        if let Err(error) = collect(call, &kernel, &stale, valid).await {
             failed.push(CniError {
                 msg: format!("container {}: {}", stale.id.container, error.msg),
                 ..error
@@ -54,12 +54,21 @@ pub(super) fn is_valid(valid: &[ValidAttachment], container: &str, ifname: Optio
     valid.iter().any(same)
 }
 
-async fn collect(call: &Call, kernel: &Kernel, stale: &Attachment) -> Result<(), CniError> {
+async fn collect(
+    call: &Call,
+    kernel: &Kernel,
+    stale: &Attachment,
+    valid: &[ValidAttachment],
+) -> Result<(), CniError> {
     let host_if = stale.host_interface.as_deref().unwrap_or_default();
-    let turn = call.turn(&stale.id, host_if)?;
+    let turn = call.turn_of(&stale.id, host_if)?;
     if call.file(&stale.id).is_none() {
         // Its DEL was faster.
         return Ok(());
+    }
+    if is_valid(valid, &stale.id.container, None) {
+        // The container lives under another interface's name; the pair and the record are that one's.
+        return call.forget(&stale.id);
     }
     let holder = match stale.record.as_deref().map(Key::stored) {
         Some(key) => removed(call, &key, &stale.id.container).await?,

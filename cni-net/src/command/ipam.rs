@@ -1,6 +1,7 @@
 //! The IPAM plugin as this plugin calls it.
 #![expect(clippy::disallowed_methods, reason = "edge: times the child's undoing")]
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use crate::hostlocal;
 const UNDO: Duration = Duration::from_secs(4);
 /// What `cni-ipam` must leave of a DEL's time for its own last steps and ours.
 const REST: Duration = Duration::from_millis(300);
+
+/// Tells `cni-ipam` which of a container's addresses a DEL is about.
+const ONLY: &str = "MANX_RELEASE_ONLY";
 
 /// The attachment as the child sees it: Calico's arguments never fail for an unknown key. The reference plugins
 /// refuse an empty pair, so there is no `;` without something behind it.
@@ -40,25 +44,24 @@ impl Call {
     /// Starts its ADD.
     pub(super) fn start_ipam(&self, target: &Target<'_>, stdin: Vec<u8>) -> Result<Running, CniError> {
         let path = &target.attachment.path;
-        let binary = self.find_ipam(path)?;
-        Delegate::start(
-            &binary,
-            "ADD",
-            Some(&attachment_of(target)),
-            path,
-            &self.env,
-            stdin,
-        )
+        let (binary, attachment) = (self.find_ipam(path)?, attachment_of(target));
+        let env = self.env_within(self.deadline());
+        Delegate::start(&binary, "ADD", Some(&attachment), path, &env, stdin)
     }
 
     /// Its answer.
     pub(super) fn answer(&self, running: Running) -> Result<AddResult, CniError> {
-        AddResult::parse(self.conf.cni_version, &running.wait(self.deadline())?)
+        self.answer_by(running, self.deadline())
+    }
+
+    /// The same, with other patience.
+    pub(super) fn answer_by(&self, running: Running, deadline: Instant) -> Result<AddResult, CniError> {
+        AddResult::parse(self.conf.cni_version, &running.wait(deadline)?)
     }
 
     /// Starts its DEL, which has what is left of this call's time.
     pub(super) fn start_release(&self, target: &Target<'_>) -> Result<Running, CniError> {
-        self.start("DEL", target, self.deadline())
+        self.start("DEL", target, self.env_within(self.deadline()))
     }
 
     /// Waits for the DEL that was started.
@@ -66,26 +69,30 @@ impl Call {
         running.wait(self.deadline()).map(|_| ())
     }
 
-    /// Its DEL after an ADD that failed, perhaps because the time was over.
-    pub(super) fn take_back(&self, target: &Target<'_>) -> Result<(), CniError> {
-        self.ask("DEL", target, Instant::now() + UNDO)
+    /// Its DEL after an ADD that failed, perhaps because the time was over. With `only`, `cni-ipam` frees these of
+    /// the container's addresses and keeps the others.
+    pub(super) fn take_back(&self, target: &Target<'_>, only: &[IpAddr]) -> Result<(), CniError> {
+        let deadline = Instant::now() + UNDO;
+        let mut env = self.env_within(deadline);
+        if !only.is_empty() {
+            let list: Vec<String> = only.iter().map(IpAddr::to_string).collect();
+            env.0.insert(ONLY.to_owned(), list.join(","));
+        }
+        self.start("DEL", target, env)?.wait(deadline).map(|_| ())
     }
 
     /// Its CHECK.
     pub(super) fn check_ipam(&self, target: &Target<'_>) -> Result<(), CniError> {
-        self.ask("CHECK", target, self.deadline())
+        let deadline = self.deadline();
+        let running = self.start("CHECK", target, self.env_within(deadline))?;
+        running.wait(deadline).map(|_| ())
     }
 
-    fn ask(&self, command: &str, target: &Target<'_>, deadline: Instant) -> Result<(), CniError> {
-        self.start(command, target, deadline)?.wait(deadline).map(|_| ())
-    }
-
-    fn start(&self, command: &str, target: &Target<'_>, deadline: Instant) -> Result<Running, CniError> {
+    fn start(&self, command: &str, target: &Target<'_>, env: Env) -> Result<Running, CniError> {
         let path = &target.attachment.path;
         let binary = self.find_ipam(path)?;
         let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
         let attachment = attachment_of(target);
-        let env = self.env_within(deadline);
         Delegate::start(&binary, command, Some(&attachment), path, &env, stdin)
     }
 
@@ -96,7 +103,7 @@ impl Call {
         Delegate::start(&binary, "GC", None, path, &self.env, stdin)?.wait(self.deadline())
     }
 
-    /// The environment, with the time that `cni-ipam` has: a DEL must spool its release before it is killed.
+    /// The environment, with the time that `cni-ipam` has: it must undo an ADD, and spool a DEL, before it is killed.
     fn env_within(&self, deadline: Instant) -> Env {
         let left = deadline
             .saturating_duration_since(Instant::now())

@@ -22,16 +22,17 @@ pub(super) async fn revert_or_keep(
         Ok(()) => Ok(()),
         Err(TransactError::Decide(error)) => Err(error),
         Err(TransactError::Store(why)) => {
-            keep(call, &target.id, &wanted.key).map_err(|error| error.details(why.to_string()))
+            let cluster = call.file(&target.id).and_then(|file| file.cluster);
+            keep(call, (&target.id, cluster), &wanted.key).map_err(|error| error.details(why.to_string()))
         }
     }
 }
 
 /// Remembers, fsynced, that a record is to be removed.
-pub(super) fn keep(call: &Call, id: &Id, key: &Key) -> Result<(), CniError> {
+pub(super) fn keep(call: &Call, (id, cluster): (&Id, Option<String>), key: &Key) -> Result<(), CniError> {
     let attachment = Attachment {
         id: id.clone(),
-        cluster: call.file(id).and_then(|file| file.cluster),
+        cluster,
         record: Some(key.as_str().to_owned()),
         ..Attachment::default()
     };

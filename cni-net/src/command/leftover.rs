@@ -22,7 +22,7 @@ use crate::{error, observe};
 pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachment]) -> Result<(), CniError> {
     for (container, workload) in gone(call, valid).await? {
         let host_if = workload.host_interface(call.env.get("FELIX_INTERFACEPREFIX"))?;
-        let turn = call.turn(&call.id(&container, ""), &host_if)?;
+        let turn = call.turn_of(&call.id(&container, ""), &host_if)?;
         let Ok(reads) = record::reads(&workload, &call.node, None) else {
             continue;
         };

@@ -10,14 +10,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use shared::cni::{AddResult, Attachment, CniError, Code, Env, NetConf, Plugin};
 use shared::log::Log;
-use shared::state::nodename;
 use shared::store::StoreError;
-use shared::store::config::{Choice, Dirs, choose};
+use shared::store::config::{Dirs, choose};
 use shared::store::open::Store;
-use tokio::runtime::Runtime;
 
 use crate::config::Config;
-use crate::{error, gates, status};
+use crate::{error, status};
 
 mod add;
 mod answer;
@@ -25,16 +23,24 @@ mod check;
 mod del;
 mod fault;
 mod gc;
+mod gone;
 mod ipam;
 mod later;
+mod learn;
+mod lease;
 mod leftover;
 mod pair;
 mod repeat;
 mod seeded;
 mod target;
+mod turn;
 mod undo;
+mod verb;
 
 pub(crate) use target::Target;
+use turn::Turn;
+pub(crate) use verb::node;
+use verb::{Patience, Verb};
 
 /// The plugin; what is left to do after the answer is kept inside.
 #[derive(Default)]
@@ -58,54 +64,16 @@ pub(crate) struct Call {
     away: Cell<bool>,
     /// Fault points passed, and the one that fails.
     faults: (Cell<u32>, Option<u32>),
-    runtime: Runtime,
-}
-
-/// A verb, for its time and its log lines.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verb {
-    Add,
-    Del,
-    Check,
-    Gc,
-    Ready,
-}
-
-impl Verb {
-    fn word(self) -> &'static str {
-        match self {
-            Verb::Add => "ADD",
-            Verb::Del => "DEL",
-            Verb::Check => "CHECK",
-            Verb::Gc => "GC",
-            Verb::Ready => "-t",
-        }
-    }
-
-    /// The time of the whole call, and how much of it the datastore may take.
-    fn limits(self, config: &Config) -> (Duration, Duration) {
-        let times = &config.timeouts;
-        let gates = if config.gates.is_empty() {
-            Duration::ZERO
-        } else {
-            gates::PATIENCE
-        };
-        match self {
-            Verb::Add => (times.add + gates, times.add + gates),
-            // The rest is for the kernel and the IPAM plugin, which meets the same silent datastore.
-            Verb::Del => (times.del, times.del.mul_f64(0.4)),
-            Verb::Check => (times.check, times.check),
-            Verb::Gc => (times.gc, times.gc),
-            Verb::Ready => (Duration::from_secs(2), Duration::from_secs(2)),
-        }
-    }
+    /// Locks of the attachment that the call is about.
+    turn: RefCell<Turn>,
+    runtime: Patience,
 }
 
 impl Call {
     /// Reads the configuration and opens the store (which dials nothing yet).
     fn begin(verb: Verb, env: &Env, conf: &NetConf, about: Option<&Attachment>) -> Result<Self, CniError> {
         let (started, now) = (Instant::now(), Timestamp::now());
-        let config = Config::new(conf)?;
+        let config = verb.config(conf)?;
         let log = Log::new(config.log.clone(), error::fields(verb.word(), conf, about));
         let dirs = Dirs::from(conf.raw(), env.vars()).map_err(error::config)?;
         let used_etcd = shared::store::open::used_etcd(&dirs);
@@ -114,13 +82,13 @@ impl Call {
             log.warning(&warning.to_string(), &[]);
         }
         let node = node(&config, &choice, verb == Verb::Add)?;
-        let (limit, stores) = verb.limits(&config);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
-        let store = {
-            let _inside = runtime.enter();
-            shared::store::open::open(&choice, stores).map_err(error::store)?
-        };
+        let (limit, share) = verb.limits(&config);
+        let turn = Turn::of(verb, (&config, &dirs, &node, env), about, started + limit)?;
+        let runtime = Patience::new()?;
+        // Its time begins when the locks are held.
+        let left = limit.saturating_sub(started.elapsed()).mul_f64(share);
+        let store = runtime.inside(|| shared::store::open::open(&choice, left));
+        let store = store.map_err(error::store)?;
         let faults = (Cell::new(0), fault::armed(&config, env));
         let (env, conf) = (env.clone(), conf.clone());
         Ok(Self {
@@ -136,8 +104,14 @@ impl Call {
             limit,
             away: Cell::new(false),
             faults,
+            turn: RefCell::new(turn),
             runtime,
         })
+    }
+
+    /// When it began: as a deadline, long over.
+    fn begun(&self) -> Instant {
+        self.started
     }
 
     /// The end of this call's time.
@@ -179,36 +153,6 @@ impl Call {
     }
 }
 
-/// The node's name. On a datastore that many nodes share, ADD wants to be told it: two nodes that guess the same
-/// name would take each other's records and blocks.
-pub(crate) fn node(config: &Config, choice: &Choice, for_add: bool) -> Result<String, CniError> {
-    let names = &config.node;
-    let found = nodename::resolve(
-        names.nodename.as_deref(),
-        names.file.as_deref(),
-        names.hostname.as_deref(),
-    );
-    let found = found.map_err(|error| error::state(&error))?;
-    let shared = match choice {
-        Choice::Etcd(_) => true,
-        Choice::Embedded(_) => false,
-    };
-    if for_add && shared && !found.assured && !names.file_optional {
-        let file = names
-            .file
-            .clone()
-            .unwrap_or_else(|| PathBuf::from(nodename::FILE));
-        let text = format!(
-            "node name unknown: there is no {} and the configuration has no \"nodename\"; write the file, set \
-             \"nodename\", or set \"nodename_file_optional\": true to use {:?}",
-            file.display(),
-            found.name
-        );
-        return Err(CniError::new(Code::NodeNameUnknown, text));
-    }
-    Ok(found.name)
-}
-
 impl CniNet {
     /// Runs one verb and keeps the call for what follows the answer.
     fn serve<T>(
@@ -217,6 +161,8 @@ impl CniNet {
         verb: impl AsyncFnOnce(&Call) -> Result<T, CniError>,
     ) -> Result<T, CniError> {
         let outcome = call.runtime.block_on(verb(&call));
+        let outcome = outcome.unwrap_or_else(|| Err(CniError::new(Code::IoFailure, "no runtime")));
+        call.let_go();
         call.tell(outcome.as_ref().err());
         self.finished.replace(outcome.is_ok().then_some(call));
         outcome
@@ -278,7 +224,7 @@ impl Plugin for CniNet {
 
     fn after_answer(&self) {
         if let Some(call) = self.finished.take().filter(|call| !call.away.get()) {
-            call.runtime.block_on(later::replay(&call));
+            let _ = call.runtime.block_on(later::replay(&call));
         }
     }
 }

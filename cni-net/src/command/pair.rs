@@ -26,8 +26,8 @@ pub(super) struct Pair {
 }
 
 /// What `Pair::plan` wants to know.
-pub(super) struct Wish {
-    pub(super) netns: Netns,
+pub(super) struct Wish<'a> {
+    pub(super) netns: &'a Netns,
     pub(super) mtu: Option<u32>,
     pub(super) wiring: Wiring,
 }
@@ -67,7 +67,7 @@ impl Call {
 
 impl Pair {
     /// Looks at what is there and plans; refuses before anything is touched.
-    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish) -> Result<Self, CniError> {
+    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish<'_>) -> Result<Self, CniError> {
         let kernel = Kernel::open(Some(wish.netns.as_fd())).map_err(error::kernel)?;
         let mut wiring = wish.wiring;
         wiring.mtu = match wish.mtu {
@@ -77,9 +77,7 @@ impl Pair {
         let observed = observe::observe(&kernel, &(&wiring).into())
             .await
             .map_err(error::kernel)?;
-        if observed.host.as_ref().is_some_and(|host| !host.is_orphaned()) {
-            call.refuse_foreign(target)?;
-        }
+        call.refuse_foreign(target, observed.host.is_some())?;
         let plan = plan::build(&observed, &wiring).map_err(error::plan)?;
         Ok(Self {
             kernel,
@@ -89,6 +87,22 @@ impl Pair {
             applied: Applied::default(),
             mac: String::new(),
         })
+    }
+
+    /// Whether an interface of the name is there, an older container's of the same pod: it goes when this pair comes.
+    pub(super) fn takes_over(&self) -> bool {
+        self.observed.host.is_some()
+    }
+
+    /// Refuses addresses that [`Pair::address`] would refuse, while nothing is touched yet.
+    pub(super) async fn foresee(&mut self, addresses: &[IpAddr]) -> Result<(), CniError> {
+        self.wiring.addresses = addresses.to_vec();
+        observe::routes(&self.kernel, &mut self.observed, addresses)
+            .await
+            .map_err(error::kernel)?;
+        plan::address(&self.observed, &self.wiring)
+            .map(|_| ())
+            .map_err(error::plan)
     }
 
     /// The MTU of both ends.

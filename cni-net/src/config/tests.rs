@@ -119,3 +119,20 @@ fn mesos_labels_are_read_below_a_key_with_dots() {
     assert_eq!(config.labels.labels, [("app".to_owned(), "a.b".to_owned())]);
     assert_eq!(config.labels.namespace.as_deref(), Some("ns"));
 }
+
+#[test]
+fn what_only_add_needs_keeps_no_pod_from_going() {
+    for field in [
+        json!({"readiness_gates": ["https://felix/"]}),
+        json!({"policy_setup_timeout_seconds": -1}),
+        json!({"dataplane_options": {"type": "grpc"}}),
+        json!({"device_type": "macvlan"}),
+        json!({"mtu": -1}),
+        json!({"mtu": "big"}),
+        json!({"num_queues": "many"}),
+        json!({"manage_rp_filter": "no"}),
+    ] {
+        refused(field.clone());
+        Config::of_removal(&conf(field)).unwrap();
+    }
+}

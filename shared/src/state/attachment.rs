@@ -74,6 +74,10 @@ pub struct Attachment {
     /// The workload endpoint's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// The older container of the same pod whose host interface was about to be replaced: while the record still
+    /// names that one, the interface may be this one's already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_over: Option<String>,
 }
 
 fn path(dirs: &Dirs, side: Side, id: &Id) -> PathBuf {

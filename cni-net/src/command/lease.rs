@@ -1,0 +1,122 @@
+//! What an ADD was given by the IPAM plugin, and how it goes back: never more than this ADD was given. A repeated
+//! ADD has the handle of the first one, whose address a pod may be using.
+#![expect(clippy::disallowed_methods, reason = "edge: undoing has its own time")]
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use shared::cni::delegate::Running;
+use shared::cni::{AddResult, CniError};
+
+use super::{Call, Target, answer};
+
+/// How long a plugin that was started may take to finish before what it did is undone.
+const FINISH: Duration = Duration::from_secs(4);
+
+/// The IPAM plugin's part of one ADD.
+#[derive(Default)]
+pub(super) struct Lease {
+    running: Option<Running>,
+    given: Given,
+}
+
+/// What is known of the addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Given {
+    /// The plugin was never started.
+    #[default]
+    Nothing,
+    /// It was, and has not said what it did.
+    Unknown,
+    /// These.
+    Addresses(Vec<IpAddr>),
+}
+
+/// What the plugin's DEL is to free.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Release {
+    /// There is nothing to free, or what there is is an earlier ADD's.
+    Nothing,
+    /// All that the container has.
+    Everything,
+    /// These addresses only.
+    Only(Vec<IpAddr>),
+}
+
+impl Given {
+    /// `known`: an earlier ADD of the container left its attachment file, and perhaps addresses. Whatever this one
+    /// got without saying so is then freed by the container's DEL.
+    fn release(self, known: bool) -> Release {
+        match (self, known) {
+            (Given::Nothing, _) | (Given::Unknown, true) => Release::Nothing,
+            (Given::Unknown, false) => Release::Everything,
+            (Given::Addresses(addresses), _) => Release::Only(addresses),
+        }
+    }
+}
+
+impl Lease {
+    /// Starts the plugin.
+    pub(super) fn ask(&mut self, call: &Call, target: &Target<'_>, stdin: Vec<u8>) -> Result<(), CniError> {
+        self.running = Some(call.start_ipam(target, stdin)?);
+        self.given = Given::Unknown;
+        Ok(())
+    }
+
+    /// Its answer.
+    pub(super) fn answer(&mut self, call: &Call) -> Result<(AddResult, Vec<IpAddr>), CniError> {
+        let running = self.running.take().map(|running| call.answer(running));
+        let ipam = running.transpose()?.unwrap_or_default();
+        let addresses = answer::addresses(&call.config, &ipam)?;
+        self.given = Given::Addresses(addresses.clone());
+        Ok((ipam, addresses))
+    }
+
+    /// Waits until the plugin rests: killed in the middle it might still hold an address that no DEL finds.
+    pub(super) fn settle(&mut self, call: &Call) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        let answer = call.answer_by(running, Instant::now() + FINISH);
+        if let Ok(addresses) = answer.and_then(|ipam| answer::addresses(&call.config, &ipam)) {
+            self.given = Given::Addresses(addresses);
+        }
+    }
+
+    /// Gives back what this ADD was given.
+    pub(super) fn give_back(self, call: &Call, target: &Target<'_>, known: bool) -> Result<(), CniError> {
+        match self.given.release(known) {
+            Release::Nothing => Ok(()),
+            Release::Everything => call.take_back(target, &[]),
+            Release::Only(addresses) => call.take_back(target, &addresses),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_add_gives_back_what_it_was_given_and_never_what_an_earlier_one_holds() {
+        let addresses = vec!["10.0.0.7".parse().unwrap()];
+        for (given, known, wanted) in [
+            (Given::Nothing, false, Release::Nothing),
+            (Given::Nothing, true, Release::Nothing),
+            (Given::Unknown, false, Release::Everything),
+            (Given::Unknown, true, Release::Nothing),
+            (
+                Given::Addresses(addresses.clone()),
+                false,
+                Release::Only(addresses.clone()),
+            ),
+            (
+                Given::Addresses(addresses.clone()),
+                true,
+                Release::Only(addresses.clone()),
+            ),
+        ] {
+            assert_eq!(given.clone().release(known), wanted, "{given:?} {known}");
+        }
+    }
+}
