@@ -27,3 +27,4 @@ mod spec_gc;
 mod spec_input;
 mod spec_status;
 mod spec_version;
+mod takeover;

@@ -1,5 +1,7 @@
 //! Records whose removal is owed: remembered while the datastore is away, removed when it answers.
 
+use std::time::Duration;
+
 use shared::cni::CniError;
 use shared::model::key::Key;
 use shared::state::attachment::{Attachment, Id, Side};
@@ -10,6 +12,9 @@ use shared::txn::{Decision, Reads, Snapshot};
 use super::{Call, Target};
 use crate::record::Wanted;
 use crate::{error, record};
+
+/// How long a call may go on after its answer.
+const REPLAY: Duration = Duration::from_secs(1);
 
 /// Takes a record back that this ADD may have written; keeps its removal for later if the datastore is away.
 pub(super) async fn revert_or_keep(
@@ -52,16 +57,21 @@ pub(super) fn keep(call: &Call, (id, cluster): (&Id, Option<String>), key: &Key)
 /// Before an ADD: what is owed about this very attachment. Later, it would take the new record for the old one.
 pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
     for spooled in spool::owed_about(&call.dirs, Side::Net, id) {
-        carry_out(call, spooled).await?;
+        carry_out(call, spooled).await.map_err(error::transact)?;
     }
     Ok(())
 }
 
-/// After the answer: what earlier calls owe to this store, as far as it answers.
+/// After the answer: what earlier calls owe to this store, as far as it answers, and not for long: the runtime
+/// may wait for this process.
 pub(super) async fn replay(call: &Call) {
-    if spool::is_empty(&call.dirs, Side::Net) {
-        return;
+    if !spool::is_empty(&call.dirs, Side::Net) {
+        // What is not done by then is the next call's.
+        let _ = tokio::time::timeout(REPLAY, replay_all(call)).await;
     }
+}
+
+async fn replay_all(call: &Call) {
     let Ok(snapshot) = call.store.read(&record::readiness()).await else {
         return;
     };
@@ -69,19 +79,36 @@ pub(super) async fn replay(call: &Call) {
         return;
     };
     for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity(), cluster.as_deref()) {
-        if let Err(error) = carry_out(call, spooled).await {
+        // A call about the attachment is running: what it does now must not be taken for what is owed.
+        let Some(turn) = call.turn_if_free(&spooled.owed.attachment.id) else {
+            continue;
+        };
+        if !spooled.is_there() {
+            continue;
+        }
+        let kept = carry_out(call, spooled).await;
+        drop(turn);
+        let away = matches!(kept, Err(TransactError::Store(_)));
+        if let Err(error) = kept.map_err(error::transact) {
             call.log
                 .warning("owed removal kept", &[("error", &error.to_string())]);
+        }
+        if away {
             return;
         }
     }
 }
 
 /// Removes one record that is owed, in the cluster that it was written to.
-async fn carry_out(call: &Call, spooled: Spooled) -> Result<(), CniError> {
+async fn carry_out(call: &Call, spooled: Spooled) -> Result<(), TransactError<CniError>> {
+    let done = |spooled: Spooled| {
+        spooled
+            .done()
+            .map_err(|error| TransactError::Decide(error::state(&error)))
+    };
     let held = &spooled.owed.attachment;
     let Some(key) = held.record.as_deref().map(Key::stored) else {
-        return spooled.done().map_err(|error| error::state(&error));
+        return done(spooled);
     };
     let decide = |snapshot: &Snapshot| {
         let cluster = record::ready(snapshot)?;
@@ -92,11 +119,11 @@ async fn carry_out(call: &Call, spooled: Spooled) -> Result<(), CniError> {
     };
     let removed = transact(&call.store, record::readiness().key(key.clone()), decide).await;
     let about = ("record", key.as_str());
-    if !removed.map_err(error::transact)? {
+    if !removed? {
         call.log
             .warning("owed removal is another cluster's; kept", &[about]);
         return Ok(());
     }
     call.log.info("owed removal carried out", &[about]);
-    spooled.done().map_err(|error| error::state(&error))
+    done(spooled)
 }
