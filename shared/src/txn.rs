@@ -29,6 +29,8 @@ pub enum Range {
     Prefix(Prefix),
     /// Whether a key exists, without its value: probing many candidate blocks stays cheap.
     Exists(Key),
+    /// Which keys exist below a prefix, without their values.
+    Keys(Prefix),
 }
 
 /// A set of ranges read at one revision; at most [`Reads::LIMIT`] of them.
@@ -65,6 +67,12 @@ impl Reads {
         self.range(Range::Exists(key))
     }
 
+    /// Adds a probe for all keys below a prefix.
+    #[must_use]
+    pub fn keys(self, prefix: Prefix) -> Self {
+        self.range(Range::Keys(prefix))
+    }
+
     /// Adds a range, once.
     #[must_use]
     pub fn range(mut self, range: Range) -> Self {
@@ -91,7 +99,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The answer to `reads` at `revision`. `entries` holds what the keys and prefixes found, `exists` the
-    /// keys among the probed ones that are there.
+    /// keys among the probed ones, and below the probed prefixes, that are there.
     pub fn new(
         reads: &Reads,
         revision: Revision,
@@ -139,7 +147,8 @@ impl Snapshot {
         if let Some(found) = self.exists.get(key) {
             return Some(*found);
         }
-        self.covers(key).then_some(false)
+        let listed = |range: &Range| matches!(range, Range::Keys(prefix) if prefix.holds(key));
+        (self.covers(key) || self.answered.keys().any(listed)).then_some(false)
     }
 
     /// Whether the key's value was asked for, by itself or by a prefix: then its absence is a fact.
@@ -147,7 +156,7 @@ impl Snapshot {
         self.answered.keys().any(|range| match range {
             Range::Key(read) => read == key,
             Range::Prefix(prefix) => prefix.holds(key),
-            Range::Exists(_) => false,
+            Range::Exists(_) | Range::Keys(_) => false,
         })
     }
 
@@ -173,6 +182,7 @@ impl Snapshot {
                 }
                 Range::Prefix(prefix) => self.entries.retain(|key, _| !prefix.holds(key)),
                 Range::Exists(_) => {}
+                Range::Keys(prefix) => self.exists.retain(|key, _| !prefix.holds(key)),
             }
         }
         self.entries.extend(later.entries);

@@ -69,6 +69,7 @@ macro_rules! contract_of {
             contract::a_txn_is_applied_whole_or_not_at_all
             contract::a_conflict_answers_from_the_else_branch
             contract::a_probe_tells_existence_without_the_value
+            listing::a_list_of_keys_tells_existence_without_values
             contract::nothing_newer_sees_a_new_key_and_a_rewritten_one
             contract::a_key_made_again_is_another_key
             contract::deleting_what_is_not_there_changes_nothing
@@ -85,7 +86,7 @@ macro_rules! contract_of {
     };
 }
 
-use contract::watching;
+use contract::{listing, watching};
 
 contract_of! {
     memory: what_happens_elsewhere_is_progress;

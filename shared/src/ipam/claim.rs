@@ -13,7 +13,7 @@ use super::IpamError;
 use super::facts::Facts;
 use super::own::Look;
 use crate::model::ippool::IPPool;
-use crate::model::key::Key;
+use crate::model::key::{Key, Prefix};
 use crate::txn::Reads;
 
 /// The next step to a new block.
@@ -27,6 +27,12 @@ pub(super) enum Candidate<'f> {
 
 /// Blocks probed by one request.
 const PROBES: usize = 64;
+
+/// After so many blocks that are taken the pool is crowded, and keys are listed instead of probed one by one.
+const CROWDED: usize = 2 * PROBES;
+
+/// Keys listed by one request, at most (about 280 KiB).
+const LISTED: usize = 4096;
 
 /// Blocks looked at by one decision: a pool of 2^40 reserved blocks shall not take forever.
 const WALK: usize = 1 << 20;
@@ -83,23 +89,45 @@ fn fullness(facts: &Facts<'_>, pool: &IPPool) -> String {
 }
 
 fn within<'f>(facts: &Facts<'_>, pool: &'f IPPool) -> Option<Candidate<'f>> {
-    let mut unknown = Vec::new();
+    let mut unknown = Reads::new();
+    let mut taken = 0;
     for cidr in blocks(pool, &facts.request.host).take(WALK) {
         if facts.affinity(cidr).is_some() || facts.is_all_reserved(cidr) {
             continue;
         }
         let key = Key::block(cidr);
         match facts.snapshot.exists(&key) {
-            Some(true) => {}
+            Some(true) => taken += 1,
             Some(false) if super::own::fresh(facts, pool, cidr).is_none() => {}
             Some(false) => return Some(Candidate::Block(pool, cidr)),
-            None => unknown.push(key),
+            None if taken < CROWDED => unknown = unknown.exists(key),
+            None => unknown = unknown.keys(neighbourhood(cidr).0),
         }
-        if unknown.len() == PROBES {
+        let enough = if taken < CROWDED {
+            PROBES
+        } else {
+            LISTED / neighbourhood(cidr).1
+        };
+        if unknown.ranges.len() >= enough {
             break;
         }
     }
-    (!unknown.is_empty()).then(|| Candidate::Probe(unknown.into_iter().fold(Reads::new(), Reads::exists)))
+    (!unknown.ranges.is_empty()).then_some(Candidate::Probe(unknown))
+}
+
+/// The keys of a block's neighbours, by what the keys begin with, and how many there are at most.
+fn neighbourhood(cidr: IpNet) -> (Prefix, usize) {
+    let key = Key::block(cidr);
+    let (octets, bits) = if cidr.prefix_len() <= 28 { (2, 16) } else { (3, 24) };
+    match key.as_str().match_indices('.').nth(octets - 1) {
+        Some((at, _)) if cidr.addr().is_ipv4() => {
+            let text = key.as_str().get(..=at).unwrap_or_default();
+            let count = 1usize << cidr.prefix_len().saturating_sub(bits).min(12);
+            (Prefix::stored(text), count)
+        }
+        // An IPv6 address as text says nothing about how many follow.
+        Some(_) | None => (Prefix::blocks(cidr.addr().is_ipv4()), LISTED),
+    }
 }
 
 /// Every block of a pool once, in the host's order.

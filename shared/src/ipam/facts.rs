@@ -190,7 +190,7 @@ pub(super) fn read<T: Stored>(snapshot: &Snapshot, key: &Key) -> Result<Option<T
 pub(super) fn unread(snapshot: &Snapshot, reads: Reads) -> Option<Reads> {
     let missing = |range: &Range| match range {
         Range::Key(key) => !snapshot.covers(key),
-        Range::Prefix(_) | Range::Exists(_) => snapshot.read_at(range).is_none(),
+        Range::Prefix(_) | Range::Exists(_) | Range::Keys(_) => snapshot.read_at(range).is_none(),
     };
     let ranges: Vec<Range> = reads.ranges.into_iter().filter(missing).collect();
     (!ranges.is_empty()).then_some(Reads { ranges })

@@ -128,6 +128,7 @@ impl Inner {
             match range {
                 Range::Key(key) => entries.extend(self.entries.get_key_value(key)),
                 Range::Prefix(prefix) => entries.extend(self.under(prefix)),
+                Range::Keys(prefix) => exists.extend(self.under(prefix).map(|(key, _)| key.clone())),
                 Range::Exists(key) => {
                     exists.extend(self.entries.contains_key(key).then(|| key.clone()));
                 }

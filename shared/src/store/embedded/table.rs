@@ -56,6 +56,11 @@ impl Table {
                         entries.push((key_of(key), stored(value)));
                     }
                 }
+                Range::Keys(prefix) => {
+                    for item in self.0.prefix_iter(reader, &tagged(prefix.as_str()))? {
+                        exists.push(key_of(item?.0));
+                    }
+                }
                 Range::Exists(key) => {
                     let there = self.revision_of(reader, key)?.is_some();
                     exists.extend(there.then(|| key.clone()));

@@ -17,6 +17,7 @@ fn get(range: &Range, at: Option<u64>) -> TxnOp {
     match range {
         Range::Key(key) => TxnOp::get(key.as_str(), Some(options)),
         Range::Prefix(prefix) => TxnOp::get(prefix.as_str(), Some(options.with_prefix())),
+        Range::Keys(prefix) => TxnOp::get(prefix.as_str(), Some(options.with_prefix().with_keys_only())),
         Range::Exists(key) => TxnOp::get(key.as_str(), Some(options.with_count_only())),
     }
 }
@@ -92,6 +93,11 @@ impl Found {
             };
             if let Range::Exists(key) = range {
                 self.exists.extend((answer.count() > 0).then(|| key.clone()));
+                continue;
+            }
+            if let Range::Keys(_) = range {
+                let keys = answer.kvs().iter().filter_map(entry);
+                self.exists.extend(keys.map(|(key, _)| key));
                 continue;
             }
             // A key that is not text is none of ours.
