@@ -1,9 +1,12 @@
 //! A newer container of the same pod: all it takes over is whole, or nothing is taken. And what a repeated ADD, a
 //! DEL or a GC about another interface of a container must leave alone.
 
+use std::time::Duration;
+
 use integration::json::with;
 use integration::node::{address, addresses};
 use integration::traces::Traces;
+use integration::wait::eventually;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::json;
 
@@ -202,4 +205,28 @@ fn del_finds_what_add_noted_under_another_node_name() {
     assert_eq!(lab.etcd().get(RECORD), None);
     let files = lab.node.attachment_files();
     assert!(!files.iter().any(|file| file.ends_with(".net.json")), "{files:?}");
+}
+
+#[test]
+fn an_add_that_waits_at_a_gate_holds_up_no_del_of_an_older_container() {
+    let lab = lab(Kind::Etcd, "10.0.0.0/24", 26);
+    let conf = lab.node.conf();
+    let (old, new) = (web(), web());
+    lab.node.add(&conf, &old);
+    let endpoints = lab.etcd().endpoints();
+    let shut = format!(
+        "{}/nothing-is-here",
+        endpoints.split(',').next().unwrap_or_default()
+    );
+    let before = lab.etcd().counts().requests;
+    let gated = with(conf.clone(), "readiness_gates", json!([shut]));
+    let mut waiting = lab.node.call("ADD", &gated, &new).quiet().start();
+    eventually("the read before the gate", Duration::from_secs(10), || {
+        (lab.etcd().counts().requests > before).then_some(())
+    });
+    lab.node.del(&conf, &old);
+    assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
+    waiting.kill();
+    drop(waiting.wait());
+    lab.node.del(&conf, &new);
 }
