@@ -35,7 +35,10 @@ impl Call {
         about: Option<&Attachment>,
     ) -> Result<Self, CniError> {
         let config = Config::new(conf, env)?;
-        let log = Log::new(config.log.clone(), error::fields(verb, conf, about));
+        let log = Log::new(
+            config.log.clone(),
+            shared::log::fields("cni-ipam", verb, conf, about),
+        );
         let naming = &config.naming;
         let node = shared::state::nodename::resolve(
             naming.nodename.as_deref(),

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::cni::{CniError, NetConf};
+use crate::cni::{Attachment, CniError, NetConf};
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +77,29 @@ impl LogConfig {
             max_size: conf.field("log_file_max_size")?.unwrap_or_default(),
         })
     }
+}
+
+/// What every line of a plugin's call carries.
+pub fn fields(
+    plugin: &'static str,
+    verb: &'static str,
+    conf: &NetConf,
+    about: Option<&Attachment>,
+) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("plugin", plugin.to_owned()),
+        ("command", verb.to_owned()),
+        ("network", conf.name.clone()),
+    ];
+    if let Some(attachment) = about {
+        fields.push(("container", attachment.container_id.clone()));
+        fields.push(("ifname", attachment.ifname.clone()));
+        let argument = |key| attachment.args.get(key);
+        if let (Some(namespace), Some(pod)) = (argument("K8S_POD_NAMESPACE"), argument("K8S_POD_NAME")) {
+            fields.push(("pod", format!("{namespace}/{pod}")));
+        }
+    }
+    fields
 }
 
 /// The log of one process: fields that every line carries, and where lines go.

@@ -125,6 +125,11 @@ impl CniError {
         }
     }
 
+    /// What failed in a room that knows numbers but not the protocol.
+    pub fn numbered(number: u32, error: impl fmt::Display) -> Self {
+        Self::new(Code::from_number(number), error.to_string())
+    }
+
     /// The same error with these details.
     pub fn details(self, details: impl Into<String>) -> Self {
         Self {

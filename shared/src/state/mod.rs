@@ -34,6 +34,11 @@ pub struct StateError {
 }
 
 impl StateError {
+    /// The CNI error code.
+    pub fn code(&self) -> u32 {
+        105
+    }
+
     fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
         let path = path.to_owned();
         move |source| StateError { action, path, source }

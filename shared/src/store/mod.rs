@@ -48,6 +48,17 @@ pub enum StoreError {
     Config(String),
 }
 
+impl StoreError {
+    /// The CNI error code: what a retry may cure is the specification's 11.
+    pub fn code(&self) -> u32 {
+        match self {
+            StoreError::Unreachable(_) | StoreError::Ambiguous(_) | StoreError::Deadline { .. } => 11,
+            StoreError::Refused(_) => 121,
+            StoreError::Config(_) => 123,
+        }
+    }
+}
+
 fn humane(limit: Duration) -> String {
     format!("{} ms", limit.as_millis())
 }
