@@ -22,7 +22,8 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::cni::config::NetConf;
 use shared::cni::error::{CniError, Code};
-use shared::log::{Level, LogConfig};
+use shared::cni::timeouts::Timeouts;
+use shared::log::LogConfig;
 
 use crate::gates::Gate;
 
@@ -39,15 +40,6 @@ pub(crate) enum Policy {
     Kubernetes,
     /// Any other word: the network's profile is named but not created.
     Other,
-}
-
-/// How long each verb may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timeouts {
-    pub(crate) add: Duration,
-    pub(crate) del: Duration,
-    pub(crate) check: Duration,
-    pub(crate) gc: Duration,
 }
 
 /// What decides the node's name.
@@ -133,8 +125,8 @@ impl Config {
             manage_rp_filter: true,
             labels: labels::of(conf)?,
             addresses_without_ipam: false,
-            timeouts: timeouts(conf)?,
-            log: log(conf)?,
+            timeouts: Timeouts::of(conf)?,
+            log: LogConfig::of(conf)?,
             sidecar_required: false,
             test_faults: false,
         })
@@ -218,36 +210,6 @@ fn policy_wait(conf: &NetConf) -> Result<Option<Duration>, CniError> {
             .map(|seconds| Some(Duration::from_secs(seconds)))
             .map_err(|_| invalid(format!("{path} {seconds} is negative"))),
     }
-}
-
-fn timeouts(conf: &NetConf) -> Result<Timeouts, CniError> {
-    let seconds = |name: &str, default: u64| {
-        let path = format!("timeouts.{name}");
-        match conf.field::<f64>(&path)? {
-            None => Ok(Duration::from_secs(default)),
-            Some(given) if given > 0.0 && given <= 3600.0 => Ok(Duration::from_secs_f64(given)),
-            Some(given) => Err(invalid(format!(
-                "{path} {given}: seconds, more than 0 and at most 3600"
-            ))),
-        }
-    };
-    Ok(Timeouts {
-        add: seconds("add", 25)?,
-        del: seconds("del", 4)?,
-        check: seconds("check", 10)?,
-        gc: seconds("gc", 10)?,
-    })
-}
-
-fn log(conf: &NetConf) -> Result<LogConfig, CniError> {
-    Ok(LogConfig {
-        level: conf
-            .text("log_level")?
-            .map_or(Level::Info, |word| Level::parse(&word)),
-        json: conf.text("log_format")?.as_deref() == Some("json"),
-        file: conf.text("log_file_path")?.map(PathBuf::from),
-        max_size: conf.field("log_file_max_size")?.unwrap_or_default(),
-    })
 }
 
 /// A value found by object keys, for keys that contain dots.

@@ -1,6 +1,6 @@
-//! Every failure of this plugin as the CNI error a runtime sees; one place, one match each.
+//! Every failure of this plugin as the CNI error a runtime sees.
 
-use shared::cni::{Attachment, CniError, Code, NetConf};
+use shared::cni::{CniError, Code};
 use shared::kernel::KernelError;
 use shared::state::StateError;
 use shared::store::config::ConfigError;
@@ -11,18 +11,11 @@ use crate::netns::NetnsError;
 use crate::plan::PlanError;
 
 pub(crate) fn config(error: ConfigError) -> CniError {
-    CniError::new(Code::from_number(error.code()), error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 pub(crate) fn store(error: StoreError) -> CniError {
-    let code = match error {
-        StoreError::Unreachable(_) | StoreError::Ambiguous(_) | StoreError::Deadline { .. } => {
-            Code::TryAgainLater
-        }
-        StoreError::Refused(_) => Code::DatastoreRefused,
-        StoreError::Config(_) => Code::DatastoreConfig,
-    };
-    CniError::new(code, error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 pub(crate) fn transact(error: TransactError<CniError>) -> CniError {
@@ -33,7 +26,7 @@ pub(crate) fn transact(error: TransactError<CniError>) -> CniError {
 }
 
 pub(crate) fn state(error: &StateError) -> CniError {
-    CniError::new(Code::StateDir, error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 pub(crate) fn kernel(error: KernelError) -> CniError {
@@ -41,15 +34,15 @@ pub(crate) fn kernel(error: KernelError) -> CniError {
 }
 
 pub(crate) fn plan(error: PlanError) -> CniError {
-    CniError::new(Code::from_number(error.code()), error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 pub(crate) fn apply(error: ApplyError) -> CniError {
-    CniError::new(Code::from_number(error.code()), error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 pub(crate) fn netns(error: NetnsError) -> CniError {
-    CniError::new(Code::from_number(error.code()), error.to_string())
+    CniError::numbered(error.code(), error)
 }
 
 /// A failure, and what undoing failed at: the first decides the code, both are told.
@@ -62,28 +55,6 @@ pub(crate) fn and(error: CniError, undoing: Vec<CniError>) -> CniError {
         .map(|error| format!("undoing it failed too: {error}"));
     let details: Vec<String> = told.chain(also).collect();
     error.details(details.join("; "))
-}
-
-/// What every log line of a call carries.
-pub(crate) fn fields(
-    verb: &'static str,
-    conf: &NetConf,
-    about: Option<&Attachment>,
-) -> Vec<(&'static str, String)> {
-    let mut fields = vec![
-        ("plugin", "cni-net".to_owned()),
-        ("command", verb.to_owned()),
-        ("network", conf.name.clone()),
-    ];
-    if let Some(attachment) = about {
-        fields.push(("container", attachment.container_id.clone()));
-        fields.push(("ifname", attachment.ifname.clone()));
-        let pod = |key| attachment.args.get(key);
-        if let (Some(namespace), Some(name)) = (pod("K8S_POD_NAMESPACE"), pod("K8S_POD_NAME")) {
-            fields.push(("pod", format!("{namespace}/{name}")));
-        }
-    }
-    fields
 }
 
 #[cfg(test)]

@@ -74,7 +74,10 @@ impl Call {
     fn begin(verb: Verb, env: &Env, conf: &NetConf, about: Option<&Attachment>) -> Result<Self, CniError> {
         let (started, now) = (Instant::now(), Timestamp::now());
         let config = verb.config(conf)?;
-        let log = Log::new(config.log.clone(), error::fields(verb.word(), conf, about));
+        let log = Log::new(
+            config.log.clone(),
+            shared::log::fields("cni-net", verb.word(), conf, about),
+        );
         let dirs = Dirs::from(conf.raw(), env.vars()).map_err(error::config)?;
         let used_etcd = shared::store::open::used_etcd(&dirs);
         let (choice, warnings) = choose(conf.raw(), env.vars(), used_etcd).map_err(error::config)?;
