@@ -32,7 +32,7 @@ impl Contestant {
     /// `cni-net` and `cni-ipam` on a store of this kind.
     pub fn ours(name: &'static str, kind: Kind) -> Self {
         let lab = Lab::new(kind);
-        lab.pool("bench", "10.99.0.0/16", 24);
+        lab.pool("bench", "10.99.0.0/16", 26);
         let conf = lab.node.conf();
         Self { name, lab, conf }
     }

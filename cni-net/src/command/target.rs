@@ -122,12 +122,8 @@ impl Call {
 
     /// Another container's attachment file that says that the host interface is its own.
     pub(crate) fn claimed_by_another(&self, id: &Id, host_interface: &str) -> Option<attachment::Attachment> {
-        let mut files = attachment::everything(&self.dirs, Side::Net).into_iter();
-        files.find(|file| {
-            file.host_interface.as_deref() == Some(host_interface)
-                && file.id.container != id.container
-                && file.id.node == id.node
-        })
+        let mut files = attachment::claims(&self.dirs, Side::Net, &id.node, host_interface).into_iter();
+        files.find(|file| file.id.container != id.container)
     }
 
     /// A host interface called after a container has the first 11 bytes of its ID only: another container that

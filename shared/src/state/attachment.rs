@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -85,10 +85,36 @@ fn path(dirs: &Dirs, side: Side, id: &Id) -> PathBuf {
     dirs.run.join("attachments").join(name + side.ending())
 }
 
-/// Writes the file, replacing an earlier one.
+/// Writes the file, replacing an earlier one. A file that names a host interface is found by it, see [`claims`].
 pub fn write(dirs: &Dirs, side: Side, attachment: &Attachment) -> Result<(), StateError> {
+    let path = path(dirs, side, &attachment.id);
+    if let Some(claim) = claim(dirs, attachment, &path) {
+        // Before the file: a claim that points to nothing is nobody's, a file without its claim would be missed.
+        replace(&claim, b"", Durable::No)?;
+    }
     let bytes = serde_json::to_vec(attachment).unwrap_or_default();
-    replace(&path(dirs, side, &attachment.id), &bytes, Durable::No)
+    replace(&path, &bytes, Durable::No)
+}
+
+/// Where the files that claim a host interface of a node are listed, so that an ADD need not read them all.
+fn claimed(dirs: &Dirs, node: &str, host_interface: &str) -> PathBuf {
+    dirs.run.join("claims").join(digest(&[node, host_interface]))
+}
+
+fn claim(dirs: &Dirs, attachment: &Attachment, path: &Path) -> Option<PathBuf> {
+    let interface = attachment.host_interface.as_deref()?;
+    Some(claimed(dirs, &attachment.id.node, interface).join(path.file_name()?))
+}
+
+/// Every attachment of a node that says a host interface is its own.
+pub fn claims(dirs: &Dirs, side: Side, node: &str, host_interface: &str) -> Vec<Attachment> {
+    listing(&claimed(dirs, node, host_interface), side.ending())
+        .iter()
+        .filter_map(|claim| Some(dirs.run.join("attachments").join(claim.file_name()?)))
+        .filter_map(|path| text(&path).ok().flatten())
+        .filter_map(|text| serde_json::from_str(&text).ok())
+        .filter(|held: &Attachment| held.host_interface.as_deref() == Some(host_interface))
+        .collect()
 }
 
 /// The file of an attachment; one that cannot be parsed (a foreign or broken file) counts as none.
@@ -98,7 +124,15 @@ pub fn read(dirs: &Dirs, side: Side, id: &Id) -> Result<Option<Attachment>, Stat
 
 /// Removes the file.
 pub fn forget(dirs: &Dirs, side: Side, id: &Id) -> Result<(), StateError> {
-    remove(&path(dirs, side, id))
+    let path = path(dirs, side, id);
+    let held = read(dirs, side, id).ok().flatten();
+    remove(&path)?;
+    if let Some(claim) = held.and_then(|held| claim(dirs, &held, &path)) {
+        remove(&claim)?;
+        // Empty or not: another container may claim the same interface.
+        let _ = claim.parent().map(std::fs::remove_dir);
+    }
+    Ok(())
 }
 
 /// Every attachment of a network on this node and store.
@@ -179,6 +213,32 @@ mod tests {
         assert_eq!(
             std::fs::read_dir(dirs.run.join("attachments")).unwrap().count(),
             0
+        );
+    }
+
+    #[test]
+    fn an_interface_is_claimed_by_the_files_that_name_it_until_they_are_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = dirs(root.path());
+        let named = |node, container| Attachment {
+            host_interface: Some("cali1".to_owned()),
+            ..held(node, "net", container)
+        };
+        for (node, container) in [("n1", "c1"), ("n1", "c2"), ("n2", "c3")] {
+            write(&dirs, Side::Net, &named(node, container)).unwrap();
+        }
+        let mut claimed = claims(&dirs, Side::Net, "n1", "cali1");
+        claimed.sort_by_key(|held| held.id.container.clone());
+        assert_eq!(claimed, [named("n1", "c1"), named("n1", "c2")]);
+        assert_eq!(claims(&dirs, Side::Net, "n1", "cali2"), []);
+        for held in claimed {
+            forget(&dirs, Side::Net, &held.id).unwrap();
+        }
+        assert_eq!(claims(&dirs, Side::Net, "n1", "cali1"), []);
+        assert_eq!(
+            std::fs::read_dir(dirs.run.join("claims")).unwrap().count(),
+            1,
+            "only n2's is left"
         );
     }
 
