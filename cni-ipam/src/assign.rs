@@ -33,6 +33,7 @@ pub(crate) async fn add(
     });
     let reads = assign::reads(request).key(ClusterInformation::only_key());
     let leases = {
+        call.store.dial().await;
         let _host = lock::host(&call.config.lock_file, call.deadline());
         let decided = transact(&call.store, reads, |snapshot| {
             let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;

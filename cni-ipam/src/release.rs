@@ -97,6 +97,7 @@ async fn free(
 }
 
 pub(crate) async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
+    call.store.dial().await;
     let _host = lock::host(&call.config.lock_file, call.deadline());
     let decided = transact(&call.store, release::reads(request), |snapshot| {
         release::decide(snapshot, request).map_err(|error| error::ipam(&error))

@@ -96,6 +96,13 @@ impl Store {
         }
     }
 
+    /// Makes the connection, where there is one to make, before a lock is taken that others wait for.
+    pub async fn dial(&self) {
+        if let Store::Etcd(etcd) = self {
+            etcd.dial().await;
+        }
+    }
+
     /// Requests that were answered.
     pub fn requests(&self) -> u64 {
         match self {

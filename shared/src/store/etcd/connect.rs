@@ -17,6 +17,15 @@ use super::tls::{self, Tls};
 /// Pings keep a watch from waiting for ever on a server that is gone; etcd allows one every 5 s.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
+impl super::Etcd {
+    /// Makes the connection ahead of the first request; a failure is left to that request, at the next endpoint.
+    pub async fn dial(&self) {
+        if self.client().await.is_err() {
+            self.advance();
+        }
+    }
+}
+
 /// Connects, and authenticates where a user is configured.
 pub(super) async fn dial(
     config: &EtcdConfig,
