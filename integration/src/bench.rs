@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
+use crate::json::with;
 use crate::lab::{Kind, Lab};
 use crate::node::{Node, Pod};
 
@@ -16,6 +18,7 @@ pub struct Contestant {
     pub name: &'static str,
     lab: Lab,
     conf: Value,
+    _run: Option<TempDir>,
 }
 
 /// What one contestant did in one way.
@@ -33,8 +36,17 @@ impl Contestant {
     pub fn ours(name: &'static str, kind: Kind) -> Self {
         let lab = Lab::new(kind);
         lab.pool("bench", "10.99.0.0/16", 26);
-        let conf = lab.node.conf();
-        Self { name, lab, conf }
+        // `/run` of a node is a tmpfs: so is the folder that stands for it here. Etcd and the stores stay on the disk.
+        let run = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|error| panic!("/dev/shm: {error}"));
+        let conf = with(lab.node.conf(), "run_dir", run.path().display().to_string());
+        let lock = run.path().join("ipam.lock").display().to_string();
+        let conf = with(conf, "ipam_lock_file", lock);
+        Self {
+            name,
+            lab,
+            conf,
+            _run: Some(run),
+        }
     }
 
     /// Debian's `ptp` with `host-local`.
@@ -46,6 +58,7 @@ impl Contestant {
             name: "ptp + host-local",
             lab,
             conf,
+            _run: None,
         }
     }
 
