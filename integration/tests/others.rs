@@ -61,6 +61,35 @@ fn the_routes_of_host_local_replace_the_default_route() {
 }
 
 #[test]
+fn host_local_takes_the_nodes_pod_cidrs_where_it_is_asked_to() {
+    let lab = Lab::new(Kind::Etcd);
+    let node = json!({"kind": "Node", "apiVersion": "projectcalico.org/v3", "metadata": {"name": "worker01"},
+        "spec": {}, "status": {"podCIDRs": ["10.77.0.0/24", "fd00:77::/64"]}});
+    lab.apply(&node);
+    let ranges = json!([[{"subnet": "usePodCidr"}], [{"subnet": "UsePodCidrIPv6"}]]);
+    let ipam = json!({"type": "host-local", "dataDir": lab.path("host-local"), "ranges": ranges});
+    let conf = with(with(lab.node.conf(), "ipam", ipam), "cniVersion", "1.0.0");
+    let before = Traces::of(&lab);
+    let pod = Pod::new("podcidr");
+    let result = lab.node.add(&conf, &pod);
+    let [v4, v6] = &integration::node::addresses(&result)[..] else {
+        panic!("expected an address of each family in {result}")
+    };
+    assert!(
+        v4.starts_with("10.77.0.") && v6.starts_with("fd00:77::"),
+        "{result}"
+    );
+    lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+
+    // A node that has no CIDR of the family is told so, and DEL needs none.
+    lab.apply(&with(node, "status/podCIDRs", json!(["fd00:77::/64"])));
+    let failure = lab.node.call("ADD", &conf, &pod).run().failure();
+    failure.says(&["usePodCidr", "worker01", "podCIDRs"]);
+    lab.node.del(&conf, &pod);
+}
+
+#[test]
 fn a_host_local_that_fails_leaves_nothing_and_is_quoted() {
     let lab = Lab::new(Kind::Embedded);
     // One address is usable in it.
