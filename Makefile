@@ -57,13 +57,13 @@ lint: setup-test ## formatting, clippy, and the core built alone without feature
 	cargo check -p shared
 
 test: setup-test build ## everything: unit, property, contract, kernel, golden, black box
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 unit: setup-build ## only what needs neither root nor other programs
 	cargo test -p shared -p cni-net -p cni-ipam -p cnictl --lib --bins
 
 integration: setup-test build ## only the black-box tests (T=words to choose some)
-	cargo test -p integration $(T)
+	cargo test -p integration --no-fail-fast $(T)
 
 bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median, p99, wall
 	@cargo run --quiet --release -p integration --bin bench

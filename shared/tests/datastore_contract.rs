@@ -1,8 +1,6 @@
 //! One contract, three implementations: memory, embedded (LMDB), and a real etcd started by the test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
-
 use shared::store::embedded::Embedded;
 use shared::store::etcd::Etcd;
 use shared::store::memory::Memory;
@@ -43,8 +41,8 @@ async fn embedded() -> World<Embedded, tempfile::TempDir> {
 async fn etcd() -> World<Etcd, Vec<support::Member>> {
     let keep = vec![support::single().await];
     World {
-        a: client(&keep, support::PATIENCE),
-        b: client(&keep, support::PATIENCE),
+        a: client(&keep),
+        b: client(&keep),
         _keep: keep,
     }
 }
@@ -111,7 +109,7 @@ async fn etcd_says_when_the_history_is_gone() {
 #[tokio::test]
 async fn etcd_counts_the_requests_it_answered() {
     let world = etcd().await;
-    let store = client(&world._keep, Duration::from_secs(5));
+    let store = client(&world._keep);
     assert_eq!(store.requests(), 0);
     contract::count(&store, "requests", 1).await;
     assert_eq!(store.requests(), 2, "one read, one Txn");

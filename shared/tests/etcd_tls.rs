@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "tests: files")]
 
 use std::path::Path;
-use std::time::Duration;
 
 use shared::model::key::Key;
 use shared::store::config::EtcdConfig;
@@ -16,10 +15,8 @@ mod support;
 use support::certificates::Certificates;
 use support::{in_time, read};
 
-const LIMIT: Duration = Duration::from_secs(15);
-
 async fn refusal(config: &EtcdConfig) -> StoreError {
-    read(config, LIMIT)
+    read(config, support::PATIENCE)
         .await
         .expect_err("this configuration is wrong")
 }
@@ -43,7 +40,7 @@ async fn certificates_work_and_a_wrong_one_is_named() {
             &["-days", "2"],
         );
         let good = made.config(&member);
-        let store = Etcd::new(good.clone(), LIMIT);
+        let store = Etcd::new(good.clone(), support::PATIENCE);
         let mut txn = Txn::default();
         txn.write(Write::Put(Key::stored("/tls/a"), b"1".to_vec()));
         assert!(matches!(store.commit(&txn).await, Ok(Commit::Applied(_))));
@@ -75,7 +72,7 @@ async fn certificates_work_and_a_wrong_one_is_named() {
         );
 
         let mut other = good.clone();
-        other.endpoints = vec![member.url.replace("127.0.0.1", "127.0.0.2")];
+        other.endpoints = vec![support::dead_endpoint("https")];
         let error = refusal(&other).await;
         assert!(
             matches!(error, StoreError::Unreachable(_)),
@@ -96,7 +93,7 @@ async fn an_expired_certificate_is_named_on_either_side() {
         old.key_file = Some(made.path("old.key"));
         names(&refusal(&old).await, &["etcd_cert_file", &made.text("old.pem")]);
 
-        made.expired("server", "subjectAltName=IP:127.0.0.1");
+        made.expired("server", &made.of_the_server());
         // etcd reads its certificate anew for every connection.
         let error = refusal(&made.config(&member)).await;
         names(&error, &["etcd_ca_cert_file", "xpired"]);
@@ -107,7 +104,7 @@ async fn an_expired_certificate_is_named_on_either_side() {
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_named_and_not_shown() {
     let made = Certificates::new();
-    let mut config = EtcdConfig::new(vec!["https://127.0.0.1:1".to_owned()]);
+    let mut config = EtcdConfig::new(vec![support::dead_endpoint("https")]);
     let set = |config: &mut EtcdConfig, ca: &Path, cert: &Path, key: &Path| {
         config.ca_cert_file = Some(ca.to_owned());
         config.cert_file = Some(cert.to_owned());

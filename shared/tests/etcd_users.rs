@@ -1,8 +1,6 @@
 //! Users, permissions and tokens, against a real etcd.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-use std::time::Duration;
-
 use shared::model::key::Key;
 use shared::store::config::EtcdConfig;
 use shared::store::etcd::Etcd;
@@ -13,8 +11,6 @@ mod support;
 
 use support::{Member, in_time, run};
 
-const LIMIT: Duration = Duration::from_secs(15);
-
 fn names(error: &StoreError, parts: &[&str]) {
     for part in parts {
         assert!(error.to_string().contains(part), "{part} is not in: {error}");
@@ -23,7 +19,7 @@ fn names(error: &StoreError, parts: &[&str]) {
 
 /// A member with users: root, and one that may touch /calico/ only.
 async fn with_users(extra: &[&str]) -> Member {
-    let member = support::cluster(1, "http", extra).await.remove(0);
+    let member = support::cluster(1, extra).remove(0);
     support::answers(&[&member]).await;
     member.ctl(&["user", "add", "root:geheim"]);
     member.ctl(&["user", "add", "cni:geheim"]);
@@ -43,7 +39,7 @@ async fn with_users(extra: &[&str]) -> Member {
 }
 
 fn user(member: &Member, name: &str, password: &str) -> EtcdConfig {
-    let mut config = EtcdConfig::new(vec![member.url.clone()]);
+    let mut config = support::config(std::slice::from_ref(member));
     config.user = Some((name.to_owned(), password.to_owned()));
     config
 }
@@ -58,21 +54,26 @@ async fn write(store: &Etcd, key: &str) -> Result<Commit, StoreError> {
 async fn a_user_works_and_a_refusal_says_why() {
     in_time(async {
         let member = with_users(&[]).await;
-        let store = Etcd::new(user(&member, "cni", "geheim"), LIMIT);
+        let store = Etcd::new(user(&member, "cni", "geheim"), support::PATIENCE);
         assert!(matches!(write(&store, "/calico/a").await, Ok(Commit::Applied(_))));
         let error = write(&store, "/elsewhere").await.unwrap_err();
         assert!(matches!(error, StoreError::Refused(_)), "{error}");
         names(&error, &["permission denied", &member.url]);
 
-        let error = write(&Etcd::new(user(&member, "cni", "falsch"), LIMIT), "/calico/a")
-            .await
-            .unwrap_err();
+        let error = write(
+            &Etcd::new(user(&member, "cni", "falsch"), support::PATIENCE),
+            "/calico/a",
+        )
+        .await
+        .unwrap_err();
         assert!(matches!(error, StoreError::Refused(_)), "{error}");
         names(&error, &["authentication failed"]);
         assert!(!error.to_string().contains("falsch"), "{error}");
 
-        let nobody = EtcdConfig::new(vec![member.url.clone()]);
-        let error = write(&Etcd::new(nobody, LIMIT), "/calico/a").await.unwrap_err();
+        let nobody = support::config(std::slice::from_ref(&member));
+        let error = write(&Etcd::new(nobody, support::PATIENCE), "/calico/a")
+            .await
+            .unwrap_err();
         assert!(matches!(error, StoreError::Refused(_)), "{error}");
     })
     .await;
@@ -82,7 +83,7 @@ async fn a_user_works_and_a_refusal_says_why() {
 async fn a_user_is_no_hindrance_where_there_are_none() {
     in_time(async {
         let member = support::single().await;
-        let store = Etcd::new(user(&member, "cni", "geheim"), LIMIT);
+        let store = Etcd::new(user(&member, "cni", "geheim"), support::PATIENCE);
         assert!(matches!(write(&store, "/calico/a").await, Ok(Commit::Applied(_))));
     })
     .await;
@@ -92,7 +93,7 @@ async fn a_user_is_no_hindrance_where_there_are_none() {
 async fn a_token_that_is_no_longer_valid_is_renewed() {
     in_time(async {
         let member = with_users(&[]).await;
-        let store = Etcd::new(user(&member, "cni", "geheim"), LIMIT);
+        let store = Etcd::new(user(&member, "cni", "geheim"), support::PATIENCE);
         assert!(matches!(write(&store, "/calico/a").await, Ok(Commit::Applied(_))));
         // Disabling forgets every token.
         member.ctl(&["--user", "root:geheim", "auth", "disable"]);
@@ -135,7 +136,7 @@ async fn a_token_of_an_older_revision_is_renewed() {
             file("jwt.key")
         );
         let member = with_users(&["--auth-token", &token]).await;
-        let store = Etcd::new(user(&member, "cni", "geheim"), LIMIT);
+        let store = Etcd::new(user(&member, "cni", "geheim"), support::PATIENCE);
         assert!(matches!(write(&store, "/calico/a").await, Ok(Commit::Applied(_))));
         // Every change of users makes a new revision, and this kind of token carries its own.
         member.ctl(&["--user", "root:geheim", "user", "add", "third:geheim"]);

@@ -2,27 +2,36 @@
 #![expect(clippy::disallowed_methods, reason = "tests: files")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use shared::store::config::EtcdConfig;
 use tempfile::TempDir;
 
-use super::{Member, PATIENCE, eventually, read, run};
+use super::{Member, PATIENCE, eventually, own_address, read, run};
 
-/// Certificates below one directory.
+/// Certificates below one directory, for one member.
 pub(crate) struct Certificates {
     dir: TempDir,
+    /// The address of the member.
+    host: Ipv4Addr,
 }
 
 impl Certificates {
     pub(crate) fn new() -> Self {
         let made = Self {
             dir: tempfile::tempdir().unwrap(),
+            host: own_address(),
         };
         made.authority("ca");
-        made.signed("server", "ca", "subjectAltName=IP:127.0.0.1", &["-days", "2"]);
+        made.signed("server", "ca", &made.of_the_server(), &["-days", "2"]);
         made.signed("client", "ca", "extendedKeyUsage=clientAuth", &["-days", "2"]);
         made
+    }
+
+    /// The extension of a certificate for the member's address.
+    pub(crate) fn of_the_server(&self) -> String {
+        format!("subjectAltName=IP:{}", self.host)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -95,7 +104,7 @@ impl Certificates {
             &self.text("ca.pem"),
             "--client-cert-auth",
         ];
-        let member = super::cluster(1, "https", &args).await.remove(0);
+        let member = super::cluster_at(&[self.host], "https", &args).remove(0);
         let config = self.config(&member);
         eventually("the member answers", async || {
             read(&config, PATIENCE).await.is_ok()
@@ -105,7 +114,7 @@ impl Certificates {
     }
 
     pub(crate) fn config(&self, member: &Member) -> EtcdConfig {
-        let mut config = EtcdConfig::new(vec![member.url.clone()]);
+        let mut config = super::config(std::slice::from_ref(member));
         config.ca_cert_file = Some(self.path("ca.pem"));
         config.cert_file = Some(self.path("client.pem"));
         config.key_file = Some(self.path("client.key"));

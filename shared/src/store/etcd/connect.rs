@@ -85,7 +85,12 @@ pub(super) async fn dial(
 fn unsent(failure: Failure) -> Failure {
     match failure {
         Failure::Lost(text) | Failure::Token(text) => Failure::Unsent(text),
-        Failure::Unsent(_) | Failure::Tls(_) | Failure::Handshake(_) | Failure::Final(_) => failure,
+        Failure::LeaderLost(text) => Failure::NoLeader(text),
+        Failure::Unsent(_)
+        | Failure::NoLeader(_)
+        | Failure::Tls(_)
+        | Failure::Handshake(_)
+        | Failure::Final(_) => failure,
     }
 }
 

@@ -16,10 +16,14 @@ pub(super) const COMPACTED: &str = "required revision has been compacted";
 pub(super) enum Failure {
     /// Certainly not sent, or refused before anything was done: the next endpoint may be asked.
     Unsent(String),
+    /// Not carried out, since the cluster has no leader at the moment: it will have one within seconds.
+    NoLeader(String),
     /// Not sent, and TLS is why: waiting does not help, another endpoint might.
     Tls(String),
     /// Sent, and no answer came: it may have been carried out.
     Lost(String),
+    /// Taken, and the leader was lost over it: it may have been carried out, and there will be another leader soon.
+    LeaderLost(String),
     /// The same as the first thing on a TLS connection: in TLS 1.3 a server that does not accept our certificate
     /// says so only now, and its alert is easily lost with the connection.
     Handshake(String),
@@ -41,17 +45,33 @@ pub(super) struct Failures {
     texts: Vec<String>,
     transient: bool,
     tls: bool,
+    electing: bool,
 }
 
 impl Failures {
+    /// All endpoints are asked once more.
+    pub(super) fn next_round(&mut self) {
+        self.electing = false;
+    }
+
+    /// Whether a member said in this round that there is no leader.
+    pub(super) fn electing(&self) -> bool {
+        self.electing
+    }
+
     pub(super) fn push(&mut self, failure: Failure) {
+        self.electing |= matches!(failure, Failure::NoLeader(_) | Failure::LeaderLost(_));
         let text = match failure {
             Failure::Tls(text) => {
                 self.tls = true;
                 text
             }
             Failure::Handshake(text) => text,
-            Failure::Unsent(text) | Failure::Lost(text) | Failure::Token(text) => {
+            Failure::Unsent(text)
+            | Failure::NoLeader(text)
+            | Failure::Lost(text)
+            | Failure::LeaderLost(text)
+            | Failure::Token(text) => {
                 self.transient = true;
                 text
             }
@@ -110,6 +130,8 @@ pub(super) fn of(endpoint: &str, error: &Error, fresh: bool, config: &EtcdConfig
     match by_tls(text, config) {
         Failure::Lost(text) => Failure::Handshake(format!("{text}: maybe {}", certificate(config))),
         failure @ (Failure::Unsent(_)
+        | Failure::NoLeader(_)
+        | Failure::LeaderLost(_)
         | Failure::Tls(_)
         | Failure::Handshake(_)
         | Failure::Token(_)
@@ -127,18 +149,23 @@ fn by_status(endpoint: &str, status: &Status) -> Failure {
     let said = status.message();
     let text = format!("{endpoint}: {said}");
     let lower = said.to_lowercase();
-    if [
+    let says = |texts: &[&str]| texts.iter().any(|known| lower.contains(known));
+    if says(&[
         "invalid auth token",
         "revision of auth store is old",
         "revision in header is old",
-    ]
-    .iter()
-    .any(|known| lower.contains(known))
-    {
+    ]) {
         return Failure::Token(text);
     }
-    // The interceptor answers this before the request is looked at (`hasleader` is set).
-    if lower.ends_with("no leader") || lower.contains("not supported for learner") {
+    // The interceptor answers the first before the request is looked at (`hasleader` is set); what raft drops was
+    // never in its log.
+    if says(&["no leader", "not leader", "raft proposal dropped"]) {
+        return Failure::NoLeader(text);
+    }
+    if says(&["leader changed", "request timed out"]) {
+        return Failure::LeaderLost(text);
+    }
+    if says(&["not supported for learner"]) {
         return Failure::Unsent(text);
     }
     let refused = |hint: &str| Failure::Final(StoreError::Refused(format!("{text}{hint}")));
@@ -238,3 +265,6 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     texts.retain(|text| text != "transport error");
     texts.join(": ")
 }
+
+#[cfg(test)]
+mod tests;

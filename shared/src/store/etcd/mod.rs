@@ -4,6 +4,7 @@
 //! read    next endpoint on anything but an answer; three rounds, inside the deadline
 //! commit  next endpoint only if the request was certainly not sent or not taken; else Ambiguous
 //! both    a token that is no longer valid: connect anew (which authenticates) and ask again, once
+//!         a cluster that elects its leader: more rounds, for the length of two elections
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etcd_client::{Client, KvClient, TxnResponse};
-use tokio::time::timeout;
 
 use super::config::EtcdConfig;
 use super::deadline::Deadline;
@@ -19,6 +19,7 @@ use super::{Datastore, StoreError, limits};
 use crate::model::key::{Key, Prefix};
 use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
 
+mod call;
 mod connect;
 mod convert;
 mod failure;
@@ -27,11 +28,12 @@ mod tls;
 pub(super) use tls::usable;
 mod watch;
 
-use failure::{Failure, Failures};
+use call::Repeat;
+use failure::Failure;
 pub use watch::EtcdWatch;
 
-/// Every endpoint is tried this often before a call gives up.
-const ROUNDS: u32 = 3;
+/// A read of several ranges is begun anew this often when their history is compacted away meanwhile.
+const READS: u32 = 3;
 /// The largest answer taken: every block of a large cluster.
 const ANSWER_BYTES: usize = 256 << 20;
 
@@ -62,15 +64,6 @@ impl std::fmt::Debug for Link {
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a request may be sent a second time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    /// It only reads.
-    Yes,
-    /// It writes: only if it was certainly not carried out.
-    IfUnsent,
 }
 
 impl Etcd {
@@ -143,78 +136,6 @@ impl Etcd {
         Ok(client)
     }
 
-    /// One try at the present endpoint.
-    async fn once<T>(
-        &self,
-        request: &impl AsyncFn(Client) -> Result<T, etcd_client::Error>,
-    ) -> Result<T, Failure> {
-        let endpoint = self.endpoint();
-        let client = self.client().await?;
-        let left = self
-            .deadline
-            .left(|| format!("{endpoint}: no time left to ask"))?;
-        let limit = left.min(self.config.request_timeout);
-        let fresh = self.link().fresh;
-        match timeout(limit, request(client)).await {
-            Ok(Ok(answer)) => {
-                self.link().fresh = false;
-                Ok(answer)
-            }
-            Ok(Err(error)) => Err(failure::of(&endpoint, &error, fresh, &self.config)),
-            Err(_) => Err(Failure::Lost(format!(
-                "{endpoint}: no answer within {} ms",
-                limit.as_millis()
-            ))),
-        }
-    }
-
-    /// Tries endpoint after endpoint.
-    async fn call<T>(
-        &self,
-        repeat: Repeat,
-        request: impl AsyncFn(Client) -> Result<T, etcd_client::Error>,
-    ) -> Result<T, StoreError> {
-        let mut failures = Failures::default();
-        let mut renewed = false;
-        for round in 1..=ROUNDS {
-            for _ in 0..self.order.len() {
-                match self.once(&request).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(Failure::Final(error)) => return Err(failures.over(error)),
-                    Err(Failure::Token(_)) if !renewed => {
-                        renewed = true;
-                        self.renew();
-                        match self.once(&request).await {
-                            Ok(answer) => return Ok(answer),
-                            Err(failure) => self.note(&mut failures, failure, repeat)?,
-                        }
-                    }
-                    Err(failure) => self.note(&mut failures, failure, repeat)?,
-                }
-            }
-            if round < ROUNDS && failures.may_pass() {
-                self.deadline.pause(round + 3, &failures.text()).await?;
-            }
-        }
-        Err(failures.into_error())
-    }
-
-    /// Takes a failure in and goes to the next endpoint, or ends the call with an error.
-    fn note(&self, failures: &mut Failures, failure: Failure, repeat: Repeat) -> Result<(), StoreError> {
-        self.advance();
-        match failure {
-            Failure::Final(error) => Err(failures.over(error)),
-            Failure::Lost(text) | Failure::Handshake(text) if repeat == Repeat::IfUnsent => {
-                Err(StoreError::Ambiguous(text))
-            }
-            Failure::Token(text) => Err(StoreError::Refused(text)),
-            Failure::Unsent(_) | Failure::Tls(_) | Failure::Lost(_) | Failure::Handshake(_) => {
-                failures.push(failure);
-                Ok(())
-            }
-        }
-    }
-
     async fn txn(&self, repeat: Repeat, txn: etcd_client::Txn) -> Result<TxnResponse, StoreError> {
         let answer = self
             .call(repeat, async |client: Client| kv(&client).txn(txn.clone()).await)
@@ -250,7 +171,7 @@ impl Datastore for Etcd {
     type Watch = EtcdWatch;
 
     async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
-        for _ in 0..ROUNDS {
+        for _ in 0..READS {
             if let Some(snapshot) = self.read_all(reads).await? {
                 return Ok(snapshot);
             }

@@ -125,6 +125,8 @@ impl EtcdWatch {
                 match failure::of(&self.endpoint, &error, false, &config) {
                     Failure::Final(error) => Err(error),
                     Failure::Unsent(text)
+                    | Failure::NoLeader(text)
+                    | Failure::LeaderLost(text)
                     | Failure::Tls(text)
                     | Failure::Lost(text)
                     | Failure::Handshake(text)
