@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod ipam;
+
 /// Name, version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MANX_COMMIT"), ")");
 
@@ -60,9 +62,9 @@ pub enum Command {
     Get(Get),
     /// Delete resources; what is in use is refused
     Delete(Delete),
-    /// Look into address management
+    /// Look into address management, and change it
     Ipam {
-        /// What to look at.
+        /// What to do.
         #[command(subcommand)]
         command: Ipam,
     },
@@ -111,6 +113,10 @@ pub struct Delete {
 pub enum Ipam {
     /// How full pools are
     Show(Show),
+    /// Change what the allocator goes by
+    Configure(ipam::Configure),
+    /// Cut a pool into smaller ones
+    Split(ipam::Split),
 }
 
 /// `ipam show`.
@@ -165,9 +171,15 @@ mod tests {
             "cnictl delete -f pools.yaml --state-dir /tmp/x",
             "cnictl --etcd-endpoints http://127.0.0.1:2379 ipam show --show-blocks",
             "cnictl ipam show --ip=10.0.0.1",
+            "cnictl ipam configure --strictaffinity=true --max-blocks-per-host=20",
+            "cnictl ipam configure --kubevirt-ip-persistence=Disabled --ip-cooldown-seconds=30",
+            "cnictl ipam split 4 --cidr=10.0.0.0/24",
+            "cnictl ipam split 4 --name=web",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
-        assert!(Cli::try_parse_from(["cnictl", "delete"]).is_err());
+        for line in ["cnictl delete", "cnictl ipam configure", "cnictl ipam split 4"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 }

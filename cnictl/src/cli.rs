@@ -7,8 +7,9 @@ use shared::store::Datastore;
 use crate::args::{Cli, Command, Delete, Get, Ipam, Show, VERSION};
 use crate::commands::delete::Target;
 use crate::commands::get::Query;
+use crate::commands::ipam_configure::Change;
 use crate::commands::ipam_show::View;
-use crate::commands::{Birth, Outcome, apply, delete, get, ipam_show};
+use crate::commands::{Birth, Outcome, apply, delete, get, ipam_configure, ipam_show, ipam_split};
 use crate::resource::Kind;
 use crate::{datastore, input};
 
@@ -19,6 +20,8 @@ enum Ready {
     Get(Query),
     Delete(Vec<Target>, bool),
     Show(View),
+    Configure(Change),
+    Split(ipam_split::Request),
 }
 
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
@@ -59,11 +62,22 @@ fn ready(command: Command) -> Result<Option<Ready>, String> {
             let skip = delete.skip_not_exists;
             Ready::Delete(targets(delete)?, skip)
         }
-        Command::Ipam {
-            command: Ipam::Show(show),
-        } => Ready::Show(view(&show)),
+        Command::Ipam { command } => ipam(command)?,
         Command::Version => return Ok(None),
     }))
+}
+
+fn ipam(command: Ipam) -> Result<Ready, String> {
+    Ok(match command {
+        Ipam::Show(show) => Ready::Show(view(&show)),
+        Ipam::Configure(configure) => Ready::Configure(Change {
+            strict_affinity: configure.strictaffinity,
+            max_blocks_per_host: configure.max_blocks_per_host,
+            vm_persistence: configure.kubevirt_ip_persistence.map(|mode| mode.as_str()),
+            cooldown: configure.ip_cooldown_seconds,
+        }),
+        Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
+    })
 }
 
 async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outcome {
@@ -72,6 +86,8 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Get(query) => get::run(store, &query).await,
         Ready::Delete(targets, skip) => delete::run(store, &targets, skip).await,
         Ready::Show(view) => ipam_show::run(store, view).await,
+        Ready::Configure(change) => ipam_configure::run(store, &change, birth).await,
+        Ready::Split(request) => ipam_split::run(store, &request, birth).await,
     }
 }
 

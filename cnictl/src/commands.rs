@@ -9,7 +9,9 @@ pub mod delete;
 pub mod free;
 pub mod get;
 pub mod initialize;
+pub mod ipam_configure;
 pub mod ipam_show;
+pub mod ipam_split;
 
 /// What a command has to say.
 #[derive(Clone, Debug, Default, PartialEq)]

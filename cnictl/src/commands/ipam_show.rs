@@ -18,6 +18,8 @@ use crate::utilization::{self, Usage};
 
 mod owners;
 
+pub(super) use owners::loans;
+
 /// What to show.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum View {
@@ -48,8 +50,14 @@ pub async fn run<S: Datastore>(store: &S, view: View) -> Outcome {
     }
 }
 
-fn configuration_key() -> Key {
+/// The key of the IPAMConfiguration.
+pub(super) fn settings_key() -> Key {
     Key::resource(Plural::IpamConfigurations, "default")
+}
+
+/// Both keys of the settings.
+pub(super) fn settings_reads() -> Reads {
+    Reads::new().key(Key::ipam_config()).key(settings_key())
 }
 
 fn reads(view: View) -> Reads {
@@ -58,7 +66,7 @@ fn reads(view: View) -> Reads {
             .prefix(Prefix::resources(Plural::IpPools))
             .prefix(Prefix::resources(Plural::IpReservations)),
         View::Borrowed | View::Address(_) => free::reads(),
-        View::Configuration => Reads::new().key(Key::ipam_config()).key(configuration_key()),
+        View::Configuration => settings_reads(),
     }
 }
 
@@ -111,8 +119,9 @@ fn row(grouping: &str, usage: &Usage) -> Vec<String> {
     ]
 }
 
-fn settings(snapshot: &Snapshot) -> Result<Settings, String> {
-    let (key, resource) = (Key::ipam_config(), configuration_key());
+/// What the allocator goes by.
+pub(super) fn settings(snapshot: &Snapshot) -> Result<Settings, String> {
+    let (key, resource) = (Key::ipam_config(), settings_key());
     let own: Option<IPAMConfig> = one(snapshot, &key)?;
     let applied: Option<IPAMConfiguration> = one(snapshot, &resource)?;
     Ok(Settings::of(own.as_ref(), applied.as_ref()))

@@ -27,8 +27,8 @@ pub(super) fn prepare(name: &str, mut spec: Map<String, Value>) -> Checked {
     let most = spec.get("maxBlocksPerHost").and_then(Value::as_u64).unwrap_or(0);
     if most > 0 && !strict {
         problems.push(format!(
-            "spec.maxBlocksPerHost: {most} needs strictAffinity: true, or a full host would borrow from others: \
-             set strictAffinity: true or leave maxBlocksPerHost out"
+            "spec.maxBlocksPerHost: {most} goes with strictAffinity: true only: with it off a host at its limit \
+             does not borrow, its pods fail; set strictAffinity: true too, or maxBlocksPerHost: 0"
         ));
     }
     let cooldown = spec.get("ipCooldownSeconds").and_then(Value::as_u64).unwrap_or(0);

@@ -139,7 +139,7 @@ fn what_else_is_refused_is_named_with_the_way_out() {
             "IPAMConfiguration",
             "default",
             "{maxBlocksPerHost: 4}",
-            "set strictAffinity: true or leave maxBlocksPerHost out",
+            "with it off a host at its limit does not borrow, its pods fail; set strictAffinity: true too",
         ),
         (
             "IPAMConfiguration",

@@ -17,6 +17,9 @@ pub(super) fn address(blocks: &[Block], address: IpAddr) -> String {
     let Some(owner) = holder else {
         return format!("{address} is not assigned\n");
     };
+    if let Some(at) = owner.and_then(|owner| owner.released_at.as_deref()) {
+        return format!("{address} is not assigned; it was released at {at} and cools down\n");
+    }
     let handle = owner.and_then(Attribute::handle).unwrap_or("<none>");
     let mut text = format!("IP {address} is in use\nHandle ID: {handle}\n");
     match owner
@@ -43,41 +46,58 @@ fn section(text: &mut String, title: &str, fields: &BTreeMap<String, String>) {
     }
 }
 
-/// Addresses whose node is not the one their block belongs to.
-pub(super) fn borrowed(blocks: &[Block]) -> String {
-    let (mut rows, mut without_node) = (Vec::new(), 0);
+/// An address out of another host's block.
+pub(in crate::commands) struct Loan<'b> {
+    /// Itself.
+    pub(in crate::commands) address: IpAddr,
+    /// Who has it.
+    pub(in crate::commands) holder: &'b Attribute,
+    node: &'b str,
+    block: &'b Block,
+    lender: &'b str,
+}
+
+/// Addresses whose node is not the one their block belongs to; and how many name no node.
+pub(in crate::commands) fn loans(blocks: &[Block]) -> (Vec<Loan<'_>>, usize) {
+    let (mut loans, mut without_node) = (Vec::new(), 0);
     for block in blocks {
-        let owner = block
-            .affinity
-            .as_deref()
-            .unwrap_or("")
-            .split_once(':')
-            .map_or("", |(_, owner)| owner);
+        let affinity = block.affinity.as_deref().unwrap_or("");
+        let lender = affinity.split_once(':').map_or("", |(_, owner)| owner);
         for ordinal in 0..block.allocations.len() {
-            let Some(holder) = block
-                .attribute(ordinal)
-                .filter(|holder| holder.released_at.is_none())
-            else {
+            let holder = block.attribute(ordinal);
+            let Some(holder) = holder.filter(|holder| holder.released_at.is_none()) else {
                 continue;
             };
             match holder.secondary("node") {
                 None => without_node += 1,
-                Some(node) if node == owner => {}
-                Some(node) => {
-                    let (kind, who) = user(holder, node);
-                    let address = block.address(ordinal).to_string();
-                    rows.push(vec![
-                        address,
-                        node.to_owned(),
-                        block.cidr.to_string(),
-                        owner.to_owned(),
-                        kind,
-                        who,
-                    ]);
-                }
+                Some(node) if node == lender => {}
+                Some(node) => loans.push(Loan {
+                    address: block.address(ordinal),
+                    holder,
+                    node,
+                    block,
+                    lender,
+                }),
             }
         }
     }
+    (loans, without_node)
+}
+
+/// The table of what is borrowed.
+pub(super) fn borrowed(blocks: &[Block]) -> String {
+    let (loans, without_node) = loans(blocks);
+    let row = |loan: &Loan<'_>| {
+        let (kind, who) = user(loan.holder, loan.node);
+        vec![
+            loan.address.to_string(),
+            loan.node.to_owned(),
+            loan.block.cidr.to_string(),
+            loan.lender.to_owned(),
+            kind,
+            who,
+        ]
+    };
     let header = [
         "IP",
         "BORROWING-NODE",
@@ -86,6 +106,7 @@ pub(super) fn borrowed(blocks: &[Block]) -> String {
         "TYPE",
         "ALLOCATED-TO",
     ];
+    let rows: Vec<Vec<String>> = loans.iter().map(row).collect();
     let mut text = boxed(&header, &rows, header.len());
     if without_node > 0 {
         text.push_str(&format!(
