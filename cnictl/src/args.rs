@@ -117,6 +117,8 @@ pub enum Ipam {
     Configure(ipam::Configure),
     /// Cut a pool into smaller ones
     Split(ipam::Split),
+    /// Which pools a pod would get its addresses from, and why not from the others
+    Explain(ipam::Explain),
 }
 
 /// `ipam show`.

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use shared::store::Datastore;
 
+use crate::args::ipam::Explain;
 use crate::args::{Cli, Command, Delete, Get, Ipam, Show, VERSION};
 use crate::commands::delete::Target;
 use crate::commands::get::Query;
 use crate::commands::ipam_configure::Change;
+use crate::commands::ipam_explain::sources::pairs;
 use crate::commands::ipam_show::View;
-use crate::commands::{Birth, Outcome, apply, delete, get, ipam_configure, ipam_show, ipam_split};
+use crate::commands::{
+    Birth, Outcome, apply, delete, get, ipam_configure, ipam_explain, ipam_show, ipam_split,
+};
 use crate::resource::Kind;
 use crate::{datastore, input};
 
@@ -22,6 +26,7 @@ enum Ready {
     Show(View),
     Configure(Change),
     Split(ipam_split::Request),
+    Explain(ipam_explain::Request),
 }
 
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
@@ -76,7 +81,22 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
             vm_persistence: configure.kubevirt_ip_persistence.map(|mode| mode.as_str()),
             cooldown: configure.ip_cooldown_seconds,
         }),
+        Ipam::Explain(explain) => Ready::Explain(pod(explain)?.request()?),
         Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
+    })
+}
+
+fn pod(explain: Explain) -> Result<ipam_explain::Pod, String> {
+    let labels = pairs(&explain.namespace_labels)?;
+    let conflist = explain.conflist.map(|file| input::read(&[file])).transpose()?;
+    Ok(ipam_explain::Pod {
+        node: explain.node,
+        namespace: explain.namespace,
+        name: explain.pod,
+        annotations: pairs(&explain.pod_annotation)?,
+        namespace_annotations: pairs(&explain.namespace_annotation)?,
+        namespace_labels: (!labels.is_empty()).then_some(labels),
+        conflist: conflist.and_then(|texts| texts.into_iter().next()),
     })
 }
 
@@ -87,6 +107,7 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Delete(targets, skip) => delete::run(store, &targets, skip).await,
         Ready::Show(view) => ipam_show::run(store, view).await,
         Ready::Configure(change) => ipam_configure::run(store, &change, birth).await,
+        Ready::Explain(request) => ipam_explain::run(store, &request, birth.now).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
     }
 }

@@ -10,6 +10,7 @@ pub mod free;
 pub mod get;
 pub mod initialize;
 pub mod ipam_configure;
+pub mod ipam_explain;
 pub mod ipam_show;
 pub mod ipam_split;
 

@@ -1,4 +1,6 @@
-//! The command line of `ipam configure` and `ipam split`, in calicoctl's words.
+//! The command line of what changes and explains address management, in calicoctl's words where it has them.
+
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
@@ -54,4 +56,30 @@ pub struct Split {
     /// The pool of this name
     #[arg(long, visible_alias = "pool")]
     pub name: Option<String>,
+}
+
+/// `ipam explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The node the pod is to run on
+    #[arg(long, value_name = "NAME")]
+    pub node: String,
+    /// The pod's namespace
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The pod
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub pod: Option<String>,
+    /// The network configuration whose ipam section names pools
+    #[arg(long, value_name = "FILE")]
+    pub conflist: Option<PathBuf>,
+    /// Labels of the namespace, for the pools' namespaceSelector
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub namespace_labels: Vec<String>,
+    /// An annotation of the namespace; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub namespace_annotation: Vec<String>,
+    /// An annotation of the pod; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub pod_annotation: Vec<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! | rule | where |
 //! |---|---|
-//! | a pool is used if it is enabled, selects the node and the namespace, allows Workload, and needs no tunnel | [`pools`] |
+//! | a pool is used if it is enabled, selects the node and the namespace, allows Workload, and needs no tunnel | [`pools`], told by [`explain`] |
 //! | first the node's own blocks, in key order | [`own`] |
 //! | then a new block, if the node may hold one more | [`claim`] |
 //! | a specific address: in the block it lies in, whoever's that is, unless affinity is strict | [`specific`] |
@@ -24,6 +24,7 @@ pub mod audit;
 pub mod check;
 mod claim;
 pub mod error;
+pub mod explain;
 mod facts;
 pub mod fence;
 pub mod gc;
@@ -33,6 +34,7 @@ pub mod release;
 mod specific;
 
 pub use error::{AssignError, IpamError, ReleaseError};
+pub use pools::Refusal;
 
 /// Addresses wanted for one container on one network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

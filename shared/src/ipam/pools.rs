@@ -9,59 +9,105 @@ use super::facts::Facts;
 use crate::model::ippool::IPPool;
 use crate::selector::Selector;
 
+mod refusal;
+
+pub use refusal::Refusal;
+
 /// What an address of a container is used for.
 const USAGE: &str = "Workload";
 
-/// The pools of a family the request may take from, never empty.
+/// What becomes of every pool of a family for one request.
+#[derive(Default)]
+pub(super) struct Judged<'f> {
+    /// In the order they are used.
+    pub(super) chosen: Vec<&'f IPPool>,
+    /// Each with the first thing that speaks against it.
+    pub(super) refused: Vec<(&'f IPPool, Refusal)>,
+    /// A pool was asked for that cannot be used: the request fails.
+    pub(super) unknown: Option<IpamError>,
+}
+
+/// Judges every pool of a family.
 ///
 /// Pools that are asked for are taken in the order asked, whatever they select; otherwise all that select the
 /// node and the namespace, by name.
-pub(super) fn allowed<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Vec<&'f IPPool>, IpamError> {
-    let request = facts.request;
-    let wanted = if ipv4 {
-        &request.pools_v4
-    } else {
-        &request.pools_v6
-    };
-    let mut reasons = facts.unreadable.clone();
-    let mut pools = Vec::new();
+pub(super) fn judge<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Judged<'f> {
+    let mut judged = Judged::default();
+    let family = || facts.pools.iter().filter(move |pool| pool.is_ipv4() == ipv4);
+    let wanted = wanted(facts, ipv4);
     if wanted.is_empty() {
-        for pool in facts.pools.iter().filter(|pool| pool.is_ipv4() == ipv4) {
-            match refusal(facts, pool) {
-                Some(reason) => reasons.push(format!("{} {reason}", named(pool))),
-                None => pools.push(pool),
-            }
+        for pool in family() {
+            judged.sort_in(pool, refusal(facts, pool).or_else(|| misuse(pool)));
         }
+        return judged;
     }
     for text in wanted {
-        let pool = requested(facts, text, ipv4)?;
-        match misuse(pool) {
-            Some(reason) => reasons.push(format!("{} {reason}", named(pool))),
-            None => pools.push(pool),
+        match requested(facts, text, ipv4) {
+            Ok(pool) => judged.sort_in(pool, misuse(pool)),
+            Err(error) => drop(judged.unknown.get_or_insert(error)),
         }
     }
-    if pools.is_empty() {
-        return Err(IpamError::NoPool {
-            family: if ipv4 { 4 } else { 6 },
-            host: request.host.clone(),
-            reasons: if reasons.is_empty() {
-                "there is none; apply an IPPool".to_owned()
-            } else {
-                reasons.join("; ")
-            },
-        });
+    for pool in family().filter(|pool| !wanted.iter().any(|text| names(text, pool))) {
+        let from = facts.request.pools_from.clone();
+        judged.refused.push((pool, Refusal::NotRequested { from }));
     }
-    plain(pools)
+    let disabled = family().filter(|pool| !pool.is_enabled() && wanted.iter().any(|text| names(text, pool)));
+    judged
+        .refused
+        .extend(disabled.map(|pool| (pool, Refusal::Disabled)));
+    judged
 }
 
-/// Those that need no tunnel, if there is one.
-fn plain(pools: Vec<&IPPool>) -> Result<Vec<&IPPool>, IpamError> {
-    let (tunnelled, plain): (Vec<&IPPool>, Vec<&IPPool>) =
-        pools.into_iter().partition(|pool| pool.encapsulated());
-    if plain.is_empty() {
-        return Err(encapsulated(&tunnelled));
+impl<'f> Judged<'f> {
+    fn sort_in(&mut self, pool: &'f IPPool, refusal: Option<Refusal>) {
+        match refusal {
+            Some(refusal) => self.refused.push((pool, refusal)),
+            None => self.chosen.push(pool),
+        }
     }
-    Ok(plain)
+}
+
+fn wanted<'f>(facts: &'f Facts<'_>, ipv4: bool) -> &'f [String] {
+    if ipv4 {
+        &facts.request.pools_v4
+    } else {
+        &facts.request.pools_v6
+    }
+}
+
+/// The pools of a family the request may take from, never empty.
+pub(super) fn allowed<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Vec<&'f IPPool>, IpamError> {
+    let Judged {
+        chosen,
+        refused,
+        unknown,
+    } = judge(facts, ipv4);
+    if let Some(error) = unknown {
+        return Err(error);
+    }
+    if !chosen.is_empty() {
+        return Ok(chosen);
+    }
+    let tunnelled =
+        |(pool, refusal): &(&'f IPPool, Refusal)| (*refusal == Refusal::Encapsulated).then_some(*pool);
+    let tunnels: Vec<&IPPool> = refused.iter().filter_map(tunnelled).collect();
+    if !tunnels.is_empty() {
+        return Err(encapsulated(&tunnels));
+    }
+    let told = refused
+        .iter()
+        .filter(|(_, refusal)| !matches!(refusal, Refusal::NotRequested { .. }));
+    let mut reasons = facts.unreadable.clone();
+    reasons.extend(told.map(|(pool, refusal)| format!("{} {refusal}", named(pool))));
+    Err(IpamError::NoPool {
+        family: if ipv4 { 4 } else { 6 },
+        host: facts.request.host.clone(),
+        reasons: if reasons.is_empty() {
+            "there is none; apply an IPPool".to_owned()
+        } else {
+            reasons.join("; ")
+        },
+    })
 }
 
 /// The pool a specific address lies in.
@@ -76,25 +122,20 @@ pub(super) fn around<'f>(facts: &'f Facts<'_>, address: std::net::IpAddr) -> Res
             pools: listed(facts, address.is_ipv4()),
         });
     };
-    if let Some(reason) = misuse(pool) {
-        return Err(IpamError::NoPool {
+    match misuse(pool) {
+        Some(Refusal::Encapsulated) => Err(encapsulated(&[pool])),
+        Some(reason) => Err(IpamError::NoPool {
             family: if address.is_ipv4() { 4 } else { 6 },
             host: facts.request.host.clone(),
             reasons: format!("{} {reason}", named(pool)),
-        });
+        }),
+        None => Ok(pool),
     }
-    if pool.encapsulated() {
-        return Err(encapsulated(&[pool]));
-    }
-    Ok(pool)
 }
 
 fn requested<'f>(facts: &'f Facts<'_>, text: &str, ipv4: bool) -> Result<&'f IPPool, IpamError> {
-    let cidr = text.parse::<IpNet>().ok().map(|cidr| cidr.trunc());
-    let known = facts.pools.iter().find(|pool| match cidr {
-        Some(cidr) => pool.cidr().trunc() == cidr,
-        None => pool.name() == text,
-    });
+    let cidr = range(text);
+    let known = facts.pools.iter().find(|pool| names(text, pool));
     match known {
         Some(pool) if pool.is_enabled() && pool.is_ipv4() == ipv4 => Ok(pool),
         Some(_) | None => Err(IpamError::UnknownPool {
@@ -109,46 +150,68 @@ fn requested<'f>(facts: &'f Facts<'_>, text: &str, ipv4: bool) -> Result<&'f IPP
     }
 }
 
+/// Whether a text means a pool: its range, or its name.
+fn names(text: &str, pool: &IPPool) -> bool {
+    match range(text) {
+        Some(cidr) => pool.cidr().trunc() == cidr,
+        None => pool.name() == text,
+    }
+}
+
+fn range(text: &str) -> Option<IpNet> {
+    text.parse::<IpNet>().ok().map(|cidr| cidr.trunc())
+}
+
 /// Why a pool that was not asked for is not used.
-fn refusal(facts: &Facts<'_>, pool: &IPPool) -> Option<String> {
+fn refusal(facts: &Facts<'_>, pool: &IPPool) -> Option<Refusal> {
     if !pool.is_enabled() {
-        return Some("is disabled".to_owned());
+        return Some(Refusal::Disabled);
     }
     if !pool.is_automatic() {
-        return Some("has assignmentMode Manual and was not asked for".to_owned());
+        return Some(Refusal::Manual);
     }
-    let node = selected(
-        pool.node_selector(),
-        &facts.node_labels(),
-        "nodeSelector",
-        "the node's labels",
-    );
-    let empty = BTreeMap::new();
-    let labels = facts.request.namespace_labels.as_ref().unwrap_or(&empty);
+    let labels = facts.node_labels();
+    let node = selected("nodeSelector", pool.node_selector(), "the node's labels", labels);
     node.or_else(|| {
+        let labels = facts.request.namespace_labels.clone().unwrap_or_default();
         selected(
-            pool.namespace_selector(),
-            labels,
             "namespaceSelector",
+            pool.namespace_selector(),
             "the namespace's labels",
+            labels,
         )
     })
-    .or_else(|| misuse(pool))
 }
 
-fn selected(text: &str, labels: &BTreeMap<String, String>, field: &str, what: &str) -> Option<String> {
+fn selected(
+    field: &'static str,
+    text: &str,
+    whose: &'static str,
+    labels: BTreeMap<String, String>,
+) -> Option<Refusal> {
     match Selector::parse(text) {
-        Ok(selector) if selector.matches(labels) => None,
-        Ok(_) => Some(format!(
-            "has {field} {text:?}, which does not match {what} {}",
-            shown(labels)
-        )),
-        Err(error) => Some(format!("has a {field} that cannot be read ({error})")),
+        Ok(selector) if selector.matches(&labels) => None,
+        Ok(_) => Some(Refusal::Selector {
+            field,
+            text: text.to_owned(),
+            whose,
+            labels,
+        }),
+        Err(error) => Some(Refusal::Unreadable {
+            field,
+            error: error.to_string(),
+        }),
     }
 }
 
-fn misuse(pool: &IPPool) -> Option<String> {
-    (!pool.allows(USAGE)).then(|| format!("allows only {} (allowedUses)", pool.uses().join(", ")))
+/// Why even a pool that was asked for is not used.
+fn misuse(pool: &IPPool) -> Option<Refusal> {
+    if !pool.allows(USAGE) {
+        return Some(Refusal::Uses(
+            pool.uses().into_iter().map(str::to_owned).collect(),
+        ));
+    }
+    pool.encapsulated().then_some(Refusal::Encapsulated)
 }
 
 fn encapsulated(pools: &[&IPPool]) -> IpamError {
@@ -156,14 +219,6 @@ fn encapsulated(pools: &[&IPPool]) -> IpamError {
     IpamError::Encapsulated {
         pools: names.join(", "),
     }
-}
-
-fn shown(labels: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    format!("({})", pairs.join(", "))
 }
 
 fn named(pool: &IPPool) -> String {
