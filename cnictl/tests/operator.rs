@@ -31,7 +31,7 @@ fn a_day_with_the_embedded_store() {
     let choice = Choice::Embedded(EmbeddedConfig {
         path: dir.path().join("data"),
     });
-    let store = open(&choice, Duration::from_secs(10)).unwrap();
+    let store = open(&choice, Duration::from_secs(180)).unwrap();
     let text = format!(
         "{}\n---\n{}\n",
         pool("p", "{cidr: 10.0.0.0/24}"),

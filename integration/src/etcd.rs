@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::base64::{from64, to64};
+use crate::certificates::Certificates;
 use crate::daemon::Daemon;
 use crate::netns::Netns;
 use crate::process::Cmd;
 use crate::{require, wait};
 
-const START: Duration = Duration::from_secs(30);
+/// What gRPC calls a member that has no leader at the moment. What is done here may be done twice.
+const UNAVAILABLE: u64 = 14;
 
 /// A running cluster.
 pub struct Etcd {
@@ -24,6 +26,7 @@ pub struct Etcd {
     host: String,
     members: Vec<Option<Daemon>>,
     dir: TempDir,
+    tls: Option<Certificates>,
 }
 
 /// A key as stored.
@@ -46,13 +49,15 @@ pub struct Counts {
 
 impl Etcd {
     /// Starts `members` of them, listening on `host` inside `netns`, and waits until they answer.
-    pub fn start(netns: Arc<Netns>, host: &str, members: usize) -> Self {
+    /// With certificates, they also speak TLS, to clients that have one.
+    pub fn start(netns: Arc<Netns>, host: &str, members: usize, tls: Option<Certificates>) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
         let mut etcd = Self {
             netns,
             host: host.to_owned(),
             members: Vec::new(),
             dir,
+            tls,
         };
         etcd.members.resize_with(members, || None);
         for index in 0..members {
@@ -69,16 +74,20 @@ impl Etcd {
         let cluster: Vec<_> = (0..self.members.len())
             .map(|other| format!("{}={}", name(other), peer(other)))
             .collect();
-        let client = format!("http://{}:{}", self.host, client_port(index));
+        let plain = format!("http://{}:{}", self.host, client_port(index));
+        let clients = match self.tls {
+            Some(_) => format!("{plain},https://{}:{}", self.host, secure_port(index)),
+            None => plain,
+        };
         let path = |what: &str| self.dir.path().join(format!("{}.{what}", name(index)));
         let daemon = Cmd::new(require::tool("etcd"))
             .args(["--name", &name(index), "--data-dir"])
             .args([path("data")])
             .args([
                 "--listen-client-urls",
-                &client,
+                &clients,
                 "--advertise-client-urls",
-                &client,
+                &clients,
             ])
             .args([
                 "--listen-peer-urls",
@@ -95,17 +104,32 @@ impl Etcd {
                 "--log-level",
                 "warn",
             ])
+            .args(self.tls_arguments())
             .env("ETCD_UNSUPPORTED_ARCH", std::env::consts::ARCH)
             .within(&self.netns)
             .serve(&path("log"));
         self.members[index] = Some(daemon);
     }
 
+    fn tls_arguments(&self) -> Vec<String> {
+        let Some(tls) = &self.tls else {
+            return Vec::new();
+        };
+        let file = |name: &str| tls.path(name).display().to_string();
+        let files = [
+            ("--cert-file", file("server.pem")),
+            ("--key-file", file("server.key")),
+            ("--trusted-ca-file", file("ca.pem")),
+        ];
+        let flags = files.into_iter().flat_map(|(flag, file)| [flag.to_owned(), file]);
+        flags.chain(["--client-cert-auth".to_owned()]).collect()
+    }
+
     /// Waits until every member that runs answers a read (which needs a leader).
     pub fn wait_until_healthy(&self) {
         for index in self.running() {
             let what = format!("etcd member {index} in {} answers", self.netns.name());
-            wait::eventually(&what, START, || {
+            wait::eventually(&what, || {
                 let answer = self.http(index, "GET", "/health", "")?;
                 answer.contains("\"true\"").then_some(())
             });
@@ -120,6 +144,17 @@ impl Etcd {
     pub fn endpoints(&self) -> String {
         let url = |index| format!("http://{}:{}", self.host, client_port(index));
         (0..self.members.len()).map(url).collect::<Vec<_>>().join(",")
+    }
+
+    /// The same over TLS, and the certificates, in a cluster that was started with some.
+    pub fn secured(&self) -> (String, &Certificates) {
+        let url = |index| format!("https://{}:{}", self.host, secure_port(index));
+        let urls: Vec<_> = (0..self.members.len()).map(url).collect();
+        let tls = self.tls.as_ref();
+        (
+            urls.join(","),
+            tls.unwrap_or_else(|| panic!("this etcd has no certificates")),
+        )
     }
 
     /// SIGKILL to a member.
@@ -192,14 +227,19 @@ impl Etcd {
 
     fn call(&self, path: &str, body: &Value) -> Value {
         let text = body.to_string();
-        let answer = self
-            .running()
-            .find_map(|index| self.http(index, "POST", path, &text));
-        let answer = answer.unwrap_or_else(|| panic!("no etcd member answers {path}"));
-        let value: Value =
-            serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"));
-        assert!(value.get("error").is_none(), "etcd refuses {path}: {value}");
-        value
+        wait::eventually(&format!("etcd answers {path}"), || {
+            let answer = self
+                .running()
+                .find_map(|index| self.http(index, "POST", path, &text));
+            let answer = answer.unwrap_or_else(|| panic!("no etcd member answers {path}"));
+            let value: Value =
+                serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"));
+            if value["code"] == json!(UNAVAILABLE) {
+                return None;
+            }
+            assert!(value.get("error").is_none(), "etcd refuses {path}: {value}");
+            Some(value)
+        })
     }
 
     /// Requests and bytes of all members so far, the harness's own among them.
@@ -233,7 +273,7 @@ impl Etcd {
         );
         let answer = self.netns.enter(|| {
             let mut stream = TcpStream::connect(&address).ok()?;
-            stream.set_read_timeout(Some(START)).ok()?;
+            stream.set_read_timeout(Some(wait::PATIENCE)).ok()?;
             stream.write_all(request.as_bytes()).ok()?;
             let mut text = String::new();
             stream.read_to_string(&mut text).ok()?;
@@ -243,51 +283,14 @@ impl Etcd {
     }
 }
 
+fn secure_port(index: usize) -> usize {
+    2378 + 100 * index
+}
+
 fn client_port(index: usize) -> usize {
     2379 + 100 * index
 }
 
 fn peer_port(index: usize) -> usize {
     2380 + 100 * index
-}
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn to64(text: &str) -> String {
-    let group = |bytes: &[u8]| {
-        let number = (0..3).fold(0_usize, |number, at| {
-            number << 8 | usize::from(*bytes.get(at).unwrap_or(&0))
-        });
-        let letter = |at: usize| match at <= bytes.len() {
-            true => char::from(LETTERS[number >> (18 - 6 * at) & 63]),
-            false => '=',
-        };
-        (0..4).map(letter).collect::<String>()
-    };
-    text.as_bytes().chunks(3).map(group).collect()
-}
-
-fn from64(text: &str) -> String {
-    let digit = |byte: u8| LETTERS.iter().position(|letter| *letter == byte);
-    let digits: Vec<usize> = text.bytes().filter_map(digit).collect();
-    let group = |some: &[usize]| {
-        let number = (0..4).fold(0_usize, |number, at| number << 6 | some.get(at).unwrap_or(&0));
-        (1..some.len())
-            .map(move |at| (number >> (24 - 8 * at) & 255) as u8)
-            .collect::<Vec<_>>()
-    };
-    String::from_utf8_lossy(&digits.chunks(4).flat_map(group).collect::<Vec<_>>()).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{from64, to64};
-
-    #[test]
-    fn text_survives_the_gateways_encoding() {
-        for text in ["", "a", "ab", "abc", "/calico/ü", "{\"x\":1}"] {
-            assert_eq!(from64(&to64(text)), text);
-        }
-        assert_eq!(to64("ab"), "YWI=");
-    }
 }

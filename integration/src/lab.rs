@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::etcd::Etcd;
 use crate::netns::Netns;
 use crate::node::Node;
@@ -48,6 +49,15 @@ impl Lab {
 
     /// One node and that many etcd members.
     pub fn with_members(kind: Kind, members: usize) -> Self {
+        Self::build(kind, members, None)
+    }
+
+    /// One node, and one etcd member that speaks TLS as well.
+    pub fn secured() -> Self {
+        Self::build(Kind::Etcd, 1, Some(Certificates::new(LEAF)))
+    }
+
+    fn build(kind: Kind, members: usize, tls: Option<Certificates>) -> Self {
         let leaf = Arc::new(Netns::new("leaf"));
         // The MAC is fixed: a bridge without one takes its lowest port's, and changes it when ports come and go.
         leaf.ip("link add br0 address 02:00:00:00:00:01 type bridge");
@@ -56,7 +66,7 @@ impl Lab {
         leaf.ip("address add fd00:192:168:1::1/64 dev br0 nodad");
         let etcd = match kind {
             Kind::Embedded => None,
-            Kind::Etcd => Some(Etcd::start(leaf.clone(), LEAF, members)),
+            Kind::Etcd => Some(Etcd::start(leaf.clone(), LEAF, members, tls)),
         };
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
         let network = format!(

@@ -10,7 +10,9 @@
 //! ```
 //! Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
 
+mod base64;
 pub mod bench;
+pub mod certificates;
 pub mod cnitool;
 pub mod daemon;
 pub mod etcd;

@@ -12,6 +12,10 @@ use crate::json::list;
 use crate::netns::Netns;
 use crate::plugin::Call;
 use crate::process::Answer;
+use crate::wait::eventually;
+
+/// How long an answer may take.
+const PING_SECONDS: &str = "20";
 
 static CONTAINER: AtomicU32 = AtomicU32::new(0);
 
@@ -54,7 +58,7 @@ impl Node {
         let mut conf = json!({
             "cniVersion": "1.1.0", "type": "cni-net", "nodename": name,
             "state_dir": dir.join("state"), "run_dir": dir.join("run"), "ipam_lock_file": dir.join("ipam.lock"),
-            "ipam": {"type": "cni-ipam"}
+            "ipam": {"type": "cni-ipam"}, "timeouts": {"add": 150, "del": 150, "check": 150, "gc": 150}
         });
         for (field, value) in common.as_object().into_iter().flatten() {
             conf[field] = value.clone();
@@ -72,9 +76,14 @@ impl Node {
         &self.netns
     }
 
-    /// The netconf of this node's only network, CNI 1.1.0.
+    /// The netconf of this node's only network, CNI 1.1.0, with time enough for a busy machine.
     pub fn conf(&self) -> Value {
         self.conf.clone()
+    }
+
+    /// The same with the times that the plugins take when they are told none.
+    pub fn hurried_conf(&self) -> Value {
+        crate::json::without(self.conf(), "timeouts")
     }
 
     /// Where the plugins keep what outlives a boot.
@@ -126,9 +135,29 @@ impl Node {
         files(&self.run_dir().join("attachments"))
     }
 
+    /// Drops every packet to etcd (true), or lets them through again: no connection is refused, none is made.
+    pub fn cut_off(&self, off: bool) {
+        let verb = if off { "-A" } else { "-D" };
+        for port in ["2378", "2379"] {
+            let rule = [verb, "OUTPUT", "-p", "tcp", "--dport", port, "-j", "DROP"];
+            self.netns.command("iptables").args(["-w"]).args(rule).run().ok();
+        }
+    }
+
     /// What waits for a datastore to be released later.
     pub fn spool(&self) -> Vec<String> {
         files(&self.state_dir().join("spool"))
+    }
+
+    /// Calls once, and again where a busy machine cut it short, until nothing is owed any more. How many calls it took.
+    pub fn settle(&self, conf: &Value) -> usize {
+        let mut calls = 0;
+        eventually("the spool is replayed", || {
+            self.del(conf, &Pod::new("replays"));
+            calls += 1;
+            self.spool().is_empty().then_some(())
+        });
+        calls
     }
 }
 
@@ -200,7 +229,7 @@ impl Pod {
 pub fn ping(netns: &Netns, address: &str) -> Answer {
     netns
         .command("ping")
-        .args(["-n", "-c", "1", "-W", "3", address])
+        .args(["-n", "-c", "1", "-W", PING_SECONDS, address])
         .run()
 }
 

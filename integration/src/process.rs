@@ -17,8 +17,7 @@ use serde_json::Value;
 
 use crate::daemon::Daemon;
 use crate::netns::Netns;
-
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// A command before it is started.
 pub struct Cmd {
@@ -66,7 +65,7 @@ impl Cmd {
             inner,
             label,
             stdin: Vec::new(),
-            limit: LIMIT,
+            limit: PATIENCE,
             quiet: false,
         }
         .env("LC_ALL", "C")
@@ -99,7 +98,7 @@ impl Cmd {
         self
     }
 
-    /// Another limit than a minute.
+    /// Another limit than [`PATIENCE`].
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

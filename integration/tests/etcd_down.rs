@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use integration::json::with;
+use integration::json::{with, without};
 use integration::traces::Traces;
+use integration::wait::within;
 use integration::{Kind, Lab, Pod};
 
 const TRY_AGAIN: u64 = 11;
@@ -24,19 +25,24 @@ fn thaw(lab: &Lab) {
 #[test]
 fn add_fails_in_time_and_leaves_nothing_while_etcd_does_not_answer() {
     let lab = lab();
-    let (conf, pod) = (lab.node.conf(), Pod::new("frozen"));
+    let (conf, pod) = (lab.node.hurried_conf(), Pod::new("frozen"));
     let warm = Pod::new("warm");
     lab.node.add(&conf, &warm);
     let before = Traces::of(&lab);
-    lab.etcd().freeze(true);
-    let failure = lab.node.call("ADD", &conf, &pod).limit(ADD_LIMIT).run().failure();
-    thaw(&lab);
-    assert_eq!(failure.code, TRY_AGAIN, "{failure:?}");
-    failure.says(&["192.168.1.1:2379"]);
-    // The reply may have been lost, not the request: whatever reached etcd is taken back by the DEL a runtime owes.
-    lab.node.del(&conf, &pod);
-    before.unchanged(&lab);
-    assert_eq!(pod.netns.links(), Vec::<String>::new());
+    within("ADD while etcd hangs", ADD_LIMIT, || {
+        lab.etcd().freeze(true);
+        let answer = lab.node.call("ADD", &conf, &pod).run();
+        let took = answer.took;
+        let failure = answer.failure();
+        thaw(&lab);
+        assert_eq!(failure.code, TRY_AGAIN, "{failure:?}");
+        failure.says(&["192.168.1.1:2379"]);
+        // The reply may have been lost, not the request: whatever reached etcd is taken back by the DEL a runtime owes.
+        lab.node.del(&lab.node.conf(), &pod);
+        before.unchanged(&lab);
+        assert_eq!(pod.netns.links(), Vec::<String>::new());
+        took
+    });
 }
 
 #[test]
@@ -45,38 +51,11 @@ fn add_fails_and_leaves_nothing_while_no_etcd_runs() {
     let (conf, pod) = (lab.node.conf(), Pod::new("dead"));
     let before = Traces::of(&lab);
     lab.etcd_mut().kill(0);
-    let failure = lab.node.call("ADD", &conf, &pod).limit(ADD_LIMIT).run().failure();
+    let failure = lab.node.call("ADD", &conf, &pod).run().failure();
     assert_eq!(failure.code, TRY_AGAIN, "{failure:?}");
     assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
     lab.etcd_mut().revive(0);
     lab.etcd().wait_until_healthy();
-    before.unchanged(&lab);
-}
-
-#[test]
-fn del_succeeds_in_time_and_the_address_is_freed_by_the_next_call_once_etcd_answers() {
-    let lab = lab();
-    let (conf, pod) = (lab.node.conf(), Pod::new("spooled"));
-    let before = Traces::of(&lab);
-    lab.node.add(&conf, &pod);
-    lab.etcd().freeze(true);
-    lab.node.call("DEL", &conf, &pod).limit(DEL_LIMIT).run().silent();
-    assert_eq!(
-        lab.node.host_interfaces(),
-        Vec::<String>::new(),
-        "the interface needs no datastore to go"
-    );
-    assert!(
-        !lab.node.spool().is_empty(),
-        "what could not be released is written down"
-    );
-    thaw(&lab);
-    let other = Pod::new("next");
-    lab.node.add(&conf, &other);
-    lab.node.del(&conf, &other);
-    integration::wait::eventually("the spool is replayed", Duration::from_secs(5), || {
-        lab.node.spool().is_empty().then_some(())
-    });
     before.unchanged(&lab);
 }
 
@@ -87,18 +66,18 @@ fn a_second_del_and_one_of_nothing_succeed_in_time_while_no_etcd_runs() {
     let before = Traces::of(&lab);
     lab.node.add(&conf, &pod);
     lab.etcd_mut().kill(0);
-    for _ in 0..2 {
-        lab.node.call("DEL", &conf, &pod).limit(DEL_LIMIT).run().silent();
+    for pod in [&pod, &pod, &Pod::new("never")] {
+        within("DEL while no etcd runs", DEL_LIMIT, || {
+            let answer = lab.node.call("DEL", &lab.node.hurried_conf(), pod).run();
+            let took = answer.took;
+            answer.silent();
+            took
+        });
     }
-    lab.node
-        .call("DEL", &conf, &Pod::new("never"))
-        .limit(DEL_LIMIT)
-        .run()
-        .silent();
     lab.etcd_mut().revive(0);
     lab.etcd().wait_until_healthy();
     lab.node.del(&conf, &pod);
-    lab.node.del(&conf, &Pod::new("replays"));
+    lab.node.settle(&conf);
     before.unchanged(&lab);
 }
 
@@ -108,14 +87,11 @@ fn a_late_release_does_not_take_what_the_container_was_given_meanwhile() {
     let (conf, pod) = (with(lab.node.conf(), "type", "cni-ipam"), Pod::new("late"));
     lab.node.add(&conf, &pod);
     lab.etcd().freeze(true);
-    lab.node.call("DEL", &conf, &pod).limit(DEL_LIMIT).run().silent();
+    lab.node.del(&without(conf.clone(), "timeouts"), &pod);
     thaw(&lab);
     // The same container comes back before the spool is read: its new address is younger than the spooled one.
     let result = lab.node.add(&conf, &pod);
-    lab.node.del(&conf, &Pod::new("replays"));
-    integration::wait::eventually("the spool is replayed", Duration::from_secs(5), || {
-        lab.node.spool().is_empty().then_some(())
-    });
+    lab.node.settle(&lab.node.conf());
     lab.node.check(&conf, &pod, &result).silent();
     lab.node.del(&conf, &pod);
     let handles = lab.etcd().under("/calico/ipam/v2/handle/");

@@ -1,7 +1,5 @@
 //! Three members: one may be lost at any time, and nobody notices.
 
-use std::time::Duration;
-
 use integration::json::with;
 use integration::node::address;
 use integration::traces::Traces;
@@ -44,17 +42,8 @@ fn a_dead_endpoint_anywhere_in_the_list_costs_no_pod() {
         let conf = with(lab.node.conf(), "etcd_endpoints", list.join(","));
         for number in 0..5 {
             let pod = Pod::new(&format!("turn{number}"));
-            let answer = lab
-                .node
-                .call("ADD", &conf, &pod)
-                .limit(Duration::from_secs(10))
-                .run();
-            assert!(address(&answer.result()).starts_with("10.0.0."));
-            lab.node
-                .call("DEL", &conf, &pod)
-                .limit(Duration::from_secs(10))
-                .run()
-                .silent();
+            assert!(address(&lab.node.add(&conf, &pod)).starts_with("10.0.0."));
+            lab.node.del(&conf, &pod);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
 use integration::cnitool::CniTool;
 use integration::json::with;
@@ -158,7 +157,7 @@ fn portmap_and_bandwidth_follow_in_one_conflist(kind: Kind) {
     let heard = lab.leaf.enter(|| {
         let address = "192.168.1.4:8080".parse().expect("an address");
         let mut stream =
-            TcpStream::connect_timeout(&address, Duration::from_secs(5)).expect("the host port is open");
+            TcpStream::connect_timeout(&address, integration::wait::PATIENCE).expect("the host port is open");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer");
         text

@@ -1,8 +1,6 @@
 //! A newer container of the same pod: all it takes over is whole, or nothing is taken. And what a repeated ADD, a
 //! DEL or a GC about another interface of a container must leave alone.
 
-use std::time::Duration;
-
 use integration::json::with;
 use integration::node::{address, addresses};
 use integration::traces::Traces;
@@ -221,7 +219,7 @@ fn an_add_that_waits_at_a_gate_holds_up_no_del_of_an_older_container() {
     let before = lab.etcd().counts().requests;
     let gated = with(conf.clone(), "readiness_gates", json!([shut]));
     let mut waiting = lab.node.call("ADD", &gated, &new).quiet().start();
-    eventually("the read before the gate", Duration::from_secs(10), || {
+    eventually("the read before the gate", || {
         (lab.etcd().counts().requests > before).then_some(())
     });
     lab.node.del(&conf, &old);

@@ -11,7 +11,7 @@ use shared::store::embedded::Embedded;
 use shared::store::{Datastore, StoreError, Watch, WatchEvent};
 use shared::txn::{Guard, Reads, Revision, Txn, Write};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn one() -> Key {
     Key::stored("/contract/one")

@@ -11,7 +11,7 @@ use shared::store::embedded::Embedded;
 use shared::store::{Datastore, TransactError, Watch, WatchEvent, transact};
 use shared::txn::{Decision, Reads, Revision, Txn, Write};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const STORE: &str = "CONTRACT_STORE";
 const ROUNDS: &str = "CONTRACT_ROUNDS";
 
@@ -190,15 +190,23 @@ async fn a_stopped_writer_holds_nobody_beyond_the_deadline() {
 /// Whether a process with 300 ms to write does so; either way it must have ended soon after.
 fn bounded(path: &Path) -> bool {
     let start = Instant::now();
-    let status = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_process_in_a_hurry", "--ignored"])
         .env(STORE, path)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
+        .spawn()
         .unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    status.success()
+    // Its 300 ms are over long before that, on the slowest machine.
+    while start.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    panic!("held beyond the deadline by a stopped writer");
 }
 
 #[tokio::test]

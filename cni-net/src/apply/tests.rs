@@ -8,7 +8,8 @@ use crate::wiring::Wiring;
 
 mod lifecycle;
 
-const PING: &str = "ping -c1 -W2 -q";
+/// As patient as a busy machine needs; an answer ends it at once.
+const PING: &str = "ping -c1 -W20 -q";
 
 /// An uplink with a default route behind it.
 fn uplink() {
@@ -144,7 +145,7 @@ fn a_pod_cannot_send_with_another_pods_address() {
             .await
             .unwrap();
         assert!(
-            spoof(),
+            (0..20).any(|_| spoof()),
             "with allowed source prefixes it would have been taken: the test sees the difference"
         );
     });

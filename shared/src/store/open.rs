@@ -197,7 +197,7 @@ mod tests {
             run: temp.path().to_owned(),
         };
         let choice = Choice::Embedded(EmbeddedConfig { path: dirs.data() });
-        let store = open(&choice, Duration::from_secs(1)).unwrap();
+        let store = open(&choice, Duration::from_secs(180)).unwrap();
         assert_eq!(
             store.identity(),
             dirs.data().canonicalize().unwrap().to_str().unwrap()

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const PATIENT: Duration = Duration::from_secs(20);
+const PATIENT: Duration = Duration::from_secs(180);
 
 /// A plugin made of a shell script. Another process writes the file: a descriptor open for writing here could
 /// slip into a child that another test forks, and the kernel refuses to run what is open for writing.
