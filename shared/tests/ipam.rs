@@ -10,6 +10,9 @@ mod assign;
 #[path = "ipam/audit.rs"]
 mod audit;
 #[cfg(test)]
+#[path = "ipam/borrow.rs"]
+mod borrow;
+#[cfg(test)]
 #[path = "ipam/claim.rs"]
 mod claim;
 #[cfg(test)]

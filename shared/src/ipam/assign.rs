@@ -4,17 +4,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::claim::Candidate;
-use super::facts::{Facts, Seen, configuration, settings_reads, unread};
-use super::{AssignError, AssignRequest, IpamError, Lease, claim, own, pools, specific};
-use crate::model::Stored;
-use crate::model::affinity::BlockAffinity;
-use crate::model::block::{Attribute, Block};
+use super::claim::{Candidate, Why};
+use super::draft::{Draft, Placement};
+use super::facts::{Facts, Seen, settings_reads, unread};
+use super::{AssignError, AssignRequest, IpamError, Lease, claim, others, own, pools, refuse, specific};
 use crate::model::handle::{Handle, cut};
-use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Plural, Prefix};
-use crate::model::node::Node;
-use crate::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
+use crate::txn::{Decision, Reads, Snapshot};
 
 /// What a warm assignment needs, in one request.
 pub fn reads(request: &AssignRequest) -> Reads {
@@ -47,6 +43,7 @@ pub fn decide(snapshot: &Snapshot, request: &AssignRequest) -> Result<Decision<V
         Step::Found(leases) if !leases.is_empty() => return Ok(Decision::Done(leases)),
         Step::Found(_) => {}
     }
+    let handle = truthful(&facts, handle)?;
     let mut draft = Draft::new(&facts, handle);
     let mut more = Reads::new();
     for want in wants(request)? {
@@ -70,33 +67,6 @@ pub fn decide(snapshot: &Snapshot, request: &AssignRequest) -> Result<Decision<V
 pub(super) enum Step<T> {
     Found(T),
     Read(Reads),
-}
-
-/// A free address of a block, and what must be written beside it.
-pub(super) struct Placement<'f> {
-    pub(super) pool: &'f IPPool,
-    pub(super) block: Block,
-    pub(super) ordinal: usize,
-    /// The block does not exist yet.
-    pub(super) claim: bool,
-    /// The affinity is to be written as confirmed.
-    pub(super) confirm: bool,
-    /// Own affinities to remove: their blocks are not ours.
-    pub(super) stale: Vec<IpNet>,
-}
-
-impl<'f> Placement<'f> {
-    /// An address of a block that exists and is used as it is.
-    pub(super) fn within(pool: &'f IPPool, block: Block, ordinal: usize) -> Self {
-        Self {
-            pool,
-            block,
-            ordinal,
-            claim: false,
-            confirm: false,
-            stale: Vec::new(),
-        }
-    }
 }
 
 enum Want {
@@ -159,6 +129,7 @@ fn earlier(facts: &Facts<'_>, handle: &Handle) -> Result<Step<Vec<Lease>>, IpamE
                     block: cidr,
                     sequence: block.sequence(ordinal),
                     pool: around.map(|pool| pool.name().to_owned()).unwrap_or_default(),
+                    borrowed: block.host() != Some(&request.host),
                 });
             }
         }
@@ -171,6 +142,20 @@ fn earlier(facts: &Facts<'_>, handle: &Handle) -> Result<Step<Vec<Lease>>, IpamE
     })
 }
 
+/// The handle with the counts of what it holds, as far as its blocks were read: others may have left it wrong.
+fn truthful(facts: &Facts<'_>, mut handle: Handle) -> Result<Handle, IpamError> {
+    let id = cut(&facts.request.handle);
+    handle.block.retain(|text, _| text.parse::<IpNet>().is_ok());
+    for cidr in handle.blocks().collect::<Vec<_>>() {
+        match facts.block(cidr)? {
+            Seen::Unread => {}
+            Seen::Missing => handle.set(cidr, 0),
+            Seen::There(block) => handle.set(cidr, block.held_by(id).count()),
+        }
+    }
+    Ok(handle)
+}
+
 /// Any address of a family.
 fn any<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Step<Placement<'f>>, IpamError> {
     let pools = pools::allowed(facts, ipv4)?;
@@ -181,111 +166,27 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Step<Placement<'f>>, Ipam
     if let Some(reads) = look.read(facts, &pools) {
         return Ok(Step::Read(reads));
     }
-    match claim::candidate(facts, &pools, &look) {
-        Ok(Candidate::Probe(probes)) => Ok(Step::Read(probes)),
-        Ok(Candidate::Block(pool, cidr)) => own::fresh(facts, pool, cidr)
-            .map(|fresh| {
-                Step::Found(Placement {
-                    stale: look.stale,
-                    ..fresh
-                })
-            })
-            .ok_or_else(|| IpamError::PoolFull {
-                pools: format!("every address of block {cidr} is reserved"),
-            }),
-        // Before it is refused, the blocks of one address that nobody expected to be free are looked through.
-        Err(_) if !look.unread.is_empty() => Ok(Step::Read(look.batch(Reads::LIMIT / 2))),
-        Err(error) => Err(error),
+    let why = match claim::candidate(facts, &pools, &look) {
+        Candidate::Probe(probes) => return Ok(Step::Read(probes)),
+        Candidate::New(placement) => return Ok(Step::Found(look.beside(*placement))),
+        Candidate::None(why) => why,
+    };
+    // Before it is refused, the blocks of one address that nobody expected to be free are looked through.
+    if !look.unread.is_empty() {
+        return Ok(Step::Read(look.batch(Reads::LIMIT / 2)));
     }
-}
-
-/// The Txn being put together.
-struct Draft<'a, 'f> {
-    facts: &'f Facts<'a>,
-    handle: Handle,
-    txn: Txn,
-    leases: Vec<Lease>,
-}
-
-impl<'a, 'f> Draft<'a, 'f> {
-    fn new(facts: &'f Facts<'a>, handle: Handle) -> Self {
-        Self {
-            facts,
-            handle,
-            txn: Txn::default(),
-            leases: Vec::new(),
+    // Where no block is left to claim, others' blocks may help; every other refusal stands.
+    let mut looked = 0;
+    if matches!(why, Why::Full) {
+        match others::place(facts, &pools)? {
+            Step::Read(reads) => return Ok(Step::Read(reads)),
+            Step::Found(others) => {
+                if let Some(placement) = others.found {
+                    return Ok(Step::Found(look.beside(placement)));
+                }
+                looked = others.looked;
+            }
         }
     }
-
-    fn place(&mut self, placement: Placement<'f>) -> Result<(), IpamError> {
-        let (snapshot, request) = (self.facts.snapshot, self.facts.request);
-        let Placement { pool, mut block, .. } = placement;
-        let (cidr, key) = (block.cidr, Key::block(block.cidr));
-        let owner = Attribute::new(cut(&request.handle), &request.attributes);
-        let address = block.address(placement.ordinal);
-        let Some(sequence) = block.take(placement.ordinal, owner) else {
-            let problem = format!("{address} is both free and taken");
-            return Err(IpamError::Corrupt { key, problem });
-        };
-        block.touch();
-        self.txn.guard(snapshot.guard(&key));
-        self.txn
-            .guard(snapshot.guard(&Key::resource(Plural::IpPools, pool.name())));
-        self.txn.write(Write::Put(key, block.to_bytes()));
-        if placement.claim {
-            self.guard_claim();
-        }
-        if placement.confirm {
-            self.confirm(cidr);
-        }
-        for stale in placement.stale {
-            let key = Key::affinity(&request.host, stale);
-            self.txn.guard(snapshot.guard(&key));
-            self.txn.write(Write::Delete(key));
-        }
-        self.handle.increment(cidr);
-        self.leases.push(Lease {
-            address,
-            block: cidr,
-            sequence,
-            pool: pool.name().to_owned(),
-        });
-        Ok(())
-    }
-
-    /// A claim holds only while what allowed it does: limits, selectors and the count of own blocks.
-    fn guard_claim(&mut self) {
-        let (snapshot, host) = (self.facts.snapshot, &self.facts.request.host);
-        self.txn.guard(snapshot.guard(&Key::ipam_config()));
-        self.txn.guard(snapshot.guard(&configuration()));
-        self.txn
-            .guard(snapshot.guard(&Key::resource(Plural::Nodes, host)));
-        let own = Prefix::affinities(host);
-        if let Some(revision) = snapshot.read_at(&Range::Prefix(own.clone())) {
-            self.txn.guard(Guard::NothingNewer(own, revision));
-        }
-    }
-
-    fn confirm(&mut self, cidr: IpNet) {
-        let key = Key::affinity(&self.facts.request.host, cidr);
-        let stored = self.facts.snapshot.get(&key);
-        let affinity = stored
-            .and_then(|entry| BlockAffinity::from_bytes(&entry.value).ok())
-            .unwrap_or_default();
-        self.txn.guard(self.facts.snapshot.guard(&key));
-        self.txn.write(Write::Put(key, affinity.confirm().to_bytes()));
-    }
-
-    fn finish(mut self) -> Decision<Vec<Lease>> {
-        let (snapshot, request) = (self.facts.snapshot, self.facts.request);
-        let key = Key::handle(cut(&request.handle));
-        self.txn.guard(snapshot.guard(&key));
-        self.txn.write(Write::Put(key, self.handle.to_bytes()));
-        if self.facts.node.is_none() {
-            let node = Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes);
-            self.txn.guard(snapshot.guard(&node.key()));
-            self.txn.write(Write::Put(node.key(), node.to_bytes()));
-        }
-        Decision::Commit(self.txn, self.leases)
-    }
+    Err(refuse::refusal(facts, &pools, &look, why, looked))
 }

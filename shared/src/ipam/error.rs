@@ -65,13 +65,35 @@ pub enum IpamError {
         /// Their names.
         pools: String,
     },
-    /// Every block of every pool is taken.
+    /// Every block of every pool is taken, and affinity is strict.
     #[error(
-        "{pools}; apply another pool, or look with `cnictl ipam show --show-blocks` for addresses to release"
+        "{pools}; no other host's block is empty, and strictAffinity ({source_of}) keeps their free addresses there; apply another pool, release addresses (`cnictl ipam show --show-blocks`), or set strictAffinity: false"
     )]
     PoolFull {
         /// Each with its numbers.
         pools: String,
+        /// Which key says that affinity is strict.
+        source_of: String,
+    },
+    /// What is free is reserved.
+    #[error(
+        "{pools}; what is free of them is reserved by IPReservation {reservations}; apply another pool, or narrow a reservation"
+    )]
+    Reserved {
+        /// Each with its numbers.
+        pools: String,
+        /// Their names and ranges.
+        reservations: String,
+    },
+    /// Every block is taken, and none has an address to borrow.
+    #[error(
+        "{pools}; of the {looked} blocks of other hosts that were looked at none is empty and none has a free address to borrow; apply another pool, or look with `cnictl ipam show --show-blocks` for addresses to release"
+    )]
+    NothingToBorrow {
+        /// Each pool with its numbers.
+        pools: String,
+        /// Blocks looked at.
+        looked: usize,
     },
     /// The node may claim no more blocks.
     #[error(
@@ -145,13 +167,16 @@ impl IpamError {
             IpamError::Corrupt { .. } => 122,
             IpamError::NoPool { .. } => 140,
             IpamError::PoolFull { .. } => 141,
-            IpamError::BlockLimit { .. } | IpamError::ClaimsForbidden { .. } => 142,
+            IpamError::BlockLimit { .. } => 142,
             IpamError::AddressTaken { .. } => 143,
             IpamError::OutsidePools { .. } => 144,
             IpamError::Strict { .. } => 145,
             IpamError::Encapsulated { .. } => 146,
             IpamError::UnknownPool { .. } => 147,
             IpamError::NothingWanted => 149,
+            IpamError::NothingToBorrow { .. } => 150,
+            IpamError::Reserved { .. } => 151,
+            IpamError::ClaimsForbidden { .. } => 152,
         }
     }
 }

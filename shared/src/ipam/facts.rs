@@ -43,7 +43,8 @@ pub(super) struct Facts<'a> {
     pub(super) unreadable: Vec<String>,
     pub(super) node: Option<Node>,
     pub(super) owned: Vec<Owned>,
-    reserved: Vec<IpNet>,
+    /// Ranges that are never given out automatically, with the reservation's name.
+    reserved: Vec<(String, IpNet)>,
 }
 
 impl<'a> Facts<'a> {
@@ -59,7 +60,10 @@ impl<'a> Facts<'a> {
         let reserved = snapshot
             .under(&Prefix::resources(Plural::IpReservations))
             .filter_map(|(_, entry)| IPReservation::from_bytes(&entry.value).ok())
-            .flat_map(|reservation| reservation.ranges().collect::<Vec<_>>())
+            .flat_map(|reservation| {
+                let named = |range| (reservation.metadata.name.clone(), range);
+                reservation.ranges().map(named).collect::<Vec<_>>()
+            })
             .collect();
         Ok(Self {
             snapshot,
@@ -75,12 +79,32 @@ impl<'a> Facts<'a> {
 
     /// Whether an address is never given out automatically.
     pub(super) fn is_reserved(&self, address: IpAddr) -> bool {
-        self.reserved.iter().any(|range| range.contains(&address))
+        self.reserved.iter().any(|(_, range)| range.contains(&address))
     }
 
     /// Whether no address of a block may be given out automatically.
     pub(super) fn is_all_reserved(&self, block: IpNet) -> bool {
-        self.reserved.iter().any(|range| range.contains(&block))
+        self.reserved.iter().any(|(_, range)| range.contains(&block))
+    }
+
+    /// Whether blocks of a pool are reserved as a whole.
+    pub(super) fn reserves_blocks(&self, pool: &IPPool) -> bool {
+        let cidr = pool.cidr();
+        let whole = |range: &IpNet| range.prefix_len() <= pool.block_size();
+        let mut ranges = self.reserved.iter().map(|(_, range)| range);
+        ranges.any(|range| whole(range) && (cidr.contains(range) || range.contains(&cidr)))
+    }
+
+    /// The reservations that have a part of a pool, in words.
+    pub(super) fn reservations(&self, pools: &[&IPPool]) -> Vec<String> {
+        let touches = |range: &IpNet| {
+            let mut cidrs = pools.iter().map(|pool| pool.cidr());
+            cidrs.any(|cidr| cidr.contains(range) || range.contains(&cidr))
+        };
+        let touching = self.reserved.iter().filter(|(_, range)| touches(range));
+        touching
+            .map(|(name, range)| format!("{name} ({range})"))
+            .collect()
     }
 
     /// A block.

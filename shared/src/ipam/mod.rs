@@ -4,9 +4,10 @@
 //! |---|---|
 //! | a pool is used if it is enabled, selects the node and the namespace, allows Workload, and needs no tunnel | [`pools`], told by [`explain`] |
 //! | first the node's own blocks, in key order | [`own`] |
-//! | then a new block, if the node may hold one more | [`claim`] |
+//! | then a new block, if the node may hold one more | [`claim`], in the order of [`order`] |
+//! | then another host's empty block, and without strict affinity an address of another host's block | [`others`] |
 //! | a specific address: in the block it lies in, whoever's that is, unless affinity is strict | [`specific`] |
-//! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`assign`] |
+//! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`draft`] |
 //! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
 //! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
 //! | what must hold across objects | [`audit`] |
@@ -23,13 +24,17 @@ pub mod assign;
 pub mod audit;
 pub mod check;
 mod claim;
+mod draft;
 pub mod error;
 pub mod explain;
 mod facts;
 pub mod fence;
 pub mod gc;
+mod order;
+mod others;
 mod own;
 mod pools;
+mod refuse;
 pub mod release;
 mod specific;
 
@@ -81,6 +86,8 @@ pub struct Lease {
     pub sequence: u64,
     /// The pool's name.
     pub pool: String,
+    /// The block belongs to another host, or to none.
+    pub borrowed: bool,
 }
 
 /// Everything one container holds on one network is to go back.

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::assign::Placement;
+use super::draft::Placement;
 use super::facts::{Facts, Seen};
 use super::{IpamError, claim};
 use crate::model::block::Block;
@@ -23,6 +23,8 @@ pub(super) struct Look<'f> {
     pub(super) stale: Vec<IpNet>,
     /// Affinities that count against the limit.
     pub(super) held: u64,
+    /// A block's free addresses are all reserved.
+    pub(super) reserved: bool,
     /// Blocks of one address that were read.
     pub(super) singles_read: usize,
 }
@@ -55,6 +57,7 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
                 look.singles_read += usize::from(is_single(own.cidr));
                 if look.found.is_none() {
                     let free = block.first_free(|address| facts.is_reserved(address));
+                    look.reserved |= free.is_none() && block.first_free(|_| false).is_some();
                     look.found = free.map(|ordinal| Placement {
                         confirm: !own.confirmed,
                         ..Placement::within(pool, *block, ordinal)
@@ -68,6 +71,14 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
 }
 
 impl<'f> Look<'f> {
+    /// A placement, with the stale affinities to remove beside it.
+    pub(super) fn beside(self, placement: Placement<'f>) -> Placement<'f> {
+        Placement {
+            stale: self.stale,
+            ..placement
+        }
+    }
+
     /// The free address, with the stale affinities to remove beside it.
     pub(super) fn place(&mut self) -> Option<Placement<'f>> {
         let stale = std::mem::take(&mut self.stale);
@@ -98,8 +109,8 @@ impl<'f> Look<'f> {
         }
         let reads = self.batch(if small { SINGLES } else { blocks_per_read(first) });
         Some(match claim::candidate(facts, pools, self) {
-            Ok(claim::Candidate::Probe(probes)) if small => reads.and(probes),
-            Ok(_) | Err(_) => reads,
+            claim::Candidate::Probe(probes) if small => reads.and(probes),
+            claim::Candidate::New(_) | claim::Candidate::Probe(_) | claim::Candidate::None(_) => reads,
         })
     }
 

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::assign::{Placement, Step};
+use super::assign::Step;
+use super::draft::Placement;
 use super::facts::{Facts, Seen};
 use super::{IpamError, pools};
 use crate::model::block::{Attribute, Block};

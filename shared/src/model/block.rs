@@ -286,5 +286,7 @@ impl Block {
     }
 }
 
+mod claim;
+
 #[cfg(test)]
 mod tests;

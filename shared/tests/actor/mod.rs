@@ -134,7 +134,7 @@ impl Actor {
             Err(error) => {
                 assert!(matches!(call, Call::Assign), "{error}");
                 assert!(
-                    [141, 142, 143].contains(&error.code()),
+                    [141, 142, 143, 150].contains(&error.code()),
                     "a schedule runs out of addresses, of blocks, or meets a taken address: {error}"
                 );
                 self.call(scene, Call::Release(1))

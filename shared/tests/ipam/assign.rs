@@ -230,13 +230,21 @@ fn reserved_addresses_are_passed_over() {
     let scene = Scene::default().pool("v4", "10.0.0.0/29", json!({"blockSize": 30}));
     scene.put(
         "/calico/resources/v3/projectcalico.org/ipreservations/r",
-        json!({"spec":{"reservedCIDRs":["10.0.0.0/30", " 10.0.0.4 ", "nonsense"]}}).to_string(),
+        json!({"metadata":{"name":"r"},"spec":{"reservedCIDRs":["10.0.0.0/30", " 10.0.0.4 ", "nonsense"]}})
+            .to_string(),
     );
     let got: Vec<IpAddr> = (1..=3)
         .map(|n| scene.assign(&wanted("n1", n)).unwrap()[0].address)
         .collect();
     assert_eq!(got, [ip("10.0.0.5"), ip("10.0.0.6"), ip("10.0.0.7")]);
-    assert_eq!(scene.assign(&wanted("n1", 4)).unwrap_err().code(), 141);
+    let error = scene.assign(&wanted("n1", 4)).unwrap_err();
+    assert_eq!(error.code(), 151);
+    assert!(
+        error
+            .to_string()
+            .contains("reserved by IPReservation r (10.0.0.0/30), r (10.0.0.4/32)"),
+        "{error}"
+    );
 }
 
 #[test]

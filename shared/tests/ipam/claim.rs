@@ -15,7 +15,7 @@ fn a_full_block_leads_to_the_next_one() {
     }
     assert_eq!(
         scene.assign(&wanted("n1", 16)).unwrap_err().to_string(),
-        "pool v4 (10.0.0.0/28, blockSize 30): all 4 blocks are taken or reserved, 4 by host n1, and those are full; apply another pool, or look with `cnictl ipam show --show-blocks` for addresses to release"
+        "pool v4 (10.0.0.0/28, blockSize 30): all 4 blocks are taken or reserved, 4 by host n1, and those are full; of the 0 blocks of other hosts that were looked at none is empty and none has a free address to borrow; apply another pool, or look with `cnictl ipam show --show-blocks` for addresses to release"
     );
     assert_eq!(scene.audit(), []);
 }
@@ -127,6 +127,10 @@ fn plan(scene: &Scene, request: &AssignRequest) -> (Txn, Vec<Lease>) {
 fn of_two_plans_for_one_block_one_holds_and_the_other_goes_on() {
     for (host, same) in [("n1", true), ("n2", false)] {
         let scene = Scene::default().pool("v4", "10.0.0.0/30", json!({"blockSize": 30}));
+        scene.put(
+            "/calico/ipam/v2/config",
+            r#"{"strict_affinity":true,"auto_allocate_blocks":true}"#,
+        );
         let (first, second) = (plan(&scene, &wanted("n1", 1)), plan(&scene, &wanted(host, 2)));
         assert_eq!(first.1[0].address, second.1[0].address);
         assert!(matches!(
@@ -174,5 +178,5 @@ fn a_pool_of_reserved_blocks_is_full_and_ends_the_search() {
         want_v6: true,
         ..wanted("n1", 1)
     };
-    assert_eq!(scene.assign(&request).unwrap_err().code(), 141);
+    assert_eq!(scene.assign(&request).unwrap_err().code(), 151);
 }

@@ -1,0 +1,145 @@
+//! The Txn of an assignment while it is put together: blocks, affinities, handle and a missing node.
+
+use ipnet::IpNet;
+
+use super::facts::{Facts, configuration};
+use super::{IpamError, Lease};
+use crate::model::Stored;
+use crate::model::affinity::BlockAffinity;
+use crate::model::block::{Attribute, Block};
+use crate::model::handle::{Handle, cut};
+use crate::model::ippool::IPPool;
+use crate::model::key::{Key, Plural, Prefix};
+use crate::model::node::Node;
+use crate::txn::{Decision, Guard, Range, Txn, Write};
+
+/// A free address of a block, and what must be written beside it.
+pub(super) struct Placement<'f> {
+    pub(super) pool: &'f IPPool,
+    pub(super) block: Block,
+    pub(super) ordinal: usize,
+    /// The host comes to own a block more.
+    pub(super) claim: bool,
+    /// The affinity is to be written as confirmed.
+    pub(super) confirm: bool,
+    /// Own affinities to remove: their blocks are not ours.
+    pub(super) stale: Vec<IpNet>,
+    /// The affinity of the host that the block is taken from.
+    pub(super) evicted: Option<Key>,
+}
+
+impl<'f> Placement<'f> {
+    /// An address of a block that exists and is used as it is.
+    pub(super) fn within(pool: &'f IPPool, block: Block, ordinal: usize) -> Self {
+        Self {
+            pool,
+            block,
+            ordinal,
+            claim: false,
+            confirm: false,
+            stale: Vec::new(),
+            evicted: None,
+        }
+    }
+}
+
+/// The Txn being put together.
+pub(super) struct Draft<'a, 'f> {
+    facts: &'f Facts<'a>,
+    handle: Handle,
+    txn: Txn,
+    leases: Vec<Lease>,
+}
+
+impl<'a, 'f> Draft<'a, 'f> {
+    pub(super) fn new(facts: &'f Facts<'a>, handle: Handle) -> Self {
+        Self {
+            facts,
+            handle,
+            txn: Txn::default(),
+            leases: Vec::new(),
+        }
+    }
+
+    pub(super) fn place(&mut self, placement: Placement<'f>) -> Result<(), IpamError> {
+        let (snapshot, request) = (self.facts.snapshot, self.facts.request);
+        let Placement { pool, mut block, .. } = placement;
+        let (cidr, key) = (block.cidr, Key::block(block.cidr));
+        let owner = Attribute::new(cut(&request.handle), &request.attributes);
+        let address = block.address(placement.ordinal);
+        let Some(sequence) = block.take(placement.ordinal, owner) else {
+            let problem = format!("{address} is both free and taken");
+            return Err(IpamError::Corrupt { key, problem });
+        };
+        block.touch();
+        self.txn.guard(snapshot.guard(&key));
+        self.txn
+            .guard(snapshot.guard(&Key::resource(Plural::IpPools, pool.name())));
+        self.handle.set(cidr, block.held_by(cut(&request.handle)).count());
+        self.leases.push(Lease {
+            address,
+            block: cidr,
+            sequence,
+            pool: pool.name().to_owned(),
+            borrowed: block.host() != Some(&request.host),
+        });
+        self.txn.write(Write::Put(key, block.to_bytes()));
+        if placement.claim {
+            self.guard_claim();
+        } else if block.host() != Some(&request.host) {
+            self.guard_settings();
+        }
+        if placement.confirm {
+            self.confirm(cidr);
+        }
+        let own = placement.stale.into_iter();
+        let stale = own.map(|cidr| Key::affinity(&request.host, cidr));
+        for key in stale.chain(placement.evicted) {
+            self.txn.guard(snapshot.guard(&key));
+            self.txn.write(Write::Delete(key));
+        }
+        Ok(())
+    }
+
+    /// A claim holds only while what allowed it does: limits, selectors and the count of own blocks.
+    fn guard_claim(&mut self) {
+        let (snapshot, host) = (self.facts.snapshot, &self.facts.request.host);
+        self.guard_settings();
+        self.txn
+            .guard(snapshot.guard(&Key::resource(Plural::Nodes, host)));
+        let own = Prefix::affinities(host);
+        if let Some(revision) = snapshot.read_at(&Range::Prefix(own.clone())) {
+            self.txn.guard(Guard::NothingNewer(own, revision));
+        }
+    }
+
+    /// Nothing is borrowed once affinity is strict.
+    fn guard_settings(&mut self) {
+        for key in [Key::ipam_config(), configuration()] {
+            self.txn.guard(self.facts.snapshot.guard(&key));
+        }
+    }
+
+    fn confirm(&mut self, cidr: IpNet) {
+        let key = Key::affinity(&self.facts.request.host, cidr);
+        let stored = self.facts.snapshot.get(&key);
+        let affinity = stored
+            .and_then(|entry| BlockAffinity::from_bytes(&entry.value).ok())
+            .unwrap_or_default();
+        self.txn.guard(self.facts.snapshot.guard(&key));
+        self.txn.write(Write::Put(key, affinity.confirm().to_bytes()));
+    }
+
+    pub(super) fn finish(mut self) -> Decision<Vec<Lease>> {
+        let (snapshot, request) = (self.facts.snapshot, self.facts.request);
+        let key = Key::handle(cut(&request.handle));
+        self.txn.guard(snapshot.guard(&key));
+        self.txn.write(Write::Put(key, self.handle.to_bytes()));
+        if self.facts.node.is_none() {
+            let node = Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes);
+            self.txn.guard(snapshot.guard(&node.key()));
+            self.txn.write(Write::Put(node.key(), node.to_bytes()));
+        }
+        Decision::Commit(self.txn, self.leases)
+    }
+}

@@ -1,0 +1,218 @@
+//! Blocks that are claimed already, once no unclaimed one is left: one that nobody uses is taken over, and
+//! otherwise an address is borrowed, unless affinity is strict.
+//!
+//! They are looked at in the order of [`super::order`], a request's worth at a time; the first with an address for
+//! us ends the search. Every block is read whole: only its value tells whether it has room.
+
+use ipnet::IpNet;
+
+use super::assign::Step;
+use super::draft::Placement;
+use super::facts::{Facts, Seen};
+use super::{IpamError, order};
+use crate::model::block::Block;
+use crate::model::ippool::IPPool;
+use crate::model::key::{Key, Prefix};
+use crate::txn::{Range, Reads};
+
+/// An empty block is its owner's for so many seconds after its claim: whoever claims a block is about to use it.
+pub(super) const GRACE_SECONDS: i64 = 60;
+
+/// Bytes of blocks read by one request, as they usually are.
+const ANSWER: usize = 1 << 20;
+
+/// What an allocation takes in a stored block, with the names of a pod in it.
+const PER_ADDRESS: usize = 150;
+
+/// What a stored block takes beside its allocations.
+const PER_BLOCK: usize = 500;
+
+/// Ranges of one request; what else is read at once must fit beside them.
+const RANGES: usize = 84;
+
+/// Blocks looked at by one call that may borrow.
+const LOOKED_AT: usize = 4096;
+
+/// Requests' worth of blocks looked at by one call that may only take an empty one over.
+const STRICT_BATCHES: usize = 4;
+
+/// Parts of a large pool, one after another: what is beyond is not reached.
+const WINDOWS: usize = 256;
+
+/// A block that may be looked at.
+type Candidate<'f> = (&'f IPPool, IpNet);
+
+/// What a look at the others' blocks comes to.
+pub(super) struct Others<'f> {
+    pub(super) found: Option<Placement<'f>>,
+    /// Blocks looked at.
+    pub(super) looked: usize,
+}
+
+/// An address of a block that somebody claimed before us.
+pub(super) fn place<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Step<Others<'f>>, IpamError> {
+    let candidates = candidates(facts, pools);
+    let batches = batches(&candidates);
+    let is_read = |batch: &&[Candidate<'_>]| {
+        let first = batch.first();
+        first.is_some_and(|(_, cidr)| facts.snapshot.covers(&Key::block(*cidr)))
+    };
+    let read = batches.iter().take_while(|batch| is_read(batch)).count();
+    // The batches before the last one had nothing for us, or the last one would not have been read.
+    if let Some(batch) = read.checked_sub(1).and_then(|last| batches.get(last)) {
+        match within(facts, batch)? {
+            Step::Read(more) => return Ok(Step::Read(more)),
+            Step::Found(None) => {}
+            Step::Found(found) => {
+                let looked = candidates.len();
+                return Ok(Step::Found(Others { found, looked }));
+            }
+        }
+    }
+    Ok(match batches.get(read) {
+        Some(batch) => Step::Read(reads(batch)),
+        None => Step::Found(Others {
+            found: None,
+            looked: candidates.len(),
+        }),
+    })
+}
+
+/// A block to take over, or else one to borrow from.
+fn within<'f>(
+    facts: &'f Facts<'_>,
+    batch: &[Candidate<'f>],
+) -> Result<Step<Option<Placement<'f>>>, IpamError> {
+    let mut spare = None;
+    for (pool, cidr) in batch {
+        let block = match facts.block(*cidr) {
+            Ok(Seen::There(block)) => *block,
+            // Somebody else's block that cannot be read is somebody else's trouble.
+            Ok(Seen::Missing) | Err(IpamError::Corrupt { .. }) => continue,
+            Ok(Seen::Unread) => return Ok(Step::Read(Reads::new().key(Key::block(*cidr)))),
+            Err(error) => return Err(error),
+        };
+        let Some(ordinal) = block.first_free(|address| facts.is_reserved(address)) else {
+            continue;
+        };
+        if is_up_for_grabs(facts, &block) {
+            return Ok(take_over(facts, pool, block, ordinal));
+        }
+        if !facts.settings.strict_affinity.value && spare.is_none() {
+            spare = Some(Placement::within(pool, block, ordinal));
+        }
+    }
+    Ok(Step::Found(spare))
+}
+
+/// Whether a block is ours to claim: it says so itself, or nobody uses it.
+fn is_up_for_grabs(facts: &Facts<'_>, block: &Block) -> bool {
+    let request = facts.request;
+    match (&block.affinity, block.host()) {
+        (_, Some(host)) if host == request.host => true,
+        (None, _) => block.is_empty(),
+        (Some(_), Some(_)) => {
+            block.is_empty()
+                && block
+                    .claimed_for(request.now)
+                    .is_none_or(|seconds| seconds >= GRACE_SECONDS)
+        }
+        // Addresses of services: theirs even while there is none.
+        (Some(_), None) => false,
+    }
+}
+
+/// The block becomes ours, and its owner's affinity goes in the same Txn.
+fn take_over<'f>(
+    facts: &Facts<'_>,
+    pool: &'f IPPool,
+    mut block: Block,
+    ordinal: usize,
+) -> Step<Option<Placement<'f>>> {
+    let host = &facts.request.host;
+    let owner = block.host().filter(|owner| owner != host);
+    let evicted = owner.map(|owner| Key::affinity(owner, block.cidr));
+    if let Some(key) = evicted.as_ref().filter(|key| !facts.snapshot.covers(key)) {
+        return Step::Read(Reads::new().key(key.clone()));
+    }
+    if block.host() != Some(host) {
+        block.claim(host, facts.request.now);
+    }
+    Step::Found(Some(Placement {
+        claim: true,
+        confirm: true,
+        evicted,
+        ..Placement::within(pool, block, ordinal)
+    }))
+}
+
+/// The blocks to look at, in the host's order. Of more than one call can look at, another part every minute.
+fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>> {
+    let strict = facts.settings.strict_affinity.value;
+    let all = pools
+        .iter()
+        .map(|pool| pool.block_count())
+        .fold(0, u128::saturating_add);
+    let largest = pools.iter().map(|pool| estimate(pool)).max().unwrap_or(PER_BLOCK);
+    let window = if strict {
+        (STRICT_BATCHES * ANSWER / largest).clamp(1, LOOKED_AT)
+    } else {
+        LOOKED_AT
+    };
+    let windows = usize::try_from(all).unwrap_or(usize::MAX).div_ceil(window);
+    let windows = windows.clamp(1, WINDOWS);
+    let minute = usize::try_from(facts.request.now.as_second() / 60).unwrap_or_default();
+    let start = if windows > 1 { minute % windows * window } else { 0 };
+    let blocks = pools.iter().flat_map(|pool| {
+        let blocks = order::blocks(pool, &facts.request.host);
+        blocks.map(move |cidr| (*pool, cidr))
+    });
+    blocks
+        .skip(start)
+        .take(window)
+        .filter(|(_, cidr)| facts.affinity(*cidr).is_none() && !facts.is_all_reserved(*cidr))
+        .collect()
+}
+
+/// The blocks by requests.
+fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candidate<'f>]> {
+    let mut batches = Vec::new();
+    let mut rest = candidates;
+    while !rest.is_empty() {
+        let (mut bytes, mut ranges) = (0, 0);
+        let mut last = None;
+        let fits = |(pool, cidr): &&Candidate<'_>| {
+            let range = range(*cidr);
+            ranges += usize::from(last.as_ref() != Some(&range));
+            last = Some(range);
+            bytes += estimate(pool);
+            bytes <= ANSWER && ranges <= RANGES
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (batch, others) = rest.split_at(count);
+        batches.push(batch);
+        rest = others;
+    }
+    batches
+}
+
+fn reads(batch: &[Candidate<'_>]) -> Reads {
+    batch
+        .iter()
+        .fold(Reads::new(), |reads, (_, cidr)| reads.range(range(*cidr)))
+}
+
+/// Small blocks of IPv4 are read by what their keys begin with: neighbours in one range.
+fn range(cidr: IpNet) -> Range {
+    let key = Key::block(cidr);
+    match key.as_str().rsplit_once('.') {
+        Some((start, _)) if cidr.prefix_len() > 24 => Range::Prefix(Prefix::stored(format!("{start}."))),
+        Some(_) | None => Range::Key(key),
+    }
+}
+
+/// Bytes of one of a pool's blocks that is nearly full.
+fn estimate(pool: &IPPool) -> usize {
+    let addresses = usize::try_from(pool.block_addresses()).unwrap_or(ANSWER);
+    addresses.saturating_mul(PER_ADDRESS).saturating_add(PER_BLOCK)
+}
