@@ -13,7 +13,7 @@ export RUST_TEST_THREADS ?= 4
 # What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
 DEMO_NEEDS := iproute2 iputils-ping jq
-TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps
+TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace
 
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)

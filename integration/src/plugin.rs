@@ -1,7 +1,7 @@
 //! A plugin called as runtimes call it: a verb and parameters in the environment, the netconf on standard input.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::netns::Netns;
 use crate::node::Pod;
 use crate::process::{Answer, Cmd, Running};
-use crate::require::{REFERENCE_PLUGINS, dist};
+use crate::require::{self, REFERENCE_PLUGINS, dist};
 
 /// One call of a plugin, before it is made.
 pub struct Call {
@@ -51,6 +51,17 @@ impl Call {
                 .collect(),
             stdin: conf.to_string().into_bytes(),
         }
+    }
+
+    /// The same under `strace`, which writes the named system calls of all its processes to a file.
+    pub fn traced(plugin: &str, verb: &str, conf: &Value, (calls, log): (&str, &Path)) -> Self {
+        let call = Self::new(plugin, verb, conf);
+        let trace = format!("trace={calls}");
+        let command = Cmd::new(require::tool("strace"))
+            .args(["-f", "-y", "-qq", "-s", "4096", "-e", &trace, "-o"])
+            .args([log, &dist(plugin)])
+            .no_env();
+        Self { command, ..call }
     }
 
     /// The parameters of an attachment.

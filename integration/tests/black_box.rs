@@ -13,6 +13,8 @@ mod ipam_limits;
 mod ipam_plugin;
 mod layering;
 mod others;
+mod outage;
+mod owed;
 mod pod;
 mod pod_network;
 mod programs;

@@ -57,15 +57,22 @@ enum Durable {
 /// Replaces a file by rename: a reader sees the old text or the new one, never half of it. 0600, below 0700.
 fn replace(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), StateError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
+    let fresh: Vec<&Path> = directory.ancestors().take_while(|one| !one.exists()).collect();
     directory_of_ours(directory)?;
     let temporary = unfinished(path);
     write_new(&temporary, bytes, durable).map_err(StateError::at("write", &temporary))?;
     fs::rename(&temporary, path).map_err(StateError::at("rename to", path))?;
     if durable == Durable::Yes {
-        let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
-        synced.map_err(StateError::at("sync", directory))?;
+        // The name of the file, and the names of the directories that were made for it.
+        sync(directory)?;
+        fresh.into_iter().filter_map(Path::parent).try_for_each(sync)?;
     }
     Ok(())
+}
+
+fn sync(directory: &Path) -> Result<(), StateError> {
+    let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(StateError::at("sync", directory))
 }
 
 /// The file before it is renamed. One name per file: writers of an attachment hold its lock, spool names occur
