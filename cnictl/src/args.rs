@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod ipam;
+pub mod node;
 
 /// Name, version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MANX_COMMIT"), ")");
@@ -67,6 +68,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Ipam,
+    },
+    /// Take a node out of the cluster
+    Node {
+        /// What to do.
+        #[command(subcommand)]
+        command: node::Node,
     },
     /// Show name, version and commit
     Version,
@@ -177,6 +184,7 @@ mod tests {
             "cnictl ipam configure --kubevirt-ip-persistence=Disabled --ip-cooldown-seconds=30",
             "cnictl ipam split 4 --cidr=10.0.0.0/24",
             "cnictl ipam split 4 --name=web",
+            "cnictl node decommission n1 --plan",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use shared::state::nodename;
 use shared::store::Datastore;
 
 use crate::args::ipam::Explain;
+use crate::args::node::{Decommission, Node};
 use crate::args::{Cli, Command, Delete, Get, Ipam, Show, VERSION};
 use crate::commands::delete::Target;
 use crate::commands::get::Query;
@@ -12,7 +14,7 @@ use crate::commands::ipam_configure::Change;
 use crate::commands::ipam_explain::sources::pairs;
 use crate::commands::ipam_show::View;
 use crate::commands::{
-    Birth, Outcome, apply, delete, get, ipam_configure, ipam_explain, ipam_show, ipam_split,
+    Birth, Outcome, apply, decommission, delete, get, ipam_configure, ipam_explain, ipam_show, ipam_split,
 };
 use crate::resource::Kind;
 use crate::{datastore, input};
@@ -27,6 +29,7 @@ enum Ready {
     Configure(Change),
     Split(ipam_split::Request),
     Explain(ipam_explain::Request),
+    Decommission(decommission::Request),
 }
 
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
@@ -68,6 +71,9 @@ fn ready(command: Command) -> Result<Option<Ready>, String> {
             Ready::Delete(targets(delete)?, skip)
         }
         Command::Ipam { command } => ipam(command)?,
+        Command::Node {
+            command: Node::Decommission(words),
+        } => Ready::Decommission(retiring(words)?),
         Command::Version => return Ok(None),
     }))
 }
@@ -83,6 +89,17 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
         }),
         Ipam::Explain(explain) => Ready::Explain(pod(explain)?.request()?),
         Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
+    })
+}
+
+fn retiring(words: Decommission) -> Result<decommission::Request, String> {
+    let here = nodename::resolve(None, words.nodename_file.as_deref(), None);
+    Ok(decommission::Request {
+        node: words.node,
+        plan: words.plan,
+        dead: words.dead,
+        here: Some(here.map_err(|error| error.to_string())?.name),
+        this_node: words.this_node,
     })
 }
 
@@ -104,9 +121,10 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
     match ready {
         Ready::Apply(texts) => apply::run(store, &texts, birth).await,
         Ready::Get(query) => get::run(store, &query).await,
-        Ready::Delete(targets, skip) => delete::run(store, &targets, skip).await,
+        Ready::Delete(targets, skip) => delete::run(store, &targets, skip, birth.now).await,
         Ready::Show(view) => ipam_show::run(store, view).await,
         Ready::Configure(change) => ipam_configure::run(store, &change, birth).await,
+        Ready::Decommission(request) => decommission::run(store, &request, birth.now).await,
         Ready::Explain(request) => ipam_explain::run(store, &request, birth.now).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
     }

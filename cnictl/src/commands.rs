@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use shared::store::TransactError;
 
 pub mod apply;
+pub mod decommission;
 pub mod delete;
 pub mod free;
 pub mod get;

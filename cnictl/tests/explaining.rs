@@ -140,7 +140,7 @@ fn what_an_add_would_fail_with_is_told_with_its_code() {
     let out = cnictl(&store, "ipam explain --node n9");
     assert!(
         out.out
-            .contains("would fail with code 142: host n9 has no block with a free IPv4 address"),
+            .contains("would fail with code 152: host n9 has no block with a free IPv4 address"),
         "{}",
         out.out
     );

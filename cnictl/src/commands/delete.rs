@@ -1,16 +1,17 @@
 //! `cnictl delete`: a resource goes, and with it what only it gave a meaning: a pool's or a node's empty blocks,
 //! the allocator's key beside the IPAMConfiguration. What is in use is refused, its users named.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::model::block::Block;
 use shared::model::ippool::IPPool;
-use shared::model::key::{Key, Plural, Prefix};
+use shared::model::key::{Key, Prefix};
 use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
-use super::{Outcome, counted, free, told};
+use super::{Outcome, counted, decommission, free, told};
 use crate::resource::{Document, Kind};
-use crate::stored::{bytes, object, parsed, text};
+use crate::stored::{bytes, object};
 use crate::{validate, yaml};
 
 /// One thing to delete.
@@ -35,14 +36,14 @@ pub fn targets(texts: &[(String, String)]) -> Result<Vec<Target>, String> {
 }
 
 /// Deletes them in their order; stops at the first that fails. `skip`: one that does not exist is no error.
-pub async fn run<S: Datastore>(store: &S, targets: &[Target], skip: bool) -> Outcome {
+pub async fn run<S: Datastore>(store: &S, targets: &[Target], skip: bool, now: Timestamp) -> Outcome {
     if targets.is_empty() {
         return Outcome::failed("no resources specified");
     }
     let kinds: Vec<&str> = targets.iter().map(|target| target.kind.name()).collect();
     let mut deleted = 0;
     for target in targets {
-        match delete(store, target).await {
+        match delete(store, target, now).await {
             Ok(true) => deleted += 1,
             Ok(false) if skip => {}
             Ok(false) => return failed(target, &kinds, deleted, "resource does not exist"),
@@ -65,7 +66,7 @@ fn failed(target: &Target, kinds: &[&str], deleted: usize, error: &str) -> Outco
 }
 
 /// Whether there was something to delete.
-async fn delete<S: Datastore>(store: &S, target: &Target) -> Result<bool, String> {
+async fn delete<S: Datastore>(store: &S, target: &Target, now: Timestamp) -> Result<bool, String> {
     let key = target.kind.key("", &target.name);
     if let Some(reason) = target.kind.read_only() {
         return Err(format!(
@@ -75,7 +76,7 @@ async fn delete<S: Datastore>(store: &S, target: &Target) -> Result<bool, String
     }
     match target.kind {
         Kind::IpPool => pool(store, &key, &target.name).await,
-        Kind::Node => node(store, &key, &target.name).await,
+        Kind::Node => decommission::delete(store, &target.name, now).await,
         Kind::IpamConfiguration => remove(store, &key, Reads::new().key(Key::ipam_config()), settings).await,
         Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => Ok(false),
     }
@@ -185,46 +186,4 @@ fn disable(snapshot: &Snapshot, key: &Key) -> Result<Decision<()>, String> {
     txn.guard(snapshot.guard(key));
     txn.write(Write::Put(key.clone(), bytes(pool)));
     Ok(Decision::Commit(txn, ()))
-}
-
-/// A node goes with its empty blocks, unless a pod of it is left.
-async fn node<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, String> {
-    let reads = free::reads()
-        .prefix(Prefix::resources(Plural::WorkloadEndpoints))
-        .key(key.clone());
-    let snapshot = store.read(&reads).await.map_err(|error| error.to_string())?;
-    if snapshot.get(key).is_none() {
-        return Ok(false);
-    }
-    vacant(&snapshot, name)?;
-    free::free(
-        store,
-        &free::blocks(&snapshot, |block| block.host() == Some(name))?,
-    )
-    .await?;
-    remove(store, key, reads, |snapshot, _| vacant(snapshot, name)).await
-}
-
-fn vacant(snapshot: &Snapshot, name: &str) -> Result<(), String> {
-    let endpoints = Prefix::resources(Plural::WorkloadEndpoints);
-    for (key, entry) in snapshot.under(&endpoints) {
-        let endpoint = Value::Object(parsed(key, entry)?);
-        if text(&endpoint, "/spec/node") == name {
-            let (namespace, endpoint) = (
-                text(&endpoint, "/metadata/namespace"),
-                text(&endpoint, "/metadata/name"),
-            );
-            return Err(format!(
-                "workload endpoint {namespace}/{endpoint} is on it: remove its pods first"
-            ));
-        }
-    }
-    let users = free::users(&free::blocks(snapshot, |block| block.host() == Some(name))?);
-    if users.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "{} out of its blocks: remove these pods first",
-        free::named(&users)
-    ))
 }

@@ -1,6 +1,9 @@
 //! What the tests share: a store holding what Calico recorded, and commands run on it.
 #![allow(dead_code, clippy::unwrap_used, reason = "tests; each file uses its part")]
 
+pub(crate) mod dead;
+pub(crate) mod hooked;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

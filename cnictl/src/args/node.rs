@@ -1,0 +1,32 @@
+//! The command line of `node`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `node`.
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// Take away everything a dead node left: addresses, blocks, endpoints, BGP resources, the Node
+    Decommission(Decommission),
+}
+
+/// `node decommission`.
+#[derive(Args, Debug)]
+pub struct Decommission {
+    /// Its name
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    /// Only show what would go
+    #[arg(long)]
+    pub plan: bool,
+    /// The machine is off for good: the word that its pods' addresses are freed on, beside its sidecar's silence
+    #[arg(long, visible_alias = "yes")]
+    pub dead: bool,
+    /// Even though this is the very node
+    #[arg(long)]
+    pub this_node: bool,
+    /// Says which node this machine is [default: /var/lib/calico/nodename]
+    #[arg(long, value_name = "FILE")]
+    pub nodename_file: Option<PathBuf>,
+}
