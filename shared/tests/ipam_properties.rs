@@ -1,158 +1,93 @@
-//! Random schedules of several hosts over the pure core: every read, every decision and every commit of every
-//! actor is a step of its own, replies and requests get lost, and after each step nothing contradicts anything.
+//! Random schedules of sixteen hosts over the pure core: every read, every decision and every commit of every call is
+//! a step of its own, requests and replies get lost or late, Calico works beside us and stops halfway, pools are
+//! edited, and after each step nothing contradicts anything that we did.
+//!
+//! A failure prints its seed, and the schedule as short as it could be made. `MANX_SEED=n` runs that one again;
+//! `MANX_SCHEDULES=n` runs so many from there.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests: which schedules, from the environment"
+)]
 
 #[cfg(test)]
 mod scene;
 
 #[cfg(test)]
-mod actor;
+mod world;
 
 #[cfg(test)]
 mod schedules {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::net::IpAddr;
-
     use proptest::prelude::*;
-    use shared::store::memory::Fault;
+    use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
-    use crate::actor::{Actor, Job};
-    use crate::scene::Scene;
+    use crate::world::World;
+    use crate::world::steps::{self, Start, Step};
 
-    /// What one container asks for.
-    #[derive(Clone, Debug)]
-    struct Plan {
-        host: u8,
-        v6: bool,
-        specific: Option<u8>,
-        pool: u8,
-        leaves: bool,
+    fn number(name: &str) -> Option<u64> {
+        std::env::var(name).ok()?.parse().ok()
     }
 
-    fn plan() -> impl Strategy<Value = Plan> {
-        let specific = prop_oneof![3 => Just(None), 1 => (0u8..16).prop_map(Some)];
-        (0u8..3, any::<bool>(), specific, 0u8..3, any::<bool>()).prop_map(
-            |(host, v6, specific, pool, leaves)| Plan {
-                host,
-                v6,
-                specific,
-                pool,
-                leaves,
-            },
-        )
-    }
-
-    fn fault() -> impl Strategy<Value = Option<Fault>> {
-        prop_oneof![
-            12 => Just(None),
-            1 => Just(Some(Fault::Conflict)),
-            1 => Just(Some(Fault::ReplyLost)),
-            1 => Just(Some(Fault::RequestLost)),
-            1 => Just(Some(Fault::RequestLate)),
-        ]
-    }
-
-    fn pools() -> Scene {
-        let size = |size: u8| serde_json::json!({"blockSize": size});
-        Scene::default()
-            .pool("blocks", "10.0.0.0/28", size(30))
-            .pool("singles", "10.1.0.0/29", size(32))
-            .pool("v6", "fd00::/124", size(126))
-    }
-
-    fn actors(plans: &[Plan]) -> Vec<Actor> {
-        let job = |(n, plan): (usize, &Plan)| {
-            let host = format!("n{}", plan.host);
-            let mut request = crate::scene::wanted(&host, u32::try_from(n).unwrap());
-            request.want_v6 = plan.v6;
-            request.specific = plan
-                .specific
-                .map(|last| IpAddr::from([10, 0, 0, last]))
-                .into_iter()
-                .collect();
-            request.pools_v4 = match plan.pool {
-                0 => vec![],
-                1 => vec!["blocks".to_owned()],
-                _ => vec!["singles".to_owned()],
-            };
-            // A collection takes container 3 and 13 wherever they are: they must be on their way out.
-            Actor::new(Job::Hold {
-                request: Box::new(request),
-                leaves: plan.leaves || n % 10 == 3,
-            })
+    fn runner(seed: u64) -> TestRunner {
+        // XorShift takes any seed but zero.
+        let bytes = (u128::from(seed) << 64 | 0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        let config = Config {
+            failure_persistence: None,
+            max_shrink_iters: 20_000,
+            ..Config::default()
         };
-        let mut actors: Vec<Actor> = plans.iter().enumerate().map(job).collect();
-        actors.push(Actor::new(Job::Collect {
-            host: "n0".to_owned(),
-        }));
-        actors
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::XorShift, &bytes))
     }
 
-    /// What is allocated, by handle.
-    fn held(scene: &Scene) -> BTreeMap<String, BTreeSet<(IpAddr, u64)>> {
-        let mut held: BTreeMap<String, BTreeSet<(IpAddr, u64)>> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        for block in scene.blocks() {
-            for ordinal in 0..block.allocations.len() {
-                let Some(handle) = block.attribute(ordinal).and_then(|owner| owner.handle()) else {
-                    continue;
-                };
-                let address = block.address(ordinal);
-                assert!(seen.insert(address), "{address} is allocated twice");
-                held.entry(handle.to_owned())
-                    .or_default()
-                    .insert((address, block.sequence(ordinal)));
-            }
+    fn run(start: Start, steps: &[Step]) -> Result<(), TestCaseError> {
+        let mut world = World::new(start);
+        for step in steps {
+            world.step(step).map_err(TestCaseError::fail)?;
         }
-        held
+        world.finish().map_err(TestCaseError::fail)
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    fn lines(steps: &[Step]) -> String {
+        let lines: Vec<String> = steps.iter().map(|step| format!("  {step:?}")).collect();
+        lines.join("\n")
+    }
 
-        #[test]
-        fn no_schedule_leaves_a_contradiction_or_gives_an_address_twice(
-            plans in prop::collection::vec(plan(), 1..14),
-            schedule in prop::collection::vec((any::<prop::sample::Index>(), fault()), 0..160),
-            cooldown in prop::sample::select(vec![0u32, 5]),
-        ) {
-            let scene = pools();
-            scene.put("/calico/ipam/v2/config", format!(
-                r#"{{"auto_allocate_blocks":true,"maxBlocksPerHost":4,"ipCooldownSeconds":{cooldown}}}"#
-            ));
-            let mut actors = actors(&plans);
-            for (choice, fault) in schedule {
-                let index = choice.index(actors.len());
-                let valid = valid(&actors);
-                actors[index].step(&scene, fault, &valid);
-                prop_assert_eq!(scene.audit(), vec![]);
+    /// So many schedules of this length, one seed each.
+    fn schedules(start: Start, count: u64, length: std::ops::Range<usize>) {
+        let first = number("MANX_SEED").unwrap_or(0);
+        let one = number("MANX_SEED").map(|_| 1);
+        let count = number("MANX_SCHEDULES").or(one).unwrap_or(count);
+        for seed in first..first + count {
+            let mut runner = runner(seed);
+            let tree = steps::schedule(length.clone()).new_tree(&mut runner).unwrap();
+            match runner.run_one(tree, |steps| run(start, &steps)) {
+                Ok(_) => {}
+                Err(TestError::Fail(reason, steps)) => panic!(
+                    "MANX_SEED={seed}: {reason}\n{start:?} and {} steps:\n{}",
+                    steps.len(),
+                    lines(&steps)
+                ),
+                Err(error) => panic!("MANX_SEED={seed}: {error}"),
             }
-            for round in 0.. {
-                prop_assert!(round < 2000, "some actor never ends");
-                let valid = valid(&actors);
-                let Some(actor) = actors.iter_mut().find(|actor| !actor.is_over()) else { break };
-                actor.step(&scene, None, &valid);
-                prop_assert_eq!(scene.audit(), vec![]);
-            }
-            let held = held(&scene);
-            for actor in &actors {
-                if let Some((handle, leases)) = actor.holds() {
-                    let expected: BTreeSet<(IpAddr, u64)> =
-                        leases.iter().map(|lease| (lease.address, lease.sequence)).collect();
-                    prop_assert_eq!(held.get(handle).cloned().unwrap_or_default(), expected, "{}", handle);
-                }
-            }
-            let handles: usize = held.len();
-            let live = actors.iter().filter(|actor| actor.holds().is_some_and(|(_, leases)| !leases.is_empty()));
-            prop_assert_eq!(handles, live.count());
         }
     }
 
-    /// Containers the runtime knows: all that did not leave.
-    fn valid(actors: &[Actor]) -> BTreeSet<String> {
-        actors
-            .iter()
-            .filter_map(Actor::known)
-            .map(str::to_owned)
-            .collect()
+    #[test]
+    fn short_schedules_of_an_empty_cluster() {
+        schedules(Start::Empty, 4000, 1..32);
+    }
+
+    #[test]
+    fn short_schedules_where_every_host_has_a_container() {
+        schedules(Start::Inhabited, 4000, 1..32);
+    }
+
+    #[test]
+    fn schedules_of_some_length() {
+        schedules(Start::Inhabited, 2000, 1..96);
+    }
+
+    #[test]
+    fn long_schedules() {
+        schedules(Start::Empty, 60, 1..700);
     }
 }

@@ -1,0 +1,213 @@
+//! A container's life under a runtime: ADD, DEL now or by the spool, the retry after a failure, and oblivion.
+
+use std::net::IpAddr;
+
+use shared::ipam::{AssignRequest, ReleaseRequest};
+
+use super::call::{Call, Fault, Outcome, Progress, Verb};
+use super::pod::{Errand, File, Phase};
+use super::steps::{Way, Wish};
+use super::{Verdict, World, edit};
+use crate::scene::wanted;
+
+impl World {
+    pub(super) fn add(&mut self, pod: usize, wish: &Wish) -> Verdict {
+        let idle = self.pods[pod].errand.is_none();
+        if !idle || !matches!(self.pods[pod].phase, Phase::Gone | Phase::Up) {
+            return Ok(());
+        }
+        let request = self.request(pod, wish);
+        self.pods[pod].next = Some(request);
+        if self.pods[pod].owed.is_some() {
+            self.replay(pod)
+        } else {
+            self.next(pod);
+            Ok(())
+        }
+    }
+
+    fn next(&mut self, pod: usize) {
+        if let Some(request) = self.pods[pod].next.take() {
+            self.pods[pod].phase = Phase::Adding;
+            self.start(pod, Errand::Add, Verb::Assign(Box::new(request)));
+        }
+    }
+
+    fn start(&mut self, pod: usize, errand: Errand, verb: Verb) {
+        self.pods[pod].touched = true;
+        self.pods[pod].errand = Some((errand, Call::new(verb)));
+    }
+
+    fn request(&mut self, pod: usize, wish: &Wish) -> AssignRequest {
+        self.calls += 1;
+        let host = format!("n{}", self.pods[pod].host);
+        let request = AssignRequest {
+            handle: self.pods[pod].handle(),
+            now: self.now(),
+            hint_blocks: self.hints.get(&host).cloned().unwrap_or_default(),
+            ..wanted(&host, self.calls)
+        };
+        let specific = |addresses: Vec<IpAddr>| AssignRequest {
+            specific: addresses,
+            ..request.clone()
+        };
+        match wish {
+            Wish::V4 => request,
+            Wish::V6 => AssignRequest {
+                want_v4: false,
+                want_v6: true,
+                ..request
+            },
+            Wish::Dual => AssignRequest {
+                want_v6: true,
+                ..request
+            },
+            Wish::Pool(which) => AssignRequest {
+                pools_v4: vec![edit::v4_pool(*which).to_owned()],
+                ..request
+            },
+            Wish::Specific(which) => specific(vec![edit::v4_address(*which)]),
+            Wish::SpecificV6(which) => specific(vec![edit::v6_address(*which), edit::v4_address(*which)]),
+        }
+    }
+
+    /// DEL, or, for one that is gone already, the replay of what it owes.
+    pub(super) fn del(&mut self, pod: usize, way: Way) -> Verdict {
+        let here = &mut self.pods[pod];
+        if here.errand.is_some() || here.phase == Phase::Lost {
+            return Ok(());
+        }
+        match (here.phase, way) {
+            (Phase::Gone, _) if here.owed.is_some() => return self.replay(pod),
+            (_, Way::Spooled) if here.phase != Phase::Gone => {
+                here.touched = true;
+                here.owed = Some(here.file.take().unwrap_or_default());
+                here.phase = Phase::Gone;
+                here.told.clear();
+            }
+            (_, _) => {
+                here.phase = Phase::Unsure;
+                here.told.clear();
+                self.arrive_claims(pod)?;
+                let verb = self.departure(pod);
+                self.start(pod, Errand::Look, verb);
+            }
+        }
+        Ok(())
+    }
+
+    fn departure(&self, pod: usize) -> Verb {
+        let file = self.pods[pod].file.as_ref();
+        Verb::Release(ReleaseRequest {
+            hint_blocks: file.map(|file| file.blocks.clone()).unwrap_or_default(),
+            ..self.all_of(pod)
+        })
+    }
+
+    fn all_of(&self, pod: usize) -> ReleaseRequest {
+        ReleaseRequest {
+            host: format!("n{}", self.pods[pod].host),
+            // Today's handle and the one of old versions.
+            handles: vec![self.pods[pod].handle(), format!("c{pod}")],
+            now: self.now(),
+            ..ReleaseRequest::default()
+        }
+    }
+
+    /// What a file names goes back, by number.
+    pub(super) fn by_file(&self, pod: usize, file: &File) -> Verb {
+        Verb::Release(ReleaseRequest {
+            handles: vec![self.pods[pod].handle()],
+            hint_blocks: file.blocks.clone(),
+            sequences: file.sequences.clone(),
+            ..self.all_of(pod)
+        })
+    }
+
+    /// A spool is replayed when the datastore has long answered what was sent to it before.
+    fn replay(&mut self, pod: usize) -> Verdict {
+        self.arrive_all(pod)?;
+        let owed = self.pods[pod].owed.clone().unwrap_or_default();
+        let verb = self.by_file(pod, &owed);
+        self.start(pod, Errand::Replay, verb);
+        Ok(())
+    }
+
+    /// Whatever was sent for a container.
+    pub(super) fn arrive_all(&mut self, pod: usize) -> Verdict {
+        let theirs = |late: &super::Late| late.pod == Some(pod);
+        while let Some(at) = self.late.iter().position(theirs) {
+            let late = self.late.remove(at);
+            self.arrive(late)?;
+        }
+        Ok(())
+    }
+
+    /// The runtime loses it, whatever it was doing.
+    pub(super) fn forget(&mut self, pod: usize) -> Verdict {
+        let here = &mut self.pods[pod];
+        if here.errand.is_none() && here.owed.is_none() && matches!(here.phase, Phase::Up | Phase::Unsure) {
+            here.touched = true;
+            here.phase = Phase::Lost;
+        }
+        Ok(())
+    }
+
+    /// The step of a container's call.
+    pub(super) fn go(&mut self, pod: usize, fault: Fault) -> Verdict {
+        let Some((errand, mut call)) = self.pods[pod].errand.take() else {
+            return Ok(());
+        };
+        let progress = self.take(&mut call, Some(pod), fault)?;
+        match progress {
+            Progress::Decided(leases) if errand == Errand::Add => self.pods[pod].note(&leases),
+            Progress::Ended(outcome) => {
+                return self.ended(
+                    pod,
+                    errand,
+                    outcome.map_err(|error| (error.code(), error.to_string())),
+                );
+            }
+            Progress::Going | Progress::Decided(_) | Progress::Late(_) => {}
+        }
+        self.pods[pod].errand = Some((errand, call));
+        Ok(())
+    }
+
+    fn ended(&mut self, pod: usize, errand: Errand, outcome: Result<Outcome, (u32, String)>) -> Verdict {
+        match (errand, outcome) {
+            (Errand::Add, Ok(Outcome::Leases(leases))) => {
+                let host = format!("n{}", self.pods[pod].host);
+                self.hints
+                    .insert(host, leases.iter().map(|lease| lease.block).collect());
+                self.pods[pod].told.extend(leases);
+                self.pods[pod].phase = Phase::Up;
+            }
+            // The runtime deletes what failed to be added, and starts it anew.
+            (Errand::Add, Err((140..=145 | 147 | 150..=152, _))) => {
+                self.pods[pod].phase = Phase::Unsure;
+                self.pods[pod].told.clear();
+                let verb = self.departure(pod);
+                self.start(pod, Errand::Look, verb);
+            }
+            (Errand::Look, Ok(Outcome::Released(released))) => match self.pods[pod].file.clone() {
+                Some(file) if !released.found => {
+                    self.arrive_claims(pod)?;
+                    self.start(pod, Errand::Fence, Verb::Fence(file.blocks));
+                }
+                _ => self.pods[pod].is_gone(),
+            },
+            (Errand::Fence, Ok(_)) => {
+                let verb = self.departure(pod);
+                self.start(pod, Errand::LookAgain, verb);
+            }
+            (Errand::LookAgain, Ok(_)) => self.pods[pod].is_gone(),
+            (Errand::Replay, Ok(_)) => {
+                self.pods[pod].owed = None;
+                self.next(pod);
+            }
+            (errand, outcome) => return Err(format!("{errand:?} of c{pod}: {outcome:?}")),
+        }
+        Ok(())
+    }
+}

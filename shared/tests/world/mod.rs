@@ -1,0 +1,299 @@
+//! A cluster in one thread: sixteen hosts whose plugins are taken step by step, a runtime that kills and forgets, Calico
+//! beside them, an operator who edits, and requests that arrive late. After every step [`truth`] is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde_json::Value;
+use shared::ipam::audit::Kind;
+use shared::ipam::{AssignRequest, Lease};
+use shared::model::Stored;
+use shared::model::block::Block;
+use shared::model::key::{Key, Prefix};
+use shared::store::Datastore;
+use shared::txn::{Entry, Reads, Revision, Txn};
+
+use crate::scene::{Scene, ready};
+
+mod calico;
+mod call;
+mod collector;
+mod damage;
+mod edit;
+mod life;
+mod pod;
+mod rules;
+pub(crate) mod steps;
+mod truth;
+
+use calico::Calico;
+use call::{Call, Progress};
+use collector::Collector;
+use pod::{Phase, Pod};
+use steps::{Fate, Start, Step, Way};
+
+/// Hosts of the cluster.
+pub(crate) const HOSTS: usize = 16;
+/// Containers that come and go; the first hosts have more than one.
+const PODS: usize = 28;
+/// Steps in which whatever runs must come to its end.
+const PATIENCE: usize = 5000;
+
+/// What is wrong, in words.
+pub(crate) type Verdict = Result<(), String>;
+
+/// A request that left and has not arrived.
+struct Late {
+    pod: Option<usize>,
+    txn: Txn,
+    made: Option<Made>,
+}
+
+/// What an allocation's Txn was decided from and gives.
+#[derive(Clone)]
+struct Made {
+    request: AssignRequest,
+    leases: Vec<Lease>,
+    read_at: Revision,
+}
+
+pub(crate) struct World {
+    pub(crate) scene: Scene,
+    seconds: i64,
+    calls: u32,
+    pods: Vec<Pod>,
+    collectors: Vec<Collector>,
+    calico: Vec<Calico>,
+    late: Vec<Late>,
+    /// Blocks last used, by host: what the hint files hold.
+    hints: BTreeMap<String, Vec<IpNet>>,
+    /// What is wrong because of others, by kind and object, while it lasts.
+    excused: BTreeSet<(Kind, Key)>,
+    seen: Revision,
+    held: truth::Held,
+    /// Addresses that Calico gave to its own containers.
+    kept: Vec<(String, std::net::IpAddr)>,
+}
+
+/// Who takes a step.
+enum Who {
+    Pod(usize),
+    Collector(usize),
+}
+
+impl World {
+    pub(crate) fn new(start: Start) -> Self {
+        let mut world = Self {
+            scene: edit::scene(),
+            seconds: 0,
+            calls: 0,
+            pods: (0..PODS).map(Pod::new).collect(),
+            collectors: Vec::new(),
+            calico: Vec::new(),
+            late: Vec::new(),
+            hints: BTreeMap::new(),
+            excused: BTreeSet::new(),
+            seen: Revision(0),
+            held: truth::Held::new(),
+            kept: Vec::new(),
+        };
+        if matches!(start, Start::Inhabited) {
+            world.inhabit();
+        }
+        world
+    }
+
+    fn now(&self) -> Timestamp {
+        let start: Timestamp = "2026-11-22T16:12:47Z".parse().unwrap();
+        Timestamp::from_second(start.as_second() + self.seconds).unwrap()
+    }
+
+    /// What is stored under a key.
+    fn stored(&self, key: &Key) -> Option<Entry> {
+        let snapshot = ready(self.scene.store.read(&Reads::new().key(key.clone()))).unwrap();
+        snapshot.get(key).cloned()
+    }
+
+    /// The same as JSON, null if there is none.
+    fn json(&self, key: &str) -> Value {
+        let entry = self.stored(&Key::stored(key));
+        entry
+            .map(|entry| serde_json::from_slice(&entry.value).unwrap())
+            .unwrap_or_default()
+    }
+
+    /// Every block.
+    fn blocks(&self) -> Vec<Block> {
+        let all = [Prefix::blocks(true), Prefix::blocks(false)];
+        let reads = all.iter().cloned().fold(Reads::new(), Reads::prefix);
+        let snapshot = ready(self.scene.store.read(&reads)).unwrap();
+        let entries = all.iter().flat_map(|prefix| snapshot.under(prefix));
+        entries
+            .map(|(_, entry)| Block::from_bytes(&entry.value).unwrap())
+            .collect()
+    }
+
+    fn busy(&self) -> Vec<Who> {
+        let pods = (0..self.pods.len()).filter(|pod| self.pods[*pod].errand.is_some());
+        let collectors = 0..self.collectors.len();
+        pods.map(Who::Pod).chain(collectors.map(Who::Collector)).collect()
+    }
+
+    /// One step, and what must hold after it.
+    pub(crate) fn step(&mut self, step: &Step) -> Verdict {
+        match step {
+            Step::Go(who, fault) => {
+                let busy = self.busy();
+                match busy.get(usize::from(*who) % busy.len().max(1)) {
+                    Some(Who::Pod(pod)) => self.go(*pod, *fault),
+                    Some(Who::Collector(at)) => self.collect(*at, *fault),
+                    None => Ok(()),
+                }
+            }
+            Step::Add(pod, wish) => self.add(usize::from(*pod) % PODS, wish),
+            Step::Del(pod, way) => self.del(usize::from(*pod) % PODS, *way),
+            Step::Kill(who, fate) => {
+                let running: Vec<usize> = (0..PODS).filter(|pod| self.pods[*pod].errand.is_some()).collect();
+                let chosen = running.get(usize::from(*who) % running.len().max(1));
+                chosen.map_or(Ok(()), |pod| self.kill(*pod, *fate))
+            }
+            Step::Forget(pod) => self.forget(usize::from(*pod) % PODS),
+            Step::Collect(host) => self.begin_collection(usize::from(*host) % HOSTS),
+            Step::Arrive(_) if self.late.is_empty() => Ok(()),
+            Step::Arrive(which) => {
+                let late = self.late.remove(usize::from(*which) % self.late.len());
+                self.arrive(late)
+            }
+            Step::Tick(seconds) => {
+                self.seconds += i64::from(*seconds);
+                Ok(())
+            }
+            Step::Calico(host, begin) => {
+                self.begin_calico(usize::from(*host) % HOSTS, *begin);
+                return self.theirs();
+            }
+            Step::CalicoGo(who) => {
+                let who = usize::from(*who) % self.calico.len().max(1);
+                self.go_calico(who);
+                return self.theirs();
+            }
+            Step::Damage(kind, host, at) => {
+                self.damage(*kind, usize::from(*host), usize::from(*at));
+                return self.theirs();
+            }
+            Step::Edit(edit) => {
+                self.edit(*edit);
+                return self.theirs();
+            }
+        }?;
+        self.ours()
+    }
+
+    /// Takes one step of a call, and judges what it wrote.
+    fn take(&mut self, call: &mut Call, pod: Option<usize>, fault: call::Fault) -> Result<Progress, String> {
+        let made = call.made();
+        let allowed = made.as_ref().map_or(Ok(()), |made| self.permitted(made));
+        let before = self.scene.store.revision();
+        let progress = call.step(&self.scene, fault);
+        if self.scene.store.revision() != before {
+            allowed?;
+            made.as_ref().map_or(Ok(()), |made| self.described(made))?;
+        }
+        if let Progress::Late(txn) = progress {
+            self.late.push(Late { pod, txn, made });
+            return Ok(Progress::Going);
+        }
+        Ok(progress)
+    }
+
+    fn arrive(&mut self, late: Late) -> Verdict {
+        let allowed = late.made.as_ref().map_or(Ok(()), |made| self.permitted(made));
+        let before = self.scene.store.revision();
+        ready(self.scene.store.commit(&late.txn)).unwrap();
+        if self.scene.store.revision() == before {
+            return Ok(());
+        }
+        allowed?;
+        late.made.as_ref().map_or(Ok(()), |made| self.described(made))
+    }
+
+    /// The late requests of a container that claim a block that was not there when they were sent.
+    fn arrive_claims(&mut self, pod: usize) -> Verdict {
+        let (claims, rest) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|late| late.pod == Some(pod) && truth::claims(&late.txn));
+        self.late = rest;
+        let claims: Vec<Late> = claims;
+        claims.into_iter().try_for_each(|late| self.arrive(late))
+    }
+
+    /// Lets everything come to its end, takes every container away that anything happened to, and looks at what is left.
+    pub(crate) fn finish(&mut self) -> Verdict {
+        self.settle()?;
+        for pod in 0..PODS {
+            self.still_there(pod)?;
+        }
+        for pod in 0..PODS {
+            let here = &self.pods[pod];
+            if here.touched && (here.phase != Phase::Gone || here.owed.is_some()) {
+                self.del(pod, Way::Now)?;
+            }
+        }
+        self.settle()?;
+        let lost: BTreeSet<usize> = self
+            .pods
+            .iter()
+            .filter(|pod| pod.is_lost())
+            .map(|pod| pod.host)
+            .collect();
+        for late in std::mem::take(&mut self.late) {
+            self.arrive(late)?;
+            self.ours()?;
+        }
+        for host in lost {
+            self.begin_collection(host)?;
+        }
+        self.settle()?;
+        self.nothing_is_left()
+    }
+
+    fn settle(&mut self) -> Verdict {
+        for round in 0..PATIENCE {
+            let busy = self.busy().len();
+            if busy == 0 {
+                return Ok(());
+            }
+            self.step(&Step::Go((round % busy) as u8, call::Fault::None))?;
+        }
+        Err(format!("something never ends: {}", self.running()))
+    }
+
+    fn running(&self) -> String {
+        let errands = self
+            .pods
+            .iter()
+            .filter_map(|pod| pod.errand.as_ref().map(|errand| (pod.number, errand)));
+        let texts: Vec<String> = errands
+            .map(|(pod, (errand, call))| format!("c{pod} {errand:?} {:?}", call.verb))
+            .collect();
+        format!("{} collections; {}", self.collectors.len(), texts.join("; "))
+    }
+
+    fn kill(&mut self, pod: usize, fate: Fate) -> Verdict {
+        let Some((errand, mut call)) = self.pods[pod].errand.take() else {
+            return Ok(());
+        };
+        self.pods[pod].killed(errand);
+        if call.pending().is_none() {
+            return Ok(());
+        }
+        match fate {
+            Fate::Lost => Ok(()),
+            Fate::Applied => self.take(&mut call, None, call::Fault::ReplyLost).map(|_| ()),
+            Fate::Late => self
+                .take(&mut call, Some(pod), call::Fault::RequestLate)
+                .map(|_| ()),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! One container: what is known of it, and what its node's files remember.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use shared::ipam::{AssignRequest, Lease};
+
+use super::HOSTS;
+use super::call::Call;
+
+/// What an attachment file, and later the spool, says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct File {
+    pub(crate) blocks: Vec<IpNet>,
+    pub(crate) sequences: BTreeMap<IpAddr, u64>,
+}
+
+/// What a container's running call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    Add,
+    /// A DEL looks, fences off what may still arrive, and looks once more.
+    Look,
+    Fence,
+    LookAgain,
+    /// A spooled release is carried out, perhaps before an ADD.
+    Replay,
+}
+
+/// What is known of what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing.
+    Gone,
+    /// What it was told.
+    Up,
+    /// What it was told, and perhaps more.
+    Adding,
+    /// A call was killed or is owed: anything that it was ever to get.
+    Unsure,
+    /// The same, and the runtime has forgotten it.
+    Lost,
+}
+
+pub(crate) struct Pod {
+    pub(crate) number: usize,
+    pub(crate) host: usize,
+    pub(crate) phase: Phase,
+    pub(crate) told: Vec<Lease>,
+    pub(crate) file: Option<File>,
+    pub(crate) owed: Option<File>,
+    pub(crate) errand: Option<(Errand, Call)>,
+    /// Whether anything happened to it in this schedule.
+    pub(crate) touched: bool,
+    /// What it will ask for when the spool is empty.
+    pub(super) next: Option<AssignRequest>,
+}
+
+impl Pod {
+    pub(crate) fn new(number: usize) -> Self {
+        Self {
+            number,
+            host: if number < HOSTS {
+                number
+            } else {
+                (number - HOSTS) % 4
+            },
+            phase: Phase::Gone,
+            told: Vec::new(),
+            file: None,
+            owed: None,
+            errand: None,
+            touched: false,
+            next: None,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> String {
+        format!("net.c{}", self.number)
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.phase == Phase::Lost
+    }
+
+    /// The process is gone; the runtime will delete what it wanted.
+    pub(crate) fn killed(&mut self, errand: Errand) {
+        self.next = None;
+        if errand != Errand::Replay {
+            self.phase = Phase::Unsure;
+        }
+    }
+
+    pub(super) fn note(&mut self, leases: &[Lease]) {
+        let file = self.file.get_or_insert_default();
+        for lease in leases {
+            if !file.blocks.contains(&lease.block) {
+                file.blocks.push(lease.block);
+            }
+            file.sequences.insert(lease.address, lease.sequence);
+        }
+    }
+}
+
+impl Pod {
+    pub(super) fn is_gone(&mut self) {
+        self.phase = Phase::Gone;
+        self.file = None;
+        self.told.clear();
+    }
+}
