@@ -4,14 +4,13 @@ use ipnet::IpNet;
 use shared::cni::result::{IpConfig, Route};
 use shared::cni::{AddResult, Attachment, CniError};
 use shared::ipam::{AssignRequest, Lease, assign};
-use shared::model::clusterinformation::ClusterInformation;
 use shared::state::attachment::{self, Side};
-use shared::state::{hint, lock};
-use shared::store::transact;
+use shared::state::lock;
+use shared::store::transact_from;
 use shared::txn::{Decision, Snapshot};
 
 use crate::call::Call;
-use crate::{error, owed};
+use crate::{error, memory, owed};
 
 /// Takes addresses for a container, with an attachment file written before each try.
 pub(crate) async fn add(
@@ -21,9 +20,6 @@ pub(crate) async fn add(
 ) -> Result<Vec<Lease>, CniError> {
     let _turn = call.turn(&attachment.container_id, &attachment.ifname)?;
     let dirs = &call.config.dirs;
-    let store = call.store.identity();
-    let hints = hint::read(dirs, &store, &call.node);
-    request.hint_blocks.clone_from(&hints.blocks);
     let id = call.id(&attachment.container_id, &attachment.ifname);
     owed::before(call, &id).await?;
     let earlier = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
@@ -31,27 +27,23 @@ pub(crate) async fn add(
         id,
         ..attachment::Attachment::default()
     });
-    let reads = assign::reads(request).key(ClusterInformation::only_key());
-    let leases = {
-        call.store.dial().await;
-        let _host = lock::host(&call.config.lock_file, call.deadline());
-        let decided = transact(&call.store, reads, |snapshot| {
-            let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;
-            if let Decision::Commit(_, leases) = &decision {
-                note(&mut file, snapshot, request, leases);
-                attachment::write(dirs, Side::Ipam, &file).map_err(|error| error::state(&error))?;
-            }
-            Ok(decision)
-        });
-        decided.await.map_err(error::transact)?
-    };
-    let _ = hint::write(
-        dirs,
-        &store,
-        &call.node,
-        &hints.used(leases.iter().map(|lease| lease.block)),
-    );
-    Ok(leases)
+    call.store.dial().await;
+    let _host = lock::host(&call.config.lock_file, call.deadline());
+    let mut hint = memory::read(call);
+    request.hint_blocks.clone_from(&hint.blocks);
+    let known = memory::recall(&mut hint, request);
+    let decided = transact_from(&call.store, memory::reads(request), known, |snapshot| {
+        let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;
+        if let Decision::Commit(_, leases) = &decision {
+            note(&mut file, snapshot, request, leases);
+            attachment::write(dirs, Side::Ipam, &file).map_err(|error| error::state(&error))?;
+        }
+        Ok(decision)
+    });
+    let decided = decided.await.map_err(error::transact)?;
+    let blocks = decided.outcome.iter().map(|lease| lease.block);
+    memory::keep(call, hint.used(blocks), request, &decided.snapshot);
+    Ok(decided.outcome)
 }
 
 /// Notes what the next commit will hold, so that a DEL finds it whatever becomes of this process.

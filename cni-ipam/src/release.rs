@@ -7,10 +7,10 @@ use shared::cni::{Attachment, CniError, Env};
 use shared::ipam::{ReleaseRequest, Released, fence, release};
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
-use shared::store::{Datastore as _, TransactError, transact};
+use shared::store::{Datastore as _, TransactError, transact, transact_from};
 
 use crate::call::Call;
-use crate::{config, error, owed};
+use crate::{config, error, memory, owed};
 
 /// What a rolled back ADD had got, comma-separated: only these go back, not what an earlier ADD of the same
 /// container holds.
@@ -99,10 +99,12 @@ async fn free(
 pub(crate) async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
     call.store.dial().await;
     let _host = lock::host(&call.config.lock_file, call.deadline());
-    let decided = transact(&call.store, release::reads(request), |snapshot| {
+    let decided = transact_from(&call.store, release::reads(request), None, |snapshot| {
         release::decide(snapshot, request).map_err(|error| error::ipam(&error))
     });
-    decided.await
+    let decided = decided.await?;
+    memory::revise(call, decided.written.as_ref());
+    Ok(decided.outcome)
 }
 
 #[cfg(test)]

@@ -17,6 +17,10 @@ mod wiring;
 
 use std::process::ExitCode;
 
+/// musl's own allocator maps and unmaps pages a hundred times in a call that lasts milliseconds.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     shared::cni::serve(&command::CniNet::default())
 }

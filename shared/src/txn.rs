@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 
 use crate::model::key::{Key, Prefix};
 
+mod memo;
+
+pub use memo::Memo;
+
 /// The datastore's revision counter (etcd: `mod_revision`, `header.revision`). 0 is before the first write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
@@ -201,6 +205,8 @@ pub enum Guard {
     /// No key that is now below the prefix was written after this revision (etcd: range compare
     /// `MOD < revision + 1`). A deleted key goes unnoticed: guard it by [`Guard::Unchanged`] too.
     NothingNewer(Prefix, Revision),
+    /// The key's value is exactly this. Two clusters may count the same revisions; they do not hold the same values.
+    Holds(Key, Vec<u8>),
 }
 
 /// One write.

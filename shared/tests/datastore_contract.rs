@@ -69,6 +69,7 @@ macro_rules! contract_of {
             contract::a_probe_tells_existence_without_the_value
             listing::a_list_of_keys_tells_existence_without_values
             contract::nothing_newer_sees_a_new_key_and_a_rewritten_one
+            contract::a_value_is_compared_byte_by_byte
             contract::a_key_made_again_is_another_key
             contract::deleting_what_is_not_there_changes_nothing
             contract::a_prefix_ends_where_it_ends

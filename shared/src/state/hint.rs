@@ -1,4 +1,5 @@
-//! The hint file: the blocks this node last assigned from, so that the next ADD reads them in its first request.
+//! The hint file: the blocks this node last assigned from, so that the next ADD reads them in its first request, and
+//! what the last ADD knew, so that the next one may need no read at all.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Durable, StateError, digest, replace, text};
 use crate::store::config::Dirs;
+use crate::txn::Memo;
 
 /// One block per family is remembered: each is read whole by the next ADD (a full /26 is about 20 KiB).
 const BLOCKS: usize = 2;
@@ -17,10 +19,13 @@ pub struct Hint {
     /// Own blocks with room, the last used first.
     #[serde(default)]
     pub blocks: Vec<IpNet>,
+    /// What it read, as it was after its Txn. Proven anew by whoever decides from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memo>,
 }
 
 impl Hint {
-    /// Puts blocks that were just assigned from in front.
+    /// Puts blocks that were just assigned from in front. What was known is forgotten.
     #[must_use]
     pub fn used(&self, blocks: impl IntoIterator<Item = IpNet>) -> Hint {
         let mut recent: Vec<IpNet> = Vec::new();
@@ -31,7 +36,10 @@ impl Hint {
             }
         }
         recent.truncate(BLOCKS);
-        Hint { blocks: recent }
+        Hint {
+            blocks: recent,
+            memory: None,
+        }
     }
 }
 
@@ -62,6 +70,7 @@ mod tests {
         let block = |text: &str| text.parse::<IpNet>().unwrap();
         let hint = Hint {
             blocks: vec![block("10.0.0.0/26"), block("10.0.1.0/26")],
+            ..Hint::default()
         };
         let used = hint.used([block("10.0.1.0/26"), block("10.9.9.9/32")]);
         assert_eq!(used.blocks, vec![block("10.0.1.0/26"), block("10.0.0.0/26")]);
@@ -79,6 +88,7 @@ mod tests {
         assert_eq!(read(&dirs, "s", "n"), Hint::default());
         let hint = Hint {
             blocks: vec!["10.0.0.0/26".parse().unwrap()],
+            memory: Some(Memo::default()),
         };
         write(&dirs, "s", "n", &hint).unwrap();
         assert_eq!(read(&dirs, "s", "n"), hint);

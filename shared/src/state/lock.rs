@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -61,22 +62,37 @@ pub fn host(path: &Path, deadline: Instant) -> Option<Lock> {
     wait(path, deadline.min(Instant::now() + PATIENCE)).ok().flatten()
 }
 
+/// Tries once; then a thread of its own waits in the kernel's queue, which is fair and costs nothing meanwhile.
 fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
-    let mut pause = Duration::from_micros(200);
     loop {
-        if let Some(lock) = attempt(path)?.filter(Lock::current) {
+        if let Some(lock) = attempt(path, FlockArg::LockExclusiveNonblock)?.filter(Lock::current) {
             return Ok(Some(lock));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(None);
         }
-        std::thread::sleep(pause.min(left));
-        pause = (pause * 2).min(Duration::from_millis(1));
+        let (taken, answer) = mpsc::channel();
+        let queued = path.to_owned();
+        let body = move || {
+            // Nobody waits any more: the lock is dropped here, and so let go.
+            let _ = taken.send(attempt(&queued, FlockArg::LockExclusive));
+        };
+        let thread = std::thread::Builder::new().name("lock".to_owned()).spawn(body);
+        thread.map_err(StateError::at("wait for lock", path))?;
+        match answer.recv_timeout(left) {
+            // Where its last holder retired the file, or a signal came, the next round opens it anew.
+            Ok(outcome) => {
+                if let Some(lock) = outcome?.filter(Lock::current) {
+                    return Ok(Some(lock));
+                }
+            }
+            Err(_) => return Ok(None),
+        }
     }
 }
 
-fn attempt(path: &Path) -> Result<Option<Lock>, StateError> {
+fn attempt(path: &Path, how: FlockArg) -> Result<Option<Lock>, StateError> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -84,7 +100,7 @@ fn attempt(path: &Path) -> Result<Option<Lock>, StateError> {
         .mode(0o600)
         .open(path);
     let file = file.map_err(StateError::at("open lock", path))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+    match Flock::lock(file, how) {
         Ok(file) => Ok(Some(Lock {
             file,
             path: path.to_owned(),

@@ -108,6 +108,7 @@ impl Inner {
             Guard::NothingNewer(prefix, revision) => {
                 self.under(prefix).all(|(_, entry)| entry.revision <= *revision)
             }
+            Guard::Holds(key, value) => self.entries.get(key).is_some_and(|entry| entry.value == *value),
         }
     }
 

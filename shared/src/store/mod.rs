@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::model::key::{Key, Prefix};
-use crate::txn::{Commit, Decision, Entry, Reads, Revision, Snapshot, Txn};
+use crate::txn::{Commit, Entry, Reads, Revision, Snapshot, Txn};
 
 pub mod config;
 #[cfg(any(feature = "etcd", feature = "embedded"))]
@@ -22,6 +22,9 @@ pub mod limits;
 pub mod memory;
 #[cfg(all(feature = "etcd", feature = "embedded"))]
 pub mod open;
+mod transact;
+
+pub use transact::{Remembered, TransactError, Transacted, transact, transact_from};
 
 /// Why the datastore did not answer. The text names the endpoint or path and the way out.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -124,72 +127,4 @@ pub trait Datastore {
     /// Waits before try number `attempt` (from 1), with jitter; fails with [`StoreError::Deadline`] when the
     /// time of the whole call is over.
     async fn pause(&self, attempt: u32) -> Result<(), StoreError>;
-}
-
-/// Why [`transact`] did not come to an outcome.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum TransactError<E> {
-    /// The datastore failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The decider refused.
-    #[error("{0}")]
-    Decide(E),
-}
-
-/// The one retry loop: snapshot → decide → commit, and again on conflict, answered from the Txn's else branch.
-///
-/// After an ambiguous error everything is read again and the decider asked again: it must recognise its own
-/// work in the snapshot and answer [`Decision::Done`]. So that a write still on its way can never follow a
-/// second one, every Txn of a decider guards the same key that it also writes (addresses: the handle).
-pub async fn transact<S: Datastore, T, E>(
-    store: &S,
-    reads: Reads,
-    mut decide: impl FnMut(&Snapshot) -> Result<Decision<T>, E>,
-) -> Result<T, TransactError<E>> {
-    let mut wanted = reads;
-    let mut snapshot = store.read(&wanted).await?;
-    let mut attempt = 0;
-    let mut lost = None;
-    loop {
-        let (mut txn, outcome) = match decide(&snapshot).map_err(TransactError::Decide)? {
-            Decision::Done(outcome) => return Ok(outcome),
-            Decision::Read(more) => {
-                let read = store.read(&more).await;
-                snapshot.absorb(read.map_err(|error| unsure(lost.as_ref(), error))?);
-                wanted = wanted.and(more);
-                continue;
-            }
-            Decision::Commit(txn, outcome) => (txn, outcome),
-        };
-        let whole = wanted.ranges.len() <= Reads::LIMIT;
-        txn.otherwise = if whole { wanted.clone() } else { Reads::new() };
-        let fresh = match store.commit(&txn).await {
-            Ok(Commit::Applied(_)) => return Ok(outcome),
-            Ok(Commit::Conflict(fresh)) => whole.then_some(fresh),
-            Err(StoreError::Ambiguous(text)) => {
-                lost = Some(text);
-                None
-            }
-            Err(error) => return Err(unsure(lost.as_ref(), error).into()),
-        };
-        attempt += 1;
-        let paused = store.pause(attempt).await;
-        paused.map_err(|error| unsure(lost.as_ref(), error))?;
-        snapshot = match fresh {
-            Some(fresh) => fresh,
-            None => {
-                let read = store.read(&wanted).await;
-                read.map_err(|error| unsure(lost.as_ref(), error))?
-            }
-        };
-    }
-}
-
-/// What fails after a lost reply leaves open whether the earlier write happened, and must say so.
-fn unsure(lost: Option<&String>, error: StoreError) -> StoreError {
-    match lost {
-        Some(lost) => StoreError::Ambiguous(format!("{lost}; then: {error}")),
-        None => error,
-    }
 }

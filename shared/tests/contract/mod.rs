@@ -121,6 +121,14 @@ pub(crate) async fn a_probe_tells_existence_without_the_value<S: Datastore>(a: &
     assert_eq!(seen.get(&key("probe/here")), None);
 }
 
+pub(crate) async fn a_value_is_compared_byte_by_byte<S: Datastore>(a: &S, b: &S) {
+    let is = |value: &str| Guard::Holds(key("value/a"), value.as_bytes().to_vec());
+    assert!(!holds(a, is("")).await, "what is not there has no value");
+    apply(a, vec![put("value/a", "one")]).await;
+    assert!(holds(b, is("one")).await);
+    assert!(!holds(b, is("on")).await && !holds(b, is("two")).await);
+}
+
 pub(crate) async fn nothing_newer_sees_a_new_key_and_a_rewritten_one<S: Datastore>(a: &S, b: &S) {
     let newer = |revision| Guard::NothingNewer(prefix("newer/"), revision);
     assert!(

@@ -83,6 +83,7 @@ fn an_allocation_guards_its_handle_its_block_and_its_pool() {
             Guard::Absent(key) => format!("no {key}"),
             Guard::Unchanged(key, _) => key.to_string(),
             Guard::NothingNewer(prefix, _) => format!("{prefix}*"),
+            Guard::Holds(key, _) => format!("{key}="),
         })
         .collect();
     let block = scene.keys()[0].clone();

@@ -83,6 +83,9 @@ impl Table {
                 }
                 Ok(true)
             }
+            Guard::Holds(key, value) => Ok(self
+                .entry(reader, key)?
+                .is_some_and(|entry| entry.value == *value)),
         }
     }
 

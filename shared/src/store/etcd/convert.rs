@@ -48,6 +48,7 @@ fn guard(guard: &Guard) -> Compare {
             let after = signed(revision.0.saturating_add(1));
             Compare::mod_revision(prefix.as_str(), CompareOp::Less, after).with_prefix()
         }
+        Guard::Holds(key, value) => Compare::value(key.as_str(), CompareOp::Equal, value.clone()),
     }
 }
 
