@@ -12,6 +12,7 @@
 
 mod base64;
 pub mod bench;
+pub mod calico;
 pub mod certificates;
 pub mod cnitool;
 pub mod daemon;

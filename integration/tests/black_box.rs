@@ -9,6 +9,7 @@ mod etcd_down;
 mod failover;
 mod fault;
 mod gates;
+mod interwork;
 mod ipam_limits;
 mod ipam_plugin;
 mod layering;

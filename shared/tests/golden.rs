@@ -6,8 +6,15 @@
 mod scene;
 
 #[cfg(test)]
+#[path = "../../integration/src/calico.rs"]
+#[allow(unreachable_pub, reason = "the black-box tests use it too, as a library")]
+mod calico;
+#[cfg(test)]
 #[path = "golden/documents.rs"]
 mod documents;
+#[cfg(test)]
+#[path = "golden/interwork.rs"]
+mod interwork;
 #[cfg(test)]
 #[path = "golden/recorded.rs"]
 mod recorded;
