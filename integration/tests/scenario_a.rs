@@ -7,7 +7,7 @@ use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::json;
 
-const POOL_FULL: u64 = 141;
+const NOTHING_TO_BORROW: u64 = 150;
 
 on_both_stores!(
     both_addresses_of_a_31_are_usable_and_the_third_pod_is_told_the_pool_is_full,
@@ -31,7 +31,7 @@ fn both_addresses_of_a_31_are_usable_and_the_third_pod_is_told_the_pool_is_full(
     let before = Traces::of(&lab);
     let third = Pod::kubernetes("default", "third");
     let failure = lab.node.call("ADD", &conf, &third).run().failure();
-    assert_eq!(failure.code, POOL_FULL, "{failure:?}");
+    assert_eq!(failure.code, NOTHING_TO_BORROW, "{failure:?}");
     failure.says(&["ippool-test-0"]);
     before.unchanged(&lab);
     lab.node.del(&conf, &pods[0]);
