@@ -4,6 +4,7 @@ MUSL := $(shell uname -m)-unknown-linux-musl
 GLIBC := $(shell uname -m)-unknown-linux-gnu
 PROGRAMS := cni-net cni-ipam cnictl
 LIMIT := 12000000
+SEED ?= $(shell date +%s)
 
 ROOT := $(filter 0,$(shell id -u))
 SUDO := $(if $(ROOT),,sudo)
@@ -28,7 +29,7 @@ ifeq ($(ROOT),)
 export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
-.PHONY: help setup setup-build setup-demo setup-test build demo lint test unit integration bench clean
+.PHONY: help setup setup-build setup-demo setup-test build demo lint test unit integration soak bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -64,6 +65,11 @@ unit: setup-build ## only what needs neither root nor other programs
 
 integration: setup-test build ## only the black-box tests (T=words to choose some)
 	cargo test -p integration --no-fail-fast $(T)
+
+soak: setup-test build ## what test does with chance, for longer and from another seed (SEED=n to replay)
+	@echo 'SEED=$(SEED)'
+	MANX_SEED=$(SEED) MANX_SCHEDULES=40000 cargo test -p shared --test ipam_properties
+	MANX_SEED=$(SEED) MANX_RUNS=1000 cargo test -p integration --test black_box disturbed -- --nocapture
 
 bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median, p99, wall
 	@cargo run --quiet --release -p integration --bin bench

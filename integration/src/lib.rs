@@ -10,6 +10,7 @@
 //! ```
 //! Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
 
+pub mod audit;
 mod base64;
 pub mod bench;
 pub mod calico;
@@ -23,6 +24,7 @@ pub mod netns;
 pub mod node;
 pub mod plugin;
 pub mod process;
+pub mod proxy;
 pub mod require;
 pub mod traces;
 pub mod wait;

@@ -216,6 +216,11 @@ impl Running {
         drop(self.child.kill());
     }
 
+    /// Whether it has ended; its pipes may still be held.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Waits, as a runtime does, until it has ended *and* nobody holds its pipes.
     pub fn wait(mut self) -> Answer {
         let left = |since: Instant, limit: Duration| limit.saturating_sub(since.elapsed());

@@ -3,7 +3,7 @@
 //! edited, and after each step nothing contradicts anything that we did.
 //!
 //! A failure prints its seed, and the schedule as short as it could be made. `MANX_SEED=n` runs that one again;
-//! `MANX_SCHEDULES=n` runs so many from there.
+//! `MANX_SCHEDULES=n` runs so many in all, from there.
 #![expect(
     clippy::disallowed_methods,
     reason = "tests: which schedules, from the environment"
@@ -22,6 +22,9 @@ mod schedules {
 
     use crate::world::World;
     use crate::world::steps::{self, Start, Step};
+
+    /// Schedules of all tests together.
+    const ALL: u64 = 10_060;
 
     fn number(name: &str) -> Option<u64> {
         std::env::var(name).ok()?.parse().ok()
@@ -53,9 +56,13 @@ mod schedules {
 
     /// So many schedules of this length, one seed each.
     fn schedules(start: Start, count: u64, length: std::ops::Range<usize>) {
-        let first = number("MANX_SEED").unwrap_or(0);
-        let one = number("MANX_SEED").map(|_| 1);
-        let count = number("MANX_SCHEDULES").or(one).unwrap_or(count);
+        let (first, scale) = (number("MANX_SEED"), number("MANX_SCHEDULES"));
+        let count = match (first, scale) {
+            (Some(_), None) => 1,
+            (_, Some(all)) => (count * all).div_ceil(ALL),
+            (None, None) => count,
+        };
+        let first = first.unwrap_or_default();
         for seed in first..first + count {
             let mut runner = runner(seed);
             let tree = steps::schedule(length.clone()).new_tree(&mut runner).unwrap();
