@@ -97,6 +97,11 @@ impl Call {
         }
     }
 
+    /// A new object's uid.
+    pub(crate) fn uid(&self) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
     /// The end of this call's time.
     pub(crate) fn deadline(&self) -> Instant {
         self.started + self.limit

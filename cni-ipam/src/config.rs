@@ -158,7 +158,7 @@ pub(crate) fn handles(network: &str, attachment: &Attachment) -> Vec<String> {
 }
 
 /// Namespace and name of the pod, when the runtime said both.
-fn pod(attachment: &Attachment) -> Option<(String, String)> {
+pub(crate) fn pod(attachment: &Attachment) -> Option<(String, String)> {
     let argument = |key| {
         attachment
             .args

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::cni::{CniError, Code};
-use shared::ipam::{ReleaseRequest, release};
+use shared::ipam::{ReleaseRequest, release as decider};
 use shared::model::clusterinformation::ClusterInformation;
 use shared::state::attachment::{self, Side};
 use shared::state::spool;
@@ -12,7 +12,7 @@ use shared::store::{Datastore as _, StoreError, transact};
 use shared::txn::{Decision, Reads};
 
 use crate::call::Call;
-use crate::error;
+use crate::{error, release};
 
 /// How long a call that has its answer may go on for the spool.
 const REPLAY: Duration = Duration::from_secs(1);
@@ -108,16 +108,22 @@ pub(crate) async fn before(call: &Call, id: &attachment::Id) -> Result<(), CniEr
 async fn carry_out(call: &Call, spooled: spool::Spooled) -> Result<(), CniError> {
     let held = &spooled.owed.attachment;
     let request = request(call, held);
-    let reads = release::reads(&request).key(ClusterInformation::only_key());
+    let reads = decider::reads(&request).key(ClusterInformation::only_key());
     let freed = transact(&call.store, reads, |snapshot| {
         if held.cluster.is_some() && error::cluster(snapshot) != held.cluster {
             return Ok(Decision::Done(None));
         }
-        let decided = release::decide(snapshot, &request).map_err(|error| error::ipam(&error))?;
+        let decided = decider::decide(snapshot, &request).map_err(|error| error::ipam(&error))?;
         Ok(decided.map(Some))
     });
     let handle = held.handles.first().cloned().unwrap_or_default();
-    match freed.await.map_err(error::transact)? {
+    let mut freed = freed.await.map_err(error::transact)?;
+    if freed.as_ref().is_some_and(|freed| !freed.found) {
+        // What a killed ADD sent to a datastore that slept may arrive only now.
+        release::fence(call, held, None).await.map_err(error::transact)?;
+        freed = Some(release::once(call, &request).await.map_err(error::transact)?);
+    }
+    match freed {
         Some(_) => {
             call.log.info("owed release carried out", &[("handle", &handle)]);
             spooled.done().map_err(|error| error::state(&error))

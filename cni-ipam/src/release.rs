@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use shared::cni::{Attachment, CniError, Env};
+use shared::ipam::fence::FenceRequest;
 use shared::ipam::{ReleaseRequest, Released, fence, release};
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
-use shared::store::{Datastore as _, TransactError, transact, transact_from};
+use shared::store::{TransactError, transact, transact_from};
 
 use crate::call::Call;
 use crate::{config, error, memory, owed};
@@ -15,9 +16,6 @@ use crate::{config, error, memory, owed};
 /// What a rolled back ADD had got, comma-separated: only these go back, not what an earlier ADD of the same
 /// container holds.
 const ONLY: &str = "MANX_RELEASE_ONLY";
-
-/// A pause of some ten milliseconds (see `Datastore::pause`).
-const A_MOMENT: u32 = 4;
 
 pub(crate) async fn del(call: &Call, attachment: &Attachment, env: &Env) -> Result<(), CniError> {
     let turn = call.turn(&attachment.container_id, &attachment.ifname)?;
@@ -32,7 +30,8 @@ pub(crate) async fn del(call: &Call, attachment: &Attachment, env: &Env) -> Resu
     });
     let rest = env.get(ONLY).map(|only| split(&mut held, only));
     let request = request(call, &held, rest.is_some(), attachment);
-    match free(call, &request, file.as_ref()).await {
+    let kubernetes = config::pod(attachment).is_some();
+    match free(call, &request, (file.as_ref(), kubernetes)).await {
         Ok(()) => {}
         Err(TransactError::Decide(error)) => return Err(error),
         Err(TransactError::Store(why)) => owed::keep(call, held, &why)?,
@@ -82,18 +81,33 @@ fn split(held: &mut attachment::Attachment, only: &str) -> attachment::Attachmen
 async fn free(
     call: &Call,
     request: &ReleaseRequest,
-    begun: Option<&attachment::Attachment>,
+    (begun, kubernetes): (Option<&attachment::Attachment>, bool),
 ) -> Result<(), TransactError<CniError>> {
     let released = once(call, request).await?;
-    let Some(file) = begun.filter(|_| !released.found) else {
-        return Ok(());
+    if let Some(file) = begun.filter(|_| !released.found) {
+        fence(call, file, Some(kubernetes)).await?;
+        once(call, request).await?;
+    }
+    Ok(())
+}
+
+/// Makes whatever an ADD of this attachment has sent, and the datastore has not seen yet, fail when it arrives.
+pub(crate) async fn fence(
+    call: &Call,
+    file: &attachment::Attachment,
+    kubernetes: Option<bool>,
+) -> Result<(), TransactError<CniError>> {
+    let request = FenceRequest {
+        host: file.id.node.clone(),
+        blocks: file.blocks.clone(),
+        uid: call.uid(),
+        kubernetes,
+        now: call.now,
     };
-    call.store.pause(A_MOMENT).await?;
-    let fenced = transact(&call.store, fence::reads(&file.blocks), |snapshot| {
-        fence::decide(snapshot, &file.blocks).map_err(|error| error::ipam(&error))
-    });
-    fenced.await?;
-    once(call, request).await.map(|_| ())
+    transact(&call.store, fence::reads(&request), |snapshot| {
+        fence::decide(snapshot, &request).map_err(|error| error::ipam(&error))
+    })
+    .await
 }
 
 pub(crate) async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {

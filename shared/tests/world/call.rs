@@ -1,8 +1,8 @@
 //! One run of a decider, step by step: what `transact` does, with all the others in between.
 
-use ipnet::IpNet;
+use shared::ipam::fence::{self, FenceRequest};
 use shared::ipam::gc::{self, GcRequest};
-use shared::ipam::{AssignRequest, IpamError, Lease, ReleaseRequest, Released, assign, fence, release};
+use shared::ipam::{AssignRequest, IpamError, Lease, ReleaseRequest, Released, assign, release};
 use shared::store::Datastore;
 use shared::txn::{Commit, Decision, Reads, Revision, Snapshot, Txn};
 
@@ -13,7 +13,7 @@ use crate::scene::{Scene, ready};
 pub(crate) enum Verb {
     Assign(Box<AssignRequest>),
     Release(ReleaseRequest),
-    Fence(Vec<IpNet>),
+    Fence(FenceRequest),
     Collect(GcRequest),
 }
 
@@ -104,7 +104,7 @@ impl Call {
         match &self.verb {
             Verb::Assign(request) => assign::reads(request),
             Verb::Release(request) => release::reads(request),
-            Verb::Fence(blocks) => fence::reads(blocks),
+            Verb::Fence(request) => fence::reads(request),
             Verb::Collect(request) => gc::reads(request),
         }
     }
@@ -121,7 +121,9 @@ impl Call {
             Verb::Release(request) => {
                 release::decide(snapshot, request).map(|made| made.map(Outcome::Released))
             }
-            Verb::Fence(blocks) => fence::decide(snapshot, blocks).map(|made| made.map(|()| Outcome::Fenced)),
+            Verb::Fence(request) => {
+                fence::decide(snapshot, request).map(|made| made.map(|()| Outcome::Fenced))
+            }
             Verb::Collect(request) => gc::decide(snapshot, request).map(|made| made.map(Outcome::Released)),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+use shared::ipam::fence::FenceRequest;
 use shared::ipam::{AssignRequest, ReleaseRequest};
 
 use super::call::{Call, Fault, Outcome, Progress, Verb};
@@ -88,7 +90,6 @@ impl World {
             (_, _) => {
                 here.phase = Phase::Unsure;
                 here.told.clear();
-                self.arrive_claims(pod)?;
                 let verb = self.departure(pod);
                 self.start(pod, Errand::Look, verb);
             }
@@ -101,6 +102,16 @@ impl World {
         Verb::Release(ReleaseRequest {
             hint_blocks: file.map(|file| file.blocks.clone()).unwrap_or_default(),
             ..self.all_of(pod)
+        })
+    }
+
+    fn fence(&self, pod: usize, blocks: Vec<IpNet>) -> Verb {
+        Verb::Fence(FenceRequest {
+            host: format!("n{}", self.pods[pod].host),
+            blocks,
+            uid: format!("uid-{pod}"),
+            kubernetes: Some(false),
+            now: self.now(),
         })
     }
 
@@ -192,8 +203,8 @@ impl World {
             }
             (Errand::Look, Ok(Outcome::Released(released))) => match self.pods[pod].file.clone() {
                 Some(file) if !released.found => {
-                    self.arrive_claims(pod)?;
-                    self.start(pod, Errand::Fence, Verb::Fence(file.blocks));
+                    let fence = self.fence(pod, file.blocks);
+                    self.start(pod, Errand::Fence, fence);
                 }
                 _ => self.pods[pod].is_gone(),
             },

@@ -218,16 +218,6 @@ impl World {
         late.made.as_ref().map_or(Ok(()), |made| self.described(made))
     }
 
-    /// The late requests of a container that claim a block that was not there when they were sent.
-    fn arrive_claims(&mut self, pod: usize) -> Verdict {
-        let (claims, rest) = std::mem::take(&mut self.late)
-            .into_iter()
-            .partition(|late| late.pod == Some(pod) && truth::claims(&late.txn));
-        self.late = rest;
-        let claims: Vec<Late> = claims;
-        claims.into_iter().try_for_each(|late| self.arrive(late))
-    }
-
     /// Lets everything come to its end, takes every container away that anything happened to, and looks at what is left.
     pub(crate) fn finish(&mut self) -> Verdict {
         self.settle()?;

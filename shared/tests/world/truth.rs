@@ -10,18 +10,11 @@ use std::net::IpAddr;
 
 use shared::ipam::audit::Kind;
 use shared::model::key::{Key, Path};
-use shared::txn::{Guard, Txn};
 
 use super::pod::{Phase, Pod};
 use super::{Verdict, World};
 
 pub(super) type Held = BTreeMap<String, BTreeSet<(IpAddr, u64)>>;
-
-/// Whether a Txn makes a block.
-pub(super) fn claims(txn: &Txn) -> bool {
-    let absent = |guard: &Guard| matches!(guard, Guard::Absent(key) if is_block(key));
-    txn.guards.iter().any(absent)
-}
 
 fn is_block(key: &Key) -> bool {
     matches!(Path::parse(key), Some(Path::Block { .. }))
