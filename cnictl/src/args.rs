@@ -126,6 +126,8 @@ pub enum Ipam {
     Split(ipam::Split),
     /// Which pools a pod would get its addresses from, and why not from the others
     Explain(ipam::Explain),
+    /// How many more pods each node can start
+    Headroom(ipam::Headroom),
 }
 
 /// `ipam show`.

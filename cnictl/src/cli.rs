@@ -14,7 +14,8 @@ use crate::commands::ipam_configure::Change;
 use crate::commands::ipam_explain::sources::pairs;
 use crate::commands::ipam_show::View;
 use crate::commands::{
-    Birth, Outcome, apply, decommission, delete, get, ipam_configure, ipam_explain, ipam_show, ipam_split,
+    Birth, Outcome, apply, decommission, delete, get, ipam_configure, ipam_explain, ipam_headroom, ipam_show,
+    ipam_split,
 };
 use crate::resource::Kind;
 use crate::{datastore, input};
@@ -29,6 +30,7 @@ enum Ready {
     Configure(Change),
     Split(ipam_split::Request),
     Explain(ipam_explain::Request),
+    Headroom(ipam_headroom::Request),
     Decommission(decommission::Request),
 }
 
@@ -88,6 +90,14 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
             cooldown: configure.ip_cooldown_seconds,
         }),
         Ipam::Explain(explain) => Ready::Explain(pod(explain)?.request()?),
+        Ipam::Headroom(words) => {
+            let labels = pairs(&words.namespace_labels)?;
+            Ready::Headroom(ipam_headroom::Request {
+                node: words.node,
+                namespace_labels: (!labels.is_empty()).then_some(labels),
+                format: words.output,
+            })
+        }
         Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
     })
 }
@@ -126,6 +136,7 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Configure(change) => ipam_configure::run(store, &change, birth).await,
         Ready::Decommission(request) => decommission::run(store, &request, birth.now).await,
         Ready::Explain(request) => ipam_explain::run(store, &request, birth.now).await,
+        Ready::Headroom(request) => ipam_headroom::run(store, &request, birth.now).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
     }
 }

@@ -12,6 +12,7 @@ pub mod get;
 pub mod initialize;
 pub mod ipam_configure;
 pub mod ipam_explain;
+pub mod ipam_headroom;
 pub mod ipam_show;
 pub mod ipam_split;
 

@@ -43,7 +43,7 @@ fn every_pool_is_chosen_or_says_why_not_and_nothing_is_written() {
     let outcome = cnictl(&store, "ipam explain --namespace web --node n1");
     assert_eq!(outcome.error, None);
     for line in [
-        "| open    | 10.0.0.0/24 | 1      | selects the node and the namespace ",
+        "| open    | 10.0.0.0/24 | 1      | selects the node and the namespace; ",
         "| byhand  | 10.4.0.0/24 | no     | has assignmentMode Manual and was not asked for ",
         "| ipip    | 10.6.0.0/24 | no     | has ipipMode or vxlanMode Always, and encapsulation is not built yet ",
         "| off     | 10.3.0.0/24 | no     | is disabled ",
@@ -54,7 +54,7 @@ fn every_pool_is_chosen_or_says_why_not_and_nothing_is_written() {
         "An IPv4 address would be 10.0.0.",
         " of pool open, out of block 10.0.0.",
         ", which node n1 would claim\n",
-        "| six  | fd00::/112 | 1      | selects the node and the namespace |",
+        "| six  | fd00::/112 | 1      | selects the node and the namespace; ",
         "An IPv6 address would be fd00::",
     ] {
         assert!(outcome.out.contains(line), "{line}\n{}", outcome.out);
@@ -100,7 +100,7 @@ fn the_pods_annotation_precedes_the_namespaces_and_that_the_configuration() {
     let namespace = format!("{base} --namespace-annotation {ANNOTATED}=[\"team\",\"10.4.0.0/24\"]");
     let out = cnictl(&store, &namespace).out;
     for line in [
-        "| team    | 10.1.0.0/24 | 1      | is asked for by annotation cni.projectcalico.org/ipv4pools of namespace web ",
+        "| team    | 10.1.0.0/24 | 1      | is asked for by annotation cni.projectcalico.org/ipv4pools of namespace web; ",
         "| byhand  | 10.4.0.0/24 | 2 ",
         "| open    | 10.0.0.0/24 | no     | is not among those asked for by annotation cni.projectcalico.org/ipv4pools of namespace web ",
         "An IPv4 address would be 10.1.0.",
@@ -110,7 +110,7 @@ fn the_pods_annotation_precedes_the_namespaces_and_that_the_configuration() {
     let pod = format!("{namespace} --pod-annotation {ANNOTATED}=[\"shop\"]");
     let out = cnictl(&store, &pod).out;
     assert!(
-        out.contains("| shop    | 10.7.0.0/24 | 1      | is asked for by annotation cni.projectcalico.org/ipv4pools of pod web/p "),
+        out.contains("| shop    | 10.7.0.0/24 | 1      | is asked for by annotation cni.projectcalico.org/ipv4pools of pod web/p; "),
         "{out}"
     );
     let bad = format!("{base} --pod-annotation {ANNOTATED}=shop");

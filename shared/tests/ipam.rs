@@ -25,6 +25,9 @@ mod foreign;
 #[path = "ipam/gc.rs"]
 mod gc;
 #[cfg(test)]
+#[path = "ipam/headroom.rs"]
+mod headroom;
+#[cfg(test)]
 #[path = "ipam/memory.rs"]
 mod memory;
 #[cfg(test)]

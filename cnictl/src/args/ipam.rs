@@ -83,3 +83,26 @@ pub struct Explain {
     #[arg(long, value_name = "KEY=VALUE")]
     pub pod_annotation: Vec<String>,
 }
+
+/// `ipam headroom`.
+#[derive(Args, Debug)]
+pub struct Headroom {
+    /// This node only
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Labels of the namespace the pods are of, for the pools' namespaceSelector
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',')]
+    pub namespace_labels: Vec<String>,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Report,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// Columns
+    Table,
+    /// For programs
+    Json,
+}

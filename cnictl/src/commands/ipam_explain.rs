@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use shared::ipam::explain::{Explanation, Verdict, explain};
+use shared::ipam::headroom::{self, PoolRoom, Survey};
 use shared::ipam::{AssignRequest, IpamError, Lease, assign};
 use shared::model::Stored;
 use shared::model::block::Block;
@@ -99,7 +100,8 @@ async fn family<S: Datastore>(
         return Ok((String::new(), snapshot));
     }
     let version = if ipv4 { "IPv4" } else { "IPv6" };
-    let mut text = table(verdicts, request);
+    let rooms = rooms(store, request, ipv4).await?;
+    let mut text = table(verdicts, request, &rooms);
     for problem in unreadable {
         text.push_str(&format!("{problem}\n"));
     }
@@ -116,21 +118,59 @@ async fn family<S: Datastore>(
     Ok((text, snapshot))
 }
 
-fn table(verdicts: &[Verdict], request: &AssignRequest) -> String {
+/// What the node finds in each pool that is chosen; nothing where the request fails before that matters.
+async fn rooms<S: Datastore>(
+    store: &S,
+    request: &AssignRequest,
+    ipv4: bool,
+) -> Result<BTreeMap<String, PoolRoom>, String> {
+    let snapshot = store
+        .read(&headroom::reads())
+        .await
+        .map_err(|error| error.to_string())?;
+    let survey = Survey::of(&snapshot, request).map_err(|error| error.to_string())?;
+    Ok(survey.pools(request, ipv4).unwrap_or_default())
+}
+
+fn table(verdicts: &[Verdict], request: &AssignRequest, rooms: &BTreeMap<String, PoolRoom>) -> String {
     let asked = !request.pools_v4.is_empty() || !request.pools_v6.is_empty();
     let row = |verdict: &Verdict| {
+        let chosen = if asked {
+            format!("is asked for by {}", request.pools_from)
+        } else {
+            "selects the node and the namespace".to_owned()
+        };
         let (order, why) = match &verdict.outcome {
-            Ok(order) if asked => (
+            Ok(order) => (
                 order.to_string(),
-                format!("is asked for by {}", request.pools_from),
+                chosen + &rooms.get(&verdict.pool).map_or_else(String::new, room),
             ),
-            Ok(order) => (order.to_string(), "selects the node and the namespace".to_owned()),
             Err(refusal) => ("no".to_owned(), refusal.to_string()),
         };
         vec![verdict.pool.clone(), verdict.cidr.to_string(), order, why]
     };
     let rows: Vec<Vec<String>> = verdicts.iter().map(row).collect();
     boxed(&["POOL", "CIDR", "CHOSEN", "WHY"], &rows, 4)
+}
+
+fn room(room: &PoolRoom) -> String {
+    let PoolRoom {
+        own,
+        held,
+        limit,
+        unclaimed,
+    } = room;
+    let claims = match (held >= limit, unclaimed) {
+        (true, _) => format!("at its limit, {held} of {limit} blocks (maxBlocksPerHost)"),
+        (false, 0) => "no block unclaimed".to_owned(),
+        (false, unclaimed) => format!("{held} of {limit} blocks held, {unclaimed} unclaimed"),
+    };
+    let full = if *own == 0 && (held >= limit || *unclaimed == 0) {
+        "; full for this node"
+    } else {
+        ""
+    };
+    format!("{full}; {own} addresses free in own blocks, {claims}")
 }
 
 /// Decides as an ADD does, and leaves it at that.

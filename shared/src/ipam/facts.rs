@@ -77,6 +77,11 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// What is never given out automatically.
+    pub(super) fn reserved_ranges(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.reserved.iter().map(|(_, range)| *range)
+    }
+
     /// Whether an address is never given out automatically.
     pub(super) fn is_reserved(&self, address: IpAddr) -> bool {
         self.reserved.iter().any(|(_, range)| range.contains(&address))

@@ -10,6 +10,7 @@
 //! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`draft`] |
 //! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
 //! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
+//! | how many more pods a node can start | [`headroom`] |
 //! | what must hold across objects | [`audit`] |
 //!
 //! Every Txn guards the handle and, if it frees or takes an address, writes it.
@@ -30,6 +31,7 @@ pub mod explain;
 mod facts;
 pub mod fence;
 pub mod gc;
+pub mod headroom;
 mod order;
 mod others;
 mod own;

@@ -5,6 +5,7 @@
 //! us ends the search. Every block is read whole: only its value tells whether it has room.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use super::assign::Step;
 use super::draft::Placement;
@@ -40,7 +41,7 @@ const STRICT_BATCHES: usize = 4;
 const WINDOWS: usize = 256;
 
 /// A block that may be looked at.
-type Candidate<'f> = (&'f IPPool, IpNet);
+pub(super) type Candidate<'f> = (&'f IPPool, IpNet);
 
 /// What a look at the others' blocks comes to.
 pub(super) struct Others<'f> {
@@ -107,14 +108,17 @@ fn within<'f>(
 
 /// Whether a block is ours to claim: it says so itself, or nobody uses it.
 fn is_up_for_grabs(facts: &Facts<'_>, block: &Block) -> bool {
-    let request = facts.request;
+    block.host() == Some(&facts.request.host) || is_unused(block, facts.request.now)
+}
+
+/// Whether nobody uses a block, so that anybody may claim it.
+pub(super) fn is_unused(block: &Block, now: Timestamp) -> bool {
     match (&block.affinity, block.host()) {
-        (_, Some(host)) if host == request.host => true,
         (None, _) => block.is_empty(),
         (Some(_), Some(_)) => {
             block.is_empty()
                 && block
-                    .claimed_for(request.now)
+                    .claimed_for(now)
                     .is_none_or(|seconds| seconds >= GRACE_SECONDS)
         }
         // Addresses of services: theirs even while there is none.
@@ -147,7 +151,7 @@ fn take_over<'f>(
 }
 
 /// The blocks to look at, in the host's order. Of more than one call can look at, another part every minute.
-fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>> {
+pub(super) fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>> {
     let strict = facts.settings.strict_affinity.value;
     let all = pools
         .iter()
@@ -175,7 +179,7 @@ fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>>
 }
 
 /// The blocks by requests.
-fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candidate<'f>]> {
+pub(super) fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candidate<'f>]> {
     let mut batches = Vec::new();
     let mut rest = candidates;
     while !rest.is_empty() {
