@@ -155,6 +155,17 @@ impl Snapshot {
         (self.covers(key) || self.answered.keys().any(listed)).then_some(false)
     }
 
+    /// The keys below a prefix that are known to be there, their values known or not.
+    pub fn listed<'a>(&'a self, prefix: &'a Prefix) -> impl Iterator<Item = &'a Key> + 'a {
+        let probed = self
+            .exists
+            .iter()
+            .filter(|(_, found)| **found)
+            .map(|(key, _)| key);
+        let probed = probed.filter(move |key| prefix.holds(key));
+        probed.chain(self.under(prefix).map(|(key, _)| key))
+    }
+
     /// Whether the key's value was asked for, by itself or by a prefix: then its absence is a fact.
     pub fn covers(&self, key: &Key) -> bool {
         self.answered.keys().any(|range| match range {

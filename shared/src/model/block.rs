@@ -269,7 +269,7 @@ impl Block {
     }
 
     /// Drops attributes nothing refers to and renumbers the rest.
-    fn compact(&mut self) {
+    pub fn compact(&mut self) {
         let attributes = self.attributes.take().unwrap_or_default();
         let mut kept = Vec::new();
         let mut renumbered = BTreeMap::new();
