@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod check;
 pub mod ipam;
 pub mod node;
 
@@ -124,6 +125,10 @@ pub enum Ipam {
     Configure(ipam::Configure),
     /// Cut a pool into smaller ones
     Split(ipam::Split),
+    /// Find what contradicts what, and put it right
+    Check(check::Check),
+    /// Release addresses and handles
+    Release(check::Release),
     /// Which pools a pod would get its addresses from, and why not from the others
     Explain(ipam::Explain),
     /// How many more pods each node can start
@@ -187,10 +192,19 @@ mod tests {
             "cnictl ipam split 4 --cidr=10.0.0.0/24",
             "cnictl ipam split 4 --name=web",
             "cnictl node decommission n1 --plan",
+            "cnictl ipam check --show-all-ips --show-problem-ips -o report.json",
+            "cnictl ipam check --runtime - --node n1 --fix leaked --yes",
+            "cnictl ipam release --ip=10.0.0.1",
+            "cnictl ipam release --from-report=a.json --from-report=b.json --force",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
-        for line in ["cnictl delete", "cnictl ipam configure", "cnictl ipam split 4"] {
+        for line in [
+            "cnictl delete",
+            "cnictl ipam configure",
+            "cnictl ipam split 4",
+            "cnictl ipam release",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

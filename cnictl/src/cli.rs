@@ -1,10 +1,13 @@
 //! From the command line to a command: words become kinds, flags become a datastore.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use shared::state::nodename;
 use shared::store::Datastore;
+use shared::store::open::Store;
 
+use crate::args::check::{Check, Release};
 use crate::args::ipam::Explain;
 use crate::args::node::{Decommission, Node};
 use crate::args::{Cli, Command, Delete, Get, Ipam, Show, VERSION};
@@ -14,11 +17,11 @@ use crate::commands::ipam_configure::Change;
 use crate::commands::ipam_explain::sources::pairs;
 use crate::commands::ipam_show::View;
 use crate::commands::{
-    Birth, Outcome, apply, decommission, delete, get, ipam_configure, ipam_explain, ipam_headroom, ipam_show,
-    ipam_split,
+    Birth, Outcome, apply, decommission, delete, get, ipam_check, ipam_configure, ipam_explain,
+    ipam_headroom, ipam_release, ipam_show, ipam_split,
 };
 use crate::resource::Kind;
-use crate::{datastore, input};
+use crate::{datastore, input, local};
 
 /// A command with everything it needs but the datastore.
 #[derive(Debug)]
@@ -32,19 +35,45 @@ enum Ready {
     Explain(ipam_explain::Request),
     Headroom(ipam_headroom::Request),
     Decommission(decommission::Request),
+    Check(Box<ipam_check::Request>),
+    Release(ipam_release::Request),
+}
+
+/// For a whole call, and for one that may read and write everything there is.
+const DEADLINE: Duration = Duration::from_secs(10);
+const LONG_DEADLINE: Duration = Duration::from_secs(600);
+
+impl Ready {
+    fn deadline(&self) -> Duration {
+        if matches!(self, Ready::Check(_) | Ready::Release(_)) {
+            LONG_DEADLINE
+        } else {
+            DEADLINE
+        }
+    }
 }
 
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
 pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth) -> Outcome {
-    let ready = match ready(cli.command) {
+    let mut ready = match ready(cli.command) {
         Ok(Some(ready)) => ready,
         Ok(None) => return version(),
         Err(error) => return Outcome::failed(error),
     };
-    match datastore::connect(&cli.datastore, env) {
+    match datastore::connect(&cli.datastore, env, ready.deadline()) {
         Ok((store, warnings)) => {
+            if let Ready::Check(request) = &mut ready {
+                request.here = local::node(
+                    env,
+                    request.nodename_file.as_deref(),
+                    matches!(store, Store::Embedded(_)),
+                );
+            }
             let mut outcome = carry_out(&store, ready, birth).await;
             outcome.warnings.splice(0..0, warnings);
+            if let Err(error) = input::write(&outcome.files) {
+                outcome.error = Some(error);
+            }
             outcome
         }
         Err(error) => Outcome::failed(error),
@@ -98,6 +127,8 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
                 format: words.output,
             })
         }
+        Ipam::Check(check) => Ready::Check(Box::new(checking(check)?)),
+        Ipam::Release(release) => Ready::Release(releasing(release)?),
         Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
     })
 }
@@ -110,6 +141,45 @@ fn retiring(words: Decommission) -> Result<decommission::Request, String> {
         dead: words.dead,
         here: Some(here.map_err(|error| error.to_string())?.name),
         this_node: words.this_node,
+    })
+}
+
+fn checking(check: Check) -> Result<ipam_check::Request, String> {
+    let runtime = match check.runtime {
+        Some(file) => {
+            let texts = input::read(&[file])?;
+            let lists = texts
+                .iter()
+                .map(|(origin, text)| ipam_check::sandboxes(origin, text));
+            let lists: Vec<_> = lists.collect::<Result<_, _>>()?;
+            Some((check.node, lists.into_iter().flatten().collect()))
+        }
+        None => None,
+    };
+    Ok(ipam_check::Request {
+        all: check.show_all_ips,
+        problem_ips: check.show_problem_ips,
+        output: check.output,
+        runtime,
+        pods: None,
+        grace: check.grace,
+        settle: check.settle,
+        fix: check.fix,
+        yes: check.yes,
+        nodename_file: check.nodename_file,
+        here: None,
+    })
+}
+
+fn releasing(release: Release) -> Result<ipam_release::Request, String> {
+    let what = match (release.ip, release.handle) {
+        (Some(address), _) => ipam_release::What::Ip(address),
+        (None, Some(handle)) => ipam_release::What::Handle(handle),
+        (None, None) => ipam_release::What::Reports(input::read(&release.from_report)?),
+    };
+    Ok(ipam_release::Request {
+        what,
+        force: release.force,
     })
 }
 
@@ -137,6 +207,8 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Decommission(request) => decommission::run(store, &request, birth.now).await,
         Ready::Explain(request) => ipam_explain::run(store, &request, birth.now).await,
         Ready::Headroom(request) => ipam_headroom::run(store, &request, birth.now).await,
+        Ready::Check(request) => ipam_check::run(store, *request, birth).await,
+        Ready::Release(request) => ipam_release::run(store, request, birth).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
     }
 }

@@ -1,6 +1,8 @@
 //! What each word on the command line does: read from the datastore, decide, write, and say what became of it.
 //! Nothing here prints, knows the time or opens anything.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use shared::store::TransactError;
 
@@ -10,9 +12,11 @@ pub mod delete;
 pub mod free;
 pub mod get;
 pub mod initialize;
+pub mod ipam_check;
 pub mod ipam_configure;
 pub mod ipam_explain;
 pub mod ipam_headroom;
+pub mod ipam_release;
 pub mod ipam_show;
 pub mod ipam_split;
 
@@ -25,6 +29,8 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// For stderr; the exit code is then 1.
     pub error: Option<String>,
+    /// To be written, whatever became of the command.
+    pub files: Vec<(PathBuf, String)>,
 }
 
 impl Outcome {

@@ -9,15 +9,16 @@ use shared::store::open::{Store, open, used_etcd};
 
 use crate::args::Datastore;
 
-/// For the whole call.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// The store, and what is odd about how it was chosen.
-pub fn connect(flags: &Datastore, env: &BTreeMap<String, String>) -> Result<(Store, Vec<String>), String> {
+/// The store, and what is odd about how it was chosen. `limit` is for the whole call.
+pub fn connect(
+    flags: &Datastore,
+    env: &BTreeMap<String, String>,
+    limit: Duration,
+) -> Result<(Store, Vec<String>), String> {
     let config = config(flags, env);
     let dirs = Dirs::from(&config, env).map_err(|error| error.to_string())?;
     let (choice, warnings) = choose(&config, env, used_etcd(&dirs)).map_err(|error| error.to_string())?;
-    let store = open(&unmarked(choice), DEADLINE).map_err(|error| error.to_string())?;
+    let store = open(&unmarked(choice), limit).map_err(|error| error.to_string())?;
     Ok((store, warnings.iter().map(ToString::to_string).collect()))
 }
 

@@ -1,5 +1,8 @@
-//! Edge: the texts that `-f` names.
-#![expect(clippy::disallowed_methods, reason = "edge: reads the operator's files")]
+//! Edge: the texts that `-f` and its like name, and the files that a command leaves.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: reads and writes the operator's files"
+)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,14 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, String> {
         }
     }
     Ok(texts)
+}
+
+/// Writes the files; says which one failed.
+pub fn write(files: &[(PathBuf, String)]) -> Result<(), String> {
+    for (path, text) in files {
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {

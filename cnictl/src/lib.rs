@@ -8,6 +8,7 @@
 //! | [`commands`] | one file per word: read, decide, write, tell | through the [`shared::store::Datastore`] given |
 //! | [`table`], [`columns`], [`yaml`], [`utilization`] | how it looks | no |
 //! | [`datastore`], [`input`] | which datastore, which files | yes |
+//! | [`local`] | this machine as a node: its name, what its kernel holds | yes |
 
 pub mod args;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod commands;
 pub mod datastore;
 pub mod decide;
 pub mod input;
+pub mod local;
 pub mod resource;
 pub mod schema;
 pub mod stored;

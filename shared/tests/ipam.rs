@@ -19,6 +19,9 @@ mod claim;
 #[path = "ipam/cost.rs"]
 mod cost;
 #[cfg(test)]
+#[path = "ipam/fixes.rs"]
+mod fixes;
+#[cfg(test)]
 #[path = "ipam/foreign.rs"]
 mod foreign;
 #[cfg(test)]
@@ -27,6 +30,9 @@ mod gc;
 #[cfg(test)]
 #[path = "ipam/headroom.rs"]
 mod headroom;
+#[cfg(test)]
+#[path = "ipam/leaks.rs"]
+mod leaks;
 #[cfg(test)]
 #[path = "ipam/memory.rs"]
 mod memory;

@@ -44,7 +44,7 @@ pub async fn run<S: Datastore>(store: &S, request: &Request, now: Timestamp) -> 
         Ok((plan, silence)) if request.plan => Outcome {
             out: plan.table(&request.node),
             warnings: unknown(&plan).into_iter().chain(silence.err()).collect(),
-            error: None,
+            ..Outcome::default()
         },
         Ok((plan, silence)) => match silence.and_then(|()| permitted(&plan, request)) {
             Ok(()) => act(store, &plan, request, now).await,
@@ -66,7 +66,7 @@ async fn act<S: Datastore>(store: &S, plan: &Plan, request: &Request, now: Times
                 plan.others.len() + plan.node.iter().len(),
             ),
             warnings: unknown(plan),
-            error: None,
+            ..Outcome::default()
         },
         Err(error) => Outcome::failed(format!(
             "failed to decommission node {node}: {error}; what went is gone, the same call goes on"

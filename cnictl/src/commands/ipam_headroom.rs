@@ -60,7 +60,7 @@ fn show(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Result<Outcom
     Ok(Outcome {
         out,
         warnings,
-        error: None,
+        ..Outcome::default()
     })
 }
 

@@ -102,6 +102,7 @@ fn told_of(parted: &Parted) -> Outcome {
         out,
         warnings: vec![warning],
         error: None,
+        ..Outcome::default()
     }
 }
 

@@ -71,7 +71,13 @@ impl<'w, 'a> Look<'w, 'a> {
     }
 
     /// A finding, and the block as if its changes were made.
-    fn repair(&mut self, block: &mut Block, kind: Kind, text: String, remedy: &str, changes: Vec<Change>) {
+    fn repair(
+        &mut self,
+        block: &mut Block,
+        kind: Kind,
+        (text, remedy): (String, &str),
+        changes: Vec<Change>,
+    ) {
         for change in &changes {
             change.make(self.cidr, block);
         }
@@ -79,7 +85,7 @@ impl<'w, 'a> Look<'w, 'a> {
         let mut proof = vec![self.key.clone()];
         proof.append(&mut self.also);
         self.world
-            .find_all(kind, self.key, text, proof, (remedy, edits.collect()));
+            .find_all(kind, self.key, text, (proof, remedy, edits.collect()));
     }
 
     fn shape(&mut self, block: &mut Block) {
@@ -107,8 +113,7 @@ impl<'w, 'a> Look<'w, 'a> {
         self.repair(
             block,
             Kind::BlockShape,
-            text,
-            "give it the shape its key says",
+            (text, "give it the shape its key says"),
             changes,
         );
     }
@@ -133,7 +138,7 @@ impl<'w, 'a> Look<'w, 'a> {
             .into_iter()
             .map(|owner| Change::Own(owner.ordinal, owner.attribute));
         let remedy = "write their owners back; one that nothing names stays held, with a note";
-        self.repair(block, Kind::NoAttribute, text, remedy, changes.collect());
+        self.repair(block, Kind::NoAttribute, (text, remedy), changes.collect());
     }
 
     fn attributes(&mut self, block: &mut Block) {
@@ -146,7 +151,7 @@ impl<'w, 'a> Look<'w, 'a> {
         if !unused.is_empty() {
             let text = format!("owners of nothing: {}", unused.join(", "));
             let changes = vec![Change::Compact];
-            self.repair(block, Kind::UnusedAttribute, text, "drop them", changes);
+            self.repair(block, Kind::UnusedAttribute, (text, "drop them"), changes);
         }
     }
 
@@ -179,7 +184,7 @@ impl<'w, 'a> Look<'w, 'a> {
         if !texts.is_empty() {
             let changes = vec![Change::Requeue(keep_out)];
             let remedy = "make the queue hold what is not allocated, once; no allocation changes";
-            self.repair(block, Kind::FreeList, texts.join("; "), remedy, changes);
+            self.repair(block, Kind::FreeList, (texts.join("; "), remedy), changes);
         }
     }
 
@@ -194,7 +199,7 @@ impl<'w, 'a> Look<'w, 'a> {
         );
         let remedy =
             "raise the block's number: one that is used twice lets a late release free another's address";
-        self.repair(block, Kind::Sequence, text, remedy, vec![Change::Raise]);
+        self.repair(block, Kind::Sequence, (text, remedy), vec![Change::Raise]);
     }
 
     fn releases(&mut self, block: &mut Block) {
@@ -216,8 +221,7 @@ impl<'w, 'a> Look<'w, 'a> {
             self.repair(
                 block,
                 Kind::FutureRelease,
-                text,
-                "let them cool down from now on",
+                (text, "let them cool down from now on"),
                 changes,
             );
         }

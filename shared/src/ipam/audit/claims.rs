@@ -61,7 +61,7 @@ fn affinity(world: &mut World<'_>, cidr: IpNet, host: &str, claim: Option<&Block
             (kind, format!("block {cidr} belongs to {owner}"))
         }
     };
-    world.find_all(kind, &key, text, proof, ("delete the affinity", vec![unclaim]));
+    world.find_all(kind, &key, text, (proof, "delete the affinity", vec![unclaim]));
 }
 
 /// An affinity that agrees with its block.
@@ -88,8 +88,7 @@ fn own(world: &mut World<'_>, cidr: IpNet, host: &str, claim: Option<&BlockAffin
         kind,
         &key,
         text,
-        proof,
-        ("confirm it: the block is the host's", edits),
+        (proof, "confirm it: the block is the host's", edits),
     );
 }
 
@@ -106,7 +105,7 @@ fn block(world: &mut World<'_>, cidr: IpNet, host: &str) {
     ];
     let proof = vec![key.clone(), affinity];
     let remedy = "give the host its affinity: without it the host does not know the block";
-    world.find_all(Kind::NoAffinity, &key, text, proof, (remedy, edits));
+    world.find_all(Kind::NoAffinity, &key, text, (proof, remedy, edits));
 }
 
 fn gone(world: &mut World<'_>, key: &Key, cidr: IpNet, host: &str) {
@@ -117,7 +116,7 @@ fn gone(world: &mut World<'_>, key: &Key, cidr: IpNet, host: &str) {
         let remedy =
             format!("{host} is alive ({life}): let its next ADD, or `cnictl apply`, make its Node again");
         let proof = vec![key.clone(), node];
-        return world.find_all(Kind::NodeGone, key, text, proof, (&remedy, vec![]));
+        return world.find_all(Kind::NodeGone, key, text, (proof, &remedy, vec![]));
     }
     let mut edits = vec![Edit::Block(cidr, Change::Disown)];
     let mut proof = vec![Key::block(cidr), node, life];
@@ -130,5 +129,5 @@ fn gone(world: &mut World<'_>, key: &Key, cidr: IpNet, host: &str) {
         proof.push(Key::affinity(host, cidr));
     }
     let remedy = "release the node's affinity; addresses that are held stay held";
-    world.find_all(Kind::NodeGone, key, text, proof, (remedy, edits));
+    world.find_all(Kind::NodeGone, key, text, (proof, remedy, edits));
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::Kind;
 use super::edit::{Change, Edit};
-use super::world::World;
+use super::world::{Endpoint, World};
 use crate::model::block::Attribute;
 use crate::model::key::Key;
 
@@ -67,6 +67,12 @@ fn unallocated(world: &mut World<'_>, address: IpAddr, cidr: IpNet, ordinal: usi
         ..Attribute::default()
     };
     let mut proof = vec![key.clone(), Key::block(cidr)];
+    let text = format!("it has {address}, which is not allocated");
+    if is_over(world, endpoint) {
+        let edits = vec![Edit::Remove(key.clone())];
+        let remedy = "delete the endpoint: the runtime has no such sandbox";
+        return world.find_all(Kind::NotAllocated, &key, text, (proof, remedy, edits));
+    }
     let mut edits = vec![Edit::Block(cidr, Change::Own(ordinal, owner))];
     if let Some(id) = handle {
         // From here on the handle is judged as if it were so.
@@ -78,7 +84,15 @@ fn unallocated(world: &mut World<'_>, address: IpAddr, cidr: IpNet, ordinal: usi
         proof.push(Key::handle(&id));
         edits.push(Edit::Recount(id, blocks));
     }
-    let text = format!("it has {address}, which is not allocated");
     let remedy = "allocate it to the pod, before another gets it";
-    world.find_all(Kind::NotAllocated, &key, text, proof, (remedy, edits));
+    world.find_all(Kind::NotAllocated, &key, text, (proof, remedy, edits));
+}
+
+/// Whether the endpoint's container is known to be gone.
+fn is_over(world: &World<'_>, endpoint: &Endpoint) -> bool {
+    let runtime = world.around.and_then(|around| around.runtime.as_ref());
+    let (Some(runtime), Some(container)) = (runtime, &endpoint.container) else {
+        return false;
+    };
+    endpoint.secondary.get("node") == Some(&runtime.node) && !runtime.sandboxes.contains(container)
 }

@@ -157,7 +157,11 @@ fn recount(
     let named: Vec<IpNet> = handle.blocks().chain(cidrs.iter().copied()).collect();
     // What names no block counts nothing.
     handle.block.retain(|text, _| text.parse::<IpNet>().is_ok());
-    for cidr in named {
+    // What was not read keeps its count.
+    for cidr in named
+        .into_iter()
+        .filter(|cidr| snapshot.covers(&Key::block(*cidr)))
+    {
         let block = edited
             .get(&cidr)
             .cloned()

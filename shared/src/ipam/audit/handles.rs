@@ -58,17 +58,19 @@ fn judge(world: &World<'_>, handle: Option<Option<Handle>>, held: &BTreeMap<IpNe
 
 fn report(world: &mut World<'_>, id: &str, (kind, text): (Kind, String), blocks: BTreeSet<IpNet>) {
     let key = Key::handle(id);
-    let remedy = match kind {
-        Kind::NoHandle => "make it, counting what is held",
-        Kind::OrphanHandle => "delete it",
-        _ => "let it count what it holds; delete it if that is nothing",
+    let remedy = if kind == Kind::NoHandle {
+        "make it, counting what is held"
+    } else if kind == Kind::OrphanHandle {
+        "delete it"
+    } else {
+        "let it count what it holds; delete it if that is nothing"
     };
     if blocks.len() > BLOCKS {
         return world.find(kind, &key, text, "by hand: it names too many blocks for one Txn");
     }
     let proof = std::iter::once(key.clone()).chain(blocks.iter().map(|cidr| Key::block(*cidr)));
     let edits = vec![Edit::Recount(id.to_owned(), blocks.clone())];
-    world.find_all(kind, &key, text, proof.collect(), (remedy, edits));
+    world.find_all(kind, &key, text, (proof.collect(), remedy, edits));
 }
 
 /// `1 of 10.0.0.0/26, 2 of 10.0.1.0/26`

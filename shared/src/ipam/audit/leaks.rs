@@ -119,7 +119,7 @@ fn report(world: &mut World<'_>, around: &Around, handle: &str, suspects: &[Susp
         missing.dedup();
         let remedy = format!("not freed, only one witness: {}", missing.join("; "));
         proof.truncate(1 + suspects.len());
-        return world.find_all(Kind::Leaked, &key, text, proof, (&remedy, vec![]));
+        return world.find_all(Kind::Leaked, &key, text, (proof, &remedy, vec![]));
     }
     let (edits, more) = freed(world, around, handle, suspects);
     proof.extend(more);
@@ -129,8 +129,7 @@ fn report(world: &mut World<'_>, around: &Around, handle: &str, suspects: &[Susp
         Kind::Leaked,
         &key,
         text,
-        proof,
-        ("free it: both witnesses hold", edits),
+        (proof, "free it: both witnesses hold", edits),
     );
 }
 

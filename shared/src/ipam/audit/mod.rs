@@ -10,6 +10,7 @@
 //! | `endpoints` | addresses of workload endpoints that are not allocated |
 //! | `leaks`, `witnesses` | addresses whose owner is gone, on two witnesses |
 //! | [`edit`], [`fix`] | how to put it right, as a Txn |
+//! | [`single`] | one address that an operator wants back |
 //!
 //! [`audit`] is what the data says by itself: the oracle of the property tests. [`check`] knows the time and the
 //! world around as well: `cnictl ipam check`. Both need a snapshot of everything at one revision, so that a
@@ -30,6 +31,7 @@ mod handles;
 mod leaks;
 mod owners;
 mod pools;
+pub mod single;
 mod witnesses;
 mod world;
 
@@ -201,7 +203,9 @@ pub fn audit(snapshot: &Snapshot) -> Vec<Finding> {
 
 /// Every contradiction in a snapshot of [`check_reads`], and with the world around.
 pub fn check(snapshot: &Snapshot, around: &Around) -> Vec<Finding> {
-    examined(snapshot, Some(around)).into_findings()
+    let mut world = examined(snapshot, Some(around));
+    leaks::look(&mut world, around);
+    world.into_findings()
 }
 
 /// Addresses that this node's kernel should be asked about before a [`check`]; see [`Around::kernel`].
@@ -218,8 +222,5 @@ fn examined<'a>(snapshot: &'a Snapshot, around: Option<&'a Around>) -> World<'a>
         endpoints::look(&mut world);
     }
     handles::look(&mut world);
-    if let Some(around) = around {
-        leaks::look(&mut world, around);
-    }
     world
 }

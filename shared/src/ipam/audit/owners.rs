@@ -64,7 +64,7 @@ impl Search {
             }
         };
         if let Some(handle) = attribute.handle() {
-            self.count(&handle.to_owned());
+            self.count(handle);
         }
         Some(Found {
             ordinal,

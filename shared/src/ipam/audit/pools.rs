@@ -64,7 +64,7 @@ fn overlaps(world: &mut World<'_>) -> BTreeSet<IpNet> {
             None => ("take the pods of one of them down".to_owned(), vec![]),
         };
         let proof = with_affinities(proof, &edits);
-        world.find_all(Kind::Overlap, &Key::block(cidr), text, proof, (&remedy, edits));
+        world.find_all(Kind::Overlap, &Key::block(cidr), text, (proof, &remedy, edits));
     }
     overlapping
 }
@@ -78,7 +78,7 @@ fn useless(world: &mut World<'_>, kind: Kind, cidr: IpNet, text: String, way_out
     }
     let edits = drop_block(world, cidr);
     let proof = with_affinities(vec![key.clone()], &edits);
-    world.find_all(kind, &key, text, proof, ("delete it: it holds nothing", edits));
+    world.find_all(kind, &key, text, (proof, "delete it: it holds nothing", edits));
 }
 
 /// The block goes, and the claim of its owner with it.

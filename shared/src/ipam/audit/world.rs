@@ -200,7 +200,7 @@ impl<'a> World<'a> {
 
     /// A contradiction that a person has to settle.
     pub(super) fn find(&mut self, kind: Kind, object: &Key, text: String, remedy: &str) {
-        self.find_all(kind, object, text, vec![object.clone()], (remedy, vec![]));
+        self.find_all(kind, object, text, (vec![object.clone()], remedy, vec![]));
     }
 
     /// A contradiction, its proof in keys, and how to put it right.
@@ -209,8 +209,7 @@ impl<'a> World<'a> {
         kind: Kind,
         object: &Key,
         text: String,
-        proof: Vec<Key>,
-        (remedy, edits): (&str, Vec<Edit>),
+        (proof, remedy, edits): (Vec<Key>, &str, Vec<Edit>),
     ) {
         self.findings.push(Finding {
             kind,
