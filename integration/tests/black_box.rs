@@ -15,6 +15,7 @@ mod ipam_limits;
 mod ipam_plugin;
 mod layering;
 mod lost_messages;
+mod operator;
 mod others;
 mod outage;
 mod owed;
