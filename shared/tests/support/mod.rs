@@ -106,6 +106,20 @@ impl Member {
 
     pub(crate) fn signal(&self, name: &str) {
         run("kill", &[&format!("-{name}"), &self.pid()]);
+        let begin = Instant::now();
+        while name == "STOP" && !self.is_stopped() {
+            assert!(begin.elapsed() < PATIENCE, "etcd does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether every thread is stopped: the signal reaches them one by one, and until then they work on.
+    fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        tasks.flatten().all(|task| {
+            let state = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") T ")
+        })
     }
 
     pub(crate) fn endpoint(&self) -> String {
