@@ -49,6 +49,11 @@ impl Call {
         if let ("ADD", Some(attachment)) = (verb, about) {
             // Before the store is opened: a call that is refused leaves no trace.
             Config::refuse(conf, attachment, &node)?;
+            if Config::is_untold(conf, attachment)? {
+                let text = "kubernetes.kubeconfig is set, but only cni-net asks the API server: annotations are not \
+                            read, and a pool's namespaceSelector sees no labels";
+                log.warning(text, &[]);
+            }
         }
         let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
         for warning in &warnings {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use serde::Deserialize;
 use shared::cni::NetConf;
 use shared::cni::timeouts::Timeouts;
 use shared::cni::{Attachment, Env};
@@ -41,6 +42,17 @@ struct Ipam {
     ipv6: bool,
     pools_v4: Vec<String>,
     pools_v6: Vec<String>,
+    given: Given,
+}
+
+/// What `cni-net` has learnt and passes on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Given {
+    namespace_labels: Option<BTreeMap<String, String>>,
+    /// Who asked for the pools.
+    ipv4_pools_from: Option<String>,
+    ipv6_pools_from: Option<String>,
 }
 
 impl Ipam {
@@ -50,6 +62,7 @@ impl Ipam {
             ipv6: conf.text("ipam.assign_ipv6")?.as_deref() == Some("true"),
             pools_v4: conf.field("ipam.ipv4_pools")?.unwrap_or_default(),
             pools_v6: conf.field("ipam.ipv6_pools")?.unwrap_or_default(),
+            given: conf.field("manx")?.unwrap_or_default(),
         })
     }
 }
@@ -93,6 +106,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether a pod's namespace could be known, and the calling plugin has not said anything of it.
+    pub(crate) fn is_untold(conf: &NetConf, attachment: &Attachment) -> Result<bool, CniError> {
+        let could = conf.text("kubernetes.kubeconfig")?.is_some() && pod(attachment).is_some();
+        Ok(could && Ipam::of(conf)?.given.namespace_labels.is_none())
+    }
+
     /// Whether what only ADD reads can be read.
     pub(crate) fn readable(conf: &NetConf) -> Result<(), CniError> {
         Ipam::of(conf).map(|_| ())
@@ -127,11 +146,17 @@ impl Config {
             pools_v4: ipam.pools_v4,
             pools_v6: ipam.pools_v6,
             now,
-            pools_from: "netconf ipam.ipv4_pools and ipam.ipv6_pools".to_owned(),
+            pools_v4_from: from(ipam.given.ipv4_pools_from, "ipv4_pools"),
+            pools_v6_from: from(ipam.given.ipv6_pools_from, "ipv6_pools"),
+            namespace_labels: ipam.given.namespace_labels,
             kubernetes: pod.is_some(),
             ..AssignRequest::default()
         })
     }
+}
+
+fn from(annotation: Option<String>, field: &str) -> String {
+    annotation.unwrap_or_else(|| format!("netconf ipam.{field}"))
 }
 
 /// Which datastore: netconf first, then the environment.

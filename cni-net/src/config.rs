@@ -13,8 +13,8 @@
 //! | `sidecar_required` | false | STATUS wants `run_dir/ready` |
 //! | `test_faults` | false | honour MANX_TEST_FAULT: a test hook, never set it in production |
 //!
-//! Limits, until the Kubernetes API is read: with `policy.type` "k8s" a record carries the profile
-//! `kns.<namespace>` and the two standing labels only; annotations, pod labels and named ports are not known.
+//! Where the Kubernetes API server is, is read by `shared::kubernetes::Access`. Without one, and with `policy.type`
+//! "k8s", a record carries the profile `kns.<namespace>` and the two standing labels only.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use serde_json::Value;
 use shared::cni::config::NetConf;
 use shared::cni::error::{CniError, Code};
 use shared::cni::timeouts::Timeouts;
+use shared::kubernetes::Access;
 use shared::log::LogConfig;
 
 use crate::gates::Gate;
@@ -36,7 +37,7 @@ pub(crate) use labels::Labels;
 pub(crate) enum Policy {
     /// "": a profile named after the network is created.
     Network,
-    /// "k8s": the namespace's profile.
+    /// "k8s": the namespace's profile and, where the API server is known, what it says of the pod.
     Kubernetes,
     /// Any other word: the network's profile is named but not created.
     Other,
@@ -69,7 +70,10 @@ pub(crate) struct Config {
     pub(crate) manage_forwarding: bool,
     pub(crate) manage_rp_filter: bool,
     pub(crate) labels: Labels,
+    /// Where the API server is; only what ADD needs to know.
+    pub(crate) kubernetes: Option<Access>,
     pub(crate) addresses_without_ipam: bool,
+    pub(crate) floating_ips: bool,
     pub(crate) timeouts: Timeouts,
     pub(crate) log: LogConfig,
     pub(crate) sidecar_required: bool,
@@ -95,7 +99,9 @@ impl Config {
             allow_ip_forwarding: yes("container_settings.allow_ip_forwarding", false)?,
             manage_forwarding: yes("manage_forwarding", true)?,
             manage_rp_filter: yes("manage_rp_filter", true)?,
+            kubernetes: Access::of(conf)?,
             addresses_without_ipam: yes("feature_control.ip_addrs_no_ipam", false)?,
+            floating_ips: yes("feature_control.floating_ips", false)?,
             sidecar_required: yes("sidecar_required", false)?,
             test_faults: yes("test_faults", false)?,
             ..Self::of_removal(conf)?
@@ -124,7 +130,9 @@ impl Config {
             manage_forwarding: true,
             manage_rp_filter: true,
             labels: labels::of(conf)?,
+            kubernetes: None,
             addresses_without_ipam: false,
+            floating_ips: false,
             timeouts: Timeouts::of(conf)?,
             log: LogConfig::of(conf)?,
             sidecar_required: false,

@@ -4,6 +4,7 @@ mod apply;
 mod command;
 mod config;
 mod error;
+mod facts;
 mod gates;
 mod hostlocal;
 mod mtu;

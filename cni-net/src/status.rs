@@ -1,7 +1,7 @@
 //! STATUS: whether an ADD could work, from facts on this node alone; the datastore is never dialled.
 //!
 //! kubelet asks every few seconds on every node. Looked at: the configuration, the node's name, the datastore's
-//! files, the IPAM plugin and what it says itself and, with `sidecar_required`, whether the sidecar of this boot
+//! files, the kubeconfig, the IPAM plugin and what it says itself and, with `sidecar_required`, whether the sidecar of this boot
 //! has written `run_dir/ready` (the text of /proc/sys/kernel/random/boot_id).
 #![expect(
     clippy::disallowed_methods,
@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use shared::cni::delegate::Delegate;
 use shared::cni::{CniError, Code, Env, NetConf};
+use shared::kubernetes::Access;
 use shared::store::config::{Dirs, choose};
 
 use crate::config::Config;
@@ -32,6 +33,9 @@ pub(crate) fn status(env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), 
     if config.sidecar_required {
         sidecar(&dirs.run.join("ready"), Path::new(BOOT))?;
     }
+    if let Some(access) = &config.kubernetes {
+        kubeconfig(access).map_err(unavailable)?;
+    }
     let binary = Delegate::find(path, &config.ipam).map_err(unavailable)?;
     let stdin = hostlocal::stdin(conf, &node, None)?;
     let child = Delegate::start(&binary, "STATUS", None, path, env, stdin).map_err(unavailable)?;
@@ -48,6 +52,14 @@ fn unavailable(error: CniError) -> CniError {
     }
     let text = format!("{} [code {}]", error.msg, error.code.number());
     CniError::new(Code::PluginNotAvailable, text).details(error.details)
+}
+
+/// Whether ADD could ask the API server, as far as files tell.
+fn kubeconfig(access: &Access) -> Result<(), CniError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
+    let usable = runtime.block_on(shared::kubernetes::usable(access));
+    usable.map_err(|error| CniError::numbered(error.code(), error))
 }
 
 fn sidecar(ready: &Path, boot: &Path) -> Result<(), CniError> {

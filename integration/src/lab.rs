@@ -14,7 +14,8 @@ use crate::node::Node;
 use crate::process::Cmd;
 use crate::require;
 
-const LEAF: &str = "192.168.1.1";
+/// The leaf's own address, where servers listen.
+pub const LEAF: &str = "192.168.1.1";
 const RESOURCES: &str = "/calico/resources/v3/projectcalico.org";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);

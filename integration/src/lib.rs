@@ -10,6 +10,7 @@
 //! ```
 //! Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
 
+pub mod apiserver;
 pub mod audit;
 mod base64;
 pub mod bench;

@@ -13,6 +13,8 @@ mod gates;
 mod interwork;
 mod ipam_limits;
 mod ipam_plugin;
+mod kubernetes;
+mod kubernetes_faults;
 mod layering;
 mod lost_messages;
 mod operator;

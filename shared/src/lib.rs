@@ -10,6 +10,7 @@
 //! | [`ipam`] | which address, which block, what goes back | no |
 //! | [`store`] | carries out a `Txn`: memory, etcd, embedded | yes (features `etcd`, `embedded`) |
 //! | `kernel` | carries out an `Op` by rtnetlink and /proc/sys | yes (feature `kernel`) |
+//! | `kubernetes` | reads a pod and its namespace from the API server | yes (feature `kubernetes`) |
 //! | `state` | what this node remembers under `state_dir` and `run_dir` | yes (feature `edge`) |
 //! | `log` | one line per event on stderr and in a file | yes (feature `edge`) |
 //!
@@ -19,6 +20,8 @@ pub mod cni;
 pub mod ipam;
 #[cfg(feature = "kernel")]
 pub mod kernel;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(feature = "edge")]
 pub mod log;
 pub mod model;

@@ -2,7 +2,7 @@
 //!
 //! | step | what | undone by |
 //! |---|---|---|
-//! | 1 | one read: is the datastore ready, whose is the pod's record; the gates | – |
+//! | 1 | one read: is the datastore ready, whose is the pod's record; the gates and, beside it, the API server | – |
 //! | 2 | take the interface's turn, look at the kernel, plan the pair: refusals come before any effect | – |
 //! | 3 | attachment file | removed |
 //! | 4 | start the IPAM plugin | its DEL |
@@ -11,23 +11,27 @@
 //! | 7 | one write: the record, and the network's profile where it is missing | removed |
 //!
 //! A deleted interface cannot be brought back. So where one of an older container of the pod stands in the way,
-//! step 5 waits for step 4's answer, as in Calico.
+//! step 5 waits for step 4's answer, as in Calico. Unless the pod asks by name for an address that the older container
+//! holds: then the interface goes, the older one's addresses go back, and step 4 comes last.
 
 use std::net::IpAddr;
 
 use shared::cni::{AddResult, Attachment, CniError};
 use shared::model::key::Key;
-use shared::state::attachment::{self, Side};
+use shared::model::workloadendpoint::IpNat;
+use shared::state::attachment;
 use shared::store::transact;
 use shared::txn::Snapshot;
 
 use super::learn::{self, Known, learn, pod_cidrs};
+use super::obtain::{obtain, write_file};
 use super::pair::{Pair, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
-use super::{Call, Target, answer, later, repeat};
+use super::{Call, Target, answer, kubernetes, later, repeat};
+use crate::facts::{Addresses, Facts, Wishes};
 use crate::netns::Netns;
-use crate::record::{self, Facts, Stored, Wanted};
+use crate::record::{self, Stored, Wanted};
 use crate::{error, gates, hostlocal, mtu};
 
 /// Attaches a pod.
@@ -37,24 +41,26 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
     later::settle(call, &target.id).await?;
-    let mut known = learn(call, &target).await?;
-    gates::open(&call.config.gates).await?;
+    let facts = async {
+        gates::open(&call.config.gates).await?;
+        kubernetes::facts(call, &target).await
+    };
+    let (mut known, facts) = tokio::try_join!(learn(call, &target), facts)?;
     if let Some(stored) = is_repeat(call, &target, &known)? {
         return repeat::add(call, &target, known.snapshot, stored).await;
     }
     call.take_interface(&target.host_interface)?;
-    let mut pair = plan(call, &target, &known, (&netns, mtu)).await?;
+    let mut pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
     if pair.takes_over() {
         // Somebody may have made the interface and its record since the read, which had no lock.
         known = learn(call, &target).await?;
         if let Some(stored) = is_repeat(call, &target, &known)? {
             return repeat::add(call, &target, known.snapshot, stored).await;
         }
-        pair = plan(call, &target, &known, (&netns, mtu)).await?;
+        pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
     }
-    let stdin = hostlocal::stdin(&call.conf, &call.node, Some(&pod_cidrs(call, &known.snapshot)?))?;
     let mut undo = Undo::new(call, &target);
-    let answer = match attach(call, &target, known, (pair, stdin), &mut undo).await {
+    let answer = match attach(call, &target, (known, &facts), pair, &mut undo).await {
         Ok(answer) => answer,
         Err(cause) => return Err(undo.run(cause).await),
     };
@@ -75,54 +81,58 @@ fn is_repeat(call: &Call, target: &Target<'_>, known: &Known) -> Result<Option<S
 async fn plan(
     call: &Call,
     target: &Target<'_>,
-    known: &Known,
+    (known, facts): (&Known, &Facts),
     (netns, mtu): (&Netns, Option<u32>),
 ) -> Result<Pair, CniError> {
-    let wiring = call.wiring(target, record::may_spoof(known.existing.as_ref()))?;
+    let recorded = || record::may_spoof(known.existing.as_ref());
+    let mut wiring = call.wiring(target, facts.may_spoof().unwrap_or_else(recorded))?;
+    wiring.mac = facts.mac().or(wiring.mac);
     Pair::plan(call, target, Wish { netns, mtu, wiring }).await
 }
 
 async fn attach<'a>(
     call: &Call,
     target: &'a Target<'a>,
-    known: Known,
-    (pair, stdin): (Pair, Vec<u8>),
+    (known, facts): (Known, &Facts),
+    pair: Pair,
     undo: &mut Undo<'a>,
 ) -> Result<AddResult, CniError> {
+    let source = (facts.addresses(), stdin(call, &known, facts)?);
     undo.file = Some(call.file(&target.id));
     let mut file = file(target, &known);
+    file.without_ipam = matches!(source.0, Addresses::WithoutIpam(_));
     write_file(call, &file)?;
-    undo.lease.ask(call, target, stdin)?;
-    call.step("the IPAM plugin was started")?;
     let pair = undo.pair.insert(pair);
-    let (ipam, addresses) = if pair.takes_over() {
-        // Nothing of the older container is touched before it is sure that this one gets what it needs.
-        let (ipam, addresses) = undo.lease.answer(call)?;
-        pair.foresee(&addresses).await?;
-        file.took_over = older(call, target, &known);
-        file.addresses.clone_from(&addresses);
-        write_file(call, &file)?;
-        call.step("the IPAM plugin has answered")?;
-        pair.build(call).await?;
-        (ipam, addresses)
-    } else {
-        pair.build(call).await?;
-        let (ipam, addresses) = undo.lease.answer(call)?;
-        file.addresses.clone_from(&addresses);
-        write_file(call, &file)?;
-        call.step("the IPAM plugin has answered")?;
-        (ipam, addresses)
-    };
+    let (ipam, addresses) = obtain(
+        call,
+        target,
+        (&known, source),
+        &mut file,
+        (&mut *pair, &mut undo.lease),
+    )
+    .await?;
+    let nats = facts.nats(&addresses)?;
     // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
     pair.address(call, &addresses, host_routes).await?;
     let answer = answer::result(&call.config, target, (&pair.mac, pair.mtu()), &addresses, ipam);
-    let wanted = wanted(call, target, &known, (&addresses, &pair.mac));
+    let pod = facts.pod.as_ref().map(|pod| (pod, nats.as_slice()));
+    let wanted = wanted(call, target, &known, (&addresses, &pair.mac, pod));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
     write(call, target, known.snapshot, wanted).await?;
     call.step("the record was written")?;
     Ok(answer)
+}
+
+/// The IPAM plugin's stdin.
+fn stdin(call: &Call, known: &Known, facts: &Facts) -> Result<Vec<u8>, CniError> {
+    let cidrs = match &facts.pod_cidrs {
+        Some(cidrs) => cidrs.clone(),
+        None => pod_cidrs(call, &known.snapshot)?,
+    };
+    let stdin = hostlocal::stdin(&call.conf, &call.node, Some(&cidrs))?;
+    Ok(facts.stdin(&call.config, stdin))
 }
 
 /// The attachment file: written before the first effect, and again when the addresses are known.
@@ -136,31 +146,19 @@ fn file(target: &Target<'_>, known: &Known) -> attachment::Attachment {
     }
 }
 
-fn write_file(call: &Call, file: &attachment::Attachment) -> Result<(), CniError> {
-    attachment::write(&call.dirs, Side::Net, file).map_err(|error| error::state(&error))
-}
-
-/// The older container of the pod, as the record or this node's files name it.
-fn older(call: &Call, target: &Target<'_>, known: &Known) -> Option<String> {
-    let recorded = known
-        .existing
-        .as_ref()
-        .map(|stored| record::container(&stored.record));
-    let recorded = recorded.filter(|container| *container != target.id.container);
-    let noted = || call.claimed_by_another(&target.id, &target.host_interface);
-    recorded
-        .map(str::to_owned)
-        .or_else(|| noted().map(|file| file.id.container))
-}
-
 fn key(target: &Target<'_>, known: &Known) -> Key {
     let existing = known.existing.as_ref().map(|stored| stored.key.clone());
     existing.unwrap_or_else(|| record::key(&target.workload, &known.name))
 }
 
-fn wanted(call: &Call, target: &Target<'_>, known: &Known, (addresses, mac): (&[IpAddr], &str)) -> Wanted {
+fn wanted(
+    call: &Call,
+    target: &Target<'_>,
+    known: &Known,
+    (addresses, mac, pod): (&[IpAddr], &str, Option<(&Wishes, &[IpNat])>),
+) -> Wanted {
     let uid = call.uid();
-    let facts = Facts {
+    let facts = record::Facts {
         config: &call.config,
         workload: &target.workload,
         node: &call.node,
@@ -170,6 +168,7 @@ fn wanted(call: &Call, target: &Target<'_>, known: &Known, (addresses, mac): (&[
         host_interface: &target.host_interface,
         mac,
         addresses,
+        pod,
         uid: &uid,
         now: call.now,
     };

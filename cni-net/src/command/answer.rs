@@ -24,6 +24,31 @@ pub(super) fn addresses(config: &Config, ipam: &AddResult) -> Result<Vec<IpAddr>
     Ok(addresses)
 }
 
+/// What an IPAM plugin would answer that gave these addresses.
+pub(super) fn alone(addresses: &[IpAddr]) -> AddResult {
+    let nets = || addresses.iter().map(|address| IpNet::from(*address));
+    let ip = |address| IpConfig {
+        address,
+        gateway: None,
+        interface: None,
+    };
+    AddResult {
+        ips: nets().map(ip).collect(),
+        routes: nets().map(Route::to).collect(),
+        ..AddResult::default()
+    }
+}
+
+/// Two answers in one.
+pub(super) fn and(mut first: AddResult, second: AddResult) -> AddResult {
+    first.ips.extend(second.ips);
+    first.routes.extend(second.routes);
+    AddResult {
+        dns: second.dns,
+        ..first
+    }
+}
+
 /// Calico's answer: two interfaces, each address alone, and the routes that IPAM gave.
 pub(super) fn result(
     config: &Config,

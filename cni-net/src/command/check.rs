@@ -28,7 +28,12 @@ pub(super) async fn check(call: &Call, attachment: &Attachment) -> Result<(), Cn
     let led_elsewhere =
         target.workload.is_pod() && call.config.uses_calico_ipam() && previous.routes.is_empty();
     wrong.extend(in_kernel(&observed, &wiring, !led_elsewhere));
-    let ipam = call.check_ipam(&target);
+    let without_ipam = call.file(&target.id).is_some_and(|file| file.without_ipam);
+    let ipam = if without_ipam {
+        Ok(())
+    } else {
+        call.check_ipam(&target)
+    };
     if wrong.is_empty() {
         return ipam;
     }

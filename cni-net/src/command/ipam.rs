@@ -22,15 +22,18 @@ const ONLY: &str = "MANX_RELEASE_ONLY";
 
 /// The attachment as the child sees it: Calico's arguments never fail for an unknown key. The reference plugins
 /// refuse an empty pair, so there is no `;` without something behind it.
-fn attachment_of(target: &Target<'_>) -> Attachment {
+fn attachment_of(target: &Target<'_>, address: Option<IpAddr>) -> Attachment {
     let raw = target.attachment.args.raw().trim_matches(';');
     let pairs: Vec<&str> = ["IgnoreUnknown=1", raw]
         .into_iter()
         .filter(|pair| !pair.is_empty())
         .collect();
-    let args = Args::parse(&pairs.join(";"));
+    let mut args = Args::parse(&pairs.join(";")).unwrap_or_default();
+    if let Some(address) = address {
+        args = args.with(&format!("IP={address}"));
+    }
     Attachment {
-        args: args.unwrap_or_default(),
+        args,
         ..target.attachment.clone()
     }
 }
@@ -41,10 +44,15 @@ impl Call {
         Delegate::find(path, &self.config.ipam)
     }
 
-    /// Starts its ADD.
-    pub(super) fn start_ipam(&self, target: &Target<'_>, stdin: Vec<u8>) -> Result<Running, CniError> {
+    /// Starts its ADD, for this address if there is one.
+    pub(super) fn start_ipam(
+        &self,
+        target: &Target<'_>,
+        stdin: Vec<u8>,
+        address: Option<IpAddr>,
+    ) -> Result<Running, CniError> {
         let path = &target.attachment.path;
-        let (binary, attachment) = (self.find_ipam(path)?, attachment_of(target));
+        let (binary, attachment) = (self.find_ipam(path)?, attachment_of(target, address));
         let env = self.env_within(self.deadline());
         Delegate::start(&binary, "ADD", Some(&attachment), path, &env, stdin)
     }
@@ -81,6 +89,23 @@ impl Call {
         self.start("DEL", target, env)?.wait(deadline).map(|_| ())
     }
 
+    /// Its DEL for the container that had the pod before: an address that the pod asks for by name is free again only
+    /// when that one has given it back.
+    pub(super) fn release_older(&self, target: &Target<'_>, older: (String, String)) -> Result<(), CniError> {
+        let (container_id, ifname) = older;
+        let mut attachment = attachment_of(target, None);
+        attachment.container_id = container_id;
+        attachment.ifname = ifname;
+        attachment.netns = None;
+        let path = &target.attachment.path;
+        let binary = self.find_ipam(path)?;
+        let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
+        let env = self.env_within(self.deadline());
+        Delegate::start(&binary, "DEL", Some(&attachment), path, &env, stdin)?
+            .wait(self.deadline())
+            .map(|_| ())
+    }
+
     /// Its CHECK.
     pub(super) fn check_ipam(&self, target: &Target<'_>) -> Result<(), CniError> {
         let deadline = self.deadline();
@@ -92,7 +117,7 @@ impl Call {
         let path = &target.attachment.path;
         let binary = self.find_ipam(path)?;
         let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
-        let attachment = attachment_of(target);
+        let attachment = attachment_of(target, None);
         Delegate::start(&binary, command, Some(&attachment), path, &env, stdin)
     }
 

@@ -2,6 +2,7 @@
 //! ADD has the handle of the first one, whose address a pod may be using.
 #![expect(clippy::disallowed_methods, reason = "edge: undoing has its own time")]
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use shared::cni::delegate::Running;
 use shared::cni::{AddResult, CniError};
 
 use super::{Call, Target, answer};
+use crate::facts::Addresses;
 
 /// How long a plugin that was started may take to finish before what it did is undone.
 const FINISH: Duration = Duration::from_secs(4);
@@ -18,6 +20,11 @@ const FINISH: Duration = Duration::from_secs(4);
 pub(super) struct Lease {
     running: Option<Running>,
     given: Given,
+    stdin: Vec<u8>,
+    /// Addresses that are asked for one by one, as Calico's plugin wants it.
+    named: VecDeque<IpAddr>,
+    /// Addresses that no plugin is asked for.
+    own: Vec<IpAddr>,
 }
 
 /// What is known of the addresses.
@@ -56,20 +63,61 @@ impl Given {
 }
 
 impl Lease {
-    /// Starts the plugin.
-    pub(super) fn ask(&mut self, call: &Call, target: &Target<'_>, stdin: Vec<u8>) -> Result<(), CniError> {
-        self.running = Some(call.start_ipam(target, stdin)?);
-        self.given = Given::Unknown;
+    /// Starts the plugin, unless nothing is asked of it.
+    pub(super) fn ask(
+        &mut self,
+        call: &Call,
+        target: &Target<'_>,
+        (addresses, stdin): (Addresses, Vec<u8>),
+    ) -> Result<(), CniError> {
+        self.stdin = stdin;
+        match addresses {
+            Addresses::WithoutIpam(addresses) => {
+                self.own = addresses;
+                return Ok(());
+            }
+            Addresses::Any => {
+                self.running = Some(call.start_ipam(target, self.stdin.clone(), None)?);
+                self.given = Given::Unknown;
+            }
+            Addresses::Named(addresses) => {
+                self.given = Given::Addresses(addresses.clone());
+                self.named = addresses.into();
+                self.ask_next(call, target)?;
+            }
+        }
         Ok(())
     }
 
-    /// Its answer.
-    pub(super) fn answer(&mut self, call: &Call) -> Result<(AddResult, Vec<IpAddr>), CniError> {
-        let running = self.running.take().map(|running| call.answer(running));
-        let ipam = running.transpose()?.unwrap_or_default();
-        let addresses = answer::addresses(&call.config, &ipam)?;
-        self.given = Given::Addresses(addresses.clone());
-        Ok((ipam, addresses))
+    fn ask_next(&mut self, call: &Call, target: &Target<'_>) -> Result<(), CniError> {
+        if let Some(address) = self.named.pop_front() {
+            self.running = Some(call.start_ipam(target, self.stdin.clone(), Some(address))?);
+        }
+        Ok(())
+    }
+
+    /// Its answer, or its answers.
+    pub(super) fn answer(
+        &mut self,
+        call: &Call,
+        target: &Target<'_>,
+    ) -> Result<(AddResult, Vec<IpAddr>), CniError> {
+        let chosen = self.own.is_empty() && self.given == Given::Unknown;
+        let mut whole = answer::alone(&self.own);
+        while let Some(running) = self.running.take() {
+            let ipam = call.answer(running)?;
+            whole = answer::and(whole, ipam);
+            self.ask_next(call, target)?;
+        }
+        let addresses = answer::addresses(&call.config, &whole)?;
+        if !chosen && whole.routes.is_empty() {
+            // Calico's plugin names no route to an address that was asked for; somebody must lead packets there.
+            whole.routes = answer::alone(&addresses).routes;
+        }
+        if self.own.is_empty() {
+            self.given = Given::Addresses(addresses.clone());
+        }
+        Ok((whole, addresses))
     }
 
     /// Waits until the plugin rests: killed in the middle it might still hold an address that no DEL finds.
@@ -78,6 +126,9 @@ impl Lease {
             return;
         };
         let answer = call.answer_by(running, Instant::now() + FINISH);
+        if self.given != Given::Unknown {
+            return;
+        }
         if let Ok(addresses) = answer.and_then(|ipam| answer::addresses(&call.config, &ipam)) {
             self.given = Given::Addresses(addresses);
         }

@@ -6,9 +6,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::json;
 use shared::model::meta::seconds;
-use shared::model::workloadendpoint::{WorkloadEndpoint, WorkloadEndpointSpec};
+use shared::model::workloadendpoint::{IpNat, WorkloadEndpoint, WorkloadEndpointSpec};
 
 use crate::config::{Config, Policy};
+use crate::facts::Wishes;
 use crate::names::Workload;
 
 /// What a record says about one attachment.
@@ -23,6 +24,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) host_interface: &'a str,
     pub(crate) mac: &'a str,
     pub(crate) addresses: &'a [IpAddr],
+    /// What the API server says of the pod, and its floating addresses.
+    pub(crate) pod: Option<(&'a Wishes, &'a [IpNat])>,
     pub(crate) uid: &'a str,
     pub(crate) now: Timestamp,
 }
@@ -58,13 +61,16 @@ impl Facts<'_> {
     /// A record for another container of the same pod: name, uid, `endpoint` and what we do not know stay.
     pub(crate) fn taken_over(&self, old: &WorkloadEndpoint) -> WorkloadEndpoint {
         let mut record = old.clone();
-        let mut labels = record.metadata.labels.take().unwrap_or_default();
+        let known = self.pod.map(|(pod, _)| pod.labels.clone());
+        let mut labels = known.unwrap_or_else(|| record.metadata.labels.take().unwrap_or_default());
         labels.extend(self.config.labels.labels.iter().cloned());
         record.label(labels);
         let profile = self.profile();
-        // Without facts from the API the service account's profile of an earlier ADD is worth more than none.
-        if !self.workload.is_pod() || profiles(&record).first() != Some(&profile) {
-            record.spec.profiles = Some(vec![profile]);
+        match self.pod {
+            Some((pod, nats)) => self.tell_pod(&mut record, (profile, pod, nats)),
+            // Without facts from the API the service account's profile of an earlier ADD is worth more than none.
+            None if self.workload.is_pod() && profiles(&record).first() == Some(&profile) => {}
+            None => record.spec.profiles = Some(vec![profile]),
         }
         let networks = self
             .addresses
@@ -76,6 +82,23 @@ impl Facts<'_> {
         record.spec.mac = Some(self.mac.to_owned());
         record
     }
+
+    /// All that the API server decides, and none of what it said of an earlier pod of the name.
+    fn tell_pod(&self, record: &mut WorkloadEndpoint, (profile, pod, nats): (String, &Wishes, &[IpNat])) {
+        let account = pod.service_account.as_ref();
+        let account = account.map(|name| format!("ksa.{}.{name}", self.workload.namespace()));
+        let prefixes = pod.source_prefixes.iter().map(IpNet::to_string);
+        record.metadata.generate_name.clone_from(&pod.generate_name);
+        record.spec.profiles = Some([profile].into_iter().chain(account).collect());
+        record.spec.service_account_name.clone_from(&pod.service_account);
+        record.spec.ports = some(pod.ports.clone());
+        record.spec.allow_spoofed_source_prefixes = some(prefixes.collect());
+        record.spec.ip_nats = some(nats.to_vec());
+    }
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    Some(list).filter(|list| !list.is_empty())
 }
 
 fn profiles(record: &WorkloadEndpoint) -> &[String] {

@@ -41,6 +41,7 @@ fn facts<'a>(config: &'a Config, workload: &'a Workload, name: &'a str, containe
         host_interface: "caliabcdef01234",
         mac: "a6:df:01:87:cd:ef",
         addresses: const { &[std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 66, 135, 131))] },
+        pod: None,
         uid: "ae207626-71a2-4201-97b8-7ef19821c890",
         now: "2026-11-22T16:12:47.9Z".parse().unwrap(),
     }

@@ -43,6 +43,9 @@ impl Request {
     fn of(&self, ipv4: bool, now: Timestamp) -> AssignRequest {
         let asked = if ipv4 { &self.asked_v4 } else { &self.asked_v6 };
         let pools = asked.as_ref().map_or_else(Vec::new, |asked| asked.pools.clone());
+        let from = asked
+            .as_ref()
+            .map_or_else(String::new, |asked| asked.from.clone());
         let (pools_v4, pools_v6) = if ipv4 { (pools, vec![]) } else { (vec![], pools) };
         AssignRequest {
             host: self.node.clone(),
@@ -52,9 +55,8 @@ impl Request {
             want_v6: !ipv4,
             pools_v4,
             pools_v6,
-            pools_from: asked
-                .as_ref()
-                .map_or_else(String::new, |asked| asked.from.clone()),
+            pools_v4_from: from.clone(),
+            pools_v6_from: from,
             namespace_labels: self.namespace_labels.clone(),
             now,
             ..AssignRequest::default()
@@ -136,7 +138,7 @@ fn table(verdicts: &[Verdict], request: &AssignRequest, rooms: &BTreeMap<String,
     let asked = !request.pools_v4.is_empty() || !request.pools_v6.is_empty();
     let row = |verdict: &Verdict| {
         let chosen = if asked {
-            format!("is asked for by {}", request.pools_from)
+            format!("is asked for by {}", request.pools_from(request.want_v4))
         } else {
             "selects the node and the namespace".to_owned()
         };

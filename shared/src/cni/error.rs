@@ -99,6 +99,11 @@ codes! {
     173 NetnsMissing "CNI_NETNS does not exist or is no network namespace.",
     174 InterfaceExists "CNI_IFNAME exists in the pod already.",
     175 HostInterfaceTaken "The host interface's name belongs to something else.",
+    190 KubernetesConfig "The kubeconfig, or what stands for it, is missing or cannot be used.",
+    191 KubernetesRefused "The API server does not know the user, or does not let it read.",
+    192 KubernetesMissing "The API server has no such pod or namespace.",
+    193 Annotation "An annotation of the pod or of its namespace cannot be used.",
+    194 KubernetesAnswer "What answered is no API server, or speaks another language.",
 }
 
 impl fmt::Display for Code {

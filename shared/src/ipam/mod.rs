@@ -63,8 +63,10 @@ pub struct AssignRequest {
     pub pools_v4: Vec<String>,
     /// The same for IPv6.
     pub pools_v6: Vec<String>,
-    /// Where the two lists come from, for the error: "netconf ipam.ipv4_pools", "annotation of pod a/b".
-    pub pools_from: String,
+    /// Where the first list comes from, for the error: "netconf ipam.ipv4_pools", "annotation of pod a/b".
+    pub pools_v4_from: String,
+    /// The same of the second.
+    pub pools_v6_from: String,
     /// Labels of the pod's namespace, as far as they are known.
     pub namespace_labels: Option<BTreeMap<String, String>>,
     /// The time of this invocation.
@@ -75,6 +77,17 @@ pub struct AssignRequest {
     pub uid: String,
     /// Own blocks that probably have a free address: read in the first request.
     pub hint_blocks: Vec<IpNet>,
+}
+
+impl AssignRequest {
+    /// Where the list of a family's pools comes from.
+    pub fn pools_from(&self, ipv4: bool) -> &str {
+        if ipv4 {
+            &self.pools_v4_from
+        } else {
+            &self.pools_v6_from
+        }
+    }
 }
 
 /// An address that was given out.

@@ -48,7 +48,7 @@ pub(super) fn judge<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Judged<'f> {
         }
     }
     for pool in family().filter(|pool| !wanted.iter().any(|text| names(text, pool))) {
-        let from = facts.request.pools_from.clone();
+        let from = facts.request.pools_from(ipv4).to_owned();
         judged.refused.push((pool, Refusal::NotRequested { from }));
     }
     let disabled = family().filter(|pool| !pool.is_enabled() && wanted.iter().any(|text| names(text, pool)));
@@ -144,7 +144,7 @@ fn requested<'f>(facts: &'f Facts<'_>, text: &str, ipv4: bool) -> Result<&'f IPP
                 (None, Some(cidr)) => cidr.to_string(),
                 (None, None) => text.to_owned(),
             },
-            from: facts.request.pools_from.clone(),
+            from: facts.request.pools_from(ipv4).to_owned(),
             pools: listed(facts, ipv4),
         }),
     }
@@ -173,13 +173,15 @@ fn refusal(facts: &Facts<'_>, pool: &IPPool) -> Option<Refusal> {
     let labels = facts.node_labels();
     let node = selected("nodeSelector", pool.node_selector(), "the node's labels", labels);
     node.or_else(|| {
-        let labels = facts.request.namespace_labels.clone().unwrap_or_default();
-        selected(
-            "namespaceSelector",
-            pool.namespace_selector(),
-            "the namespace's labels",
-            labels,
-        )
+        let labels = facts.request.namespace_labels.clone();
+        let whose = match labels.is_some() {
+            true => "the namespace's labels",
+            false => {
+                "the namespace's labels, which are not known (cni-net passes on what the API server says)"
+            }
+        };
+        let text = pool.namespace_selector();
+        selected("namespaceSelector", text, whose, labels.unwrap_or_default())
     })
 }
 

@@ -193,10 +193,11 @@ fn two_truths(pointer: &str) -> ConfigError {
     ))
 }
 
-/// Warnings about what an explicit "embedded" leaves aside.
+/// Warnings about what an explicit "embedded" leaves aside: etcd. A kubeconfig tells of pods all the same.
 fn ignored(source: &Source<'_>, used_etcd: bool) -> Result<Vec<Warning>, ConfigError> {
     let mut warnings = Vec::new();
-    if let Some(pointer) = source.elsewhere(None)? {
+    source.elsewhere(None)?;
+    if let Some(pointer) = source.to_etcd() {
         warnings.push(Warning(format!(
             "{pointer}, but datastore_type is \"embedded\": it is ignored"
         )));

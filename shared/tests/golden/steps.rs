@@ -128,7 +128,7 @@ fn an_unknown_pool_is_named_with_those_that_exist() {
     let scene = scene(14);
     let request = AssignRequest {
         pools_v4: vec!["nope".to_owned()],
-        pools_from: "netconf ipam.ipv4_pools".to_owned(),
+        pools_v4_from: "netconf ipam.ipv4_pools".to_owned(),
         ..call(16, "ipv4/block/10.88.0.0-32", 0)
     };
     let error = scene.assign(&request).unwrap_err();

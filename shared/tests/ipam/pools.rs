@@ -50,7 +50,9 @@ fn namespace_selectors_see_the_namespaces_labels_and_nothing_without_them() {
         ..wanted("n1", 1)
     };
     assert_eq!(from(&scene, &inside), "shop");
-    assert!(from(&scene, &wanted("n1", 2)).contains("does not match the namespace's labels ()"));
+    assert!(
+        from(&scene, &wanted("n1", 2)).contains("does not match the namespace's labels, which are not known")
+    );
 }
 
 #[test]
@@ -65,7 +67,7 @@ fn a_pool_that_is_asked_for_needs_no_selector_but_must_be_enabled() {
     assert!(from(&scene, &wanted("n1", 1)).contains("assignmentMode Manual"));
     let ask = |text: &str, n| AssignRequest {
         pools_v4: vec![text.to_owned()],
-        pools_from: "annotation of pod shop/web-1".to_owned(),
+        pools_v4_from: "annotation of pod shop/web-1".to_owned(),
         ..wanted("n1", n)
     };
     assert_eq!(from(&scene, &ask("manual", 2)), "manual");

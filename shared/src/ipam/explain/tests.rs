@@ -140,7 +140,7 @@ fn a_pool_for_those_that_name_it_serves_nobody_else() {
         "has nodeSelector \"!all()\", which does not match the node's labels (rack=a)"
     );
     request.pools_v4 = vec!["a".to_owned()];
-    request.pools_from = "annotation of namespace team".to_owned();
+    request.pools_v4_from = "annotation of namespace team".to_owned();
     let explained = explain(&snapshot(&request, [&nobody, &open, &open]), &request, true).unwrap();
     assert_eq!(
         (

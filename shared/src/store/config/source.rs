@@ -82,16 +82,21 @@ impl<'a> Source<'a> {
         self.etcd_fields().filter(|field| !FIELDS.contains(field))
     }
 
+    /// Whatever points to etcd.
+    pub(super) fn to_etcd(&self) -> Option<String> {
+        let variable = || {
+            self.env.iter().find(|(name, value)| {
+                (name.starts_with("ETCD_") || name.starts_with("CALICO_")) && !value.trim().is_empty()
+            })
+        };
+        let variable = || variable().map(|(name, _)| format!("the environment has {name}"));
+        self.etcd_field().or_else(variable)
+    }
+
     /// Whatever points to another datastore than the embedded one.
     pub(super) fn elsewhere(&self, marker: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
-        if let Some(pointer) = self.etcd_field() {
+        if let Some(pointer) = self.to_etcd() {
             return Ok(Some(pointer));
-        }
-        let variable = self.env.iter().find(|(name, value)| {
-            (name.starts_with("ETCD_") || name.starts_with("CALICO_")) && !value.trim().is_empty()
-        });
-        if let Some((name, _)) = variable {
-            return Ok(Some(format!("the environment has {name}")));
         }
         for (section, field) in [
             ("kubernetes", "kubeconfig"),

@@ -103,16 +103,6 @@ fn an_explicit_embedded_is_always_embedded() {
             true,
         ),
         (
-            json!({"datastore_type": "embedded", "kubernetes": {"kubeconfig": "/k"}}),
-            &[][..],
-            false,
-        ),
-        (
-            json!({"kubernetes": {"kubeconfig": "/k"}}),
-            &[("DATASTORE_TYPE", "embedded")][..],
-            false,
-        ),
-        (
             json!({"datastore_type": "embedded", "etcd_discovery_srv": "example.org"}),
             &[][..],
             false,
@@ -126,6 +116,20 @@ fn an_explicit_embedded_is_always_embedded() {
         let (choice, warnings) = run(netconf, env, used).unwrap();
         assert!(matches!(choice, Choice::Embedded(_)));
         assert!(!warnings.is_empty(), "what is left aside is said");
+    }
+}
+
+#[test]
+fn beside_an_explicit_embedded_store_a_kubeconfig_is_no_second_truth() {
+    let both = json!({"datastore_type": "embedded", "kubernetes": {"kubeconfig": "/k"}});
+    let by_variable = json!({"kubernetes": {"kubeconfig": "/k"}});
+    for (netconf, env) in [
+        (both, &[][..]),
+        (by_variable, &[("DATASTORE_TYPE", "embedded")][..]),
+    ] {
+        let (choice, warnings) = run(netconf, env, false).unwrap();
+        assert!(matches!(choice, Choice::Embedded(_)));
+        assert_eq!(warnings, []);
     }
 }
 

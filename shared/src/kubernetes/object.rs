@@ -1,0 +1,157 @@
+//! Namespaces, pods and nodes, as far as anything is decided by them. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Namespace {
+    /// Name, labels, annotations.
+    pub metadata: Metadata,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Pod {
+    /// Name, labels, annotations.
+    pub metadata: Metadata,
+    /// What runs in it.
+    #[serde(default)]
+    pub spec: PodSpec,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Node {
+    /// Name, labels, annotations.
+    pub metadata: Metadata,
+    /// What was decided about it.
+    #[serde(default)]
+    pub spec: NodeSpec,
+}
+
+/// What was decided about a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NodeSpec {
+    /// Where its pods' addresses come from, as the controller manager gave it out.
+    #[serde(rename = "podCIDRs", default)]
+    pub pod_cidrs: Option<Vec<String>>,
+}
+
+/// What an object is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// Its name; an answer without one is none of an API server.
+    pub name: String,
+    /// What its name was made from.
+    #[serde(default)]
+    pub generate_name: Option<String>,
+    /// Which of all objects that ever had the name.
+    #[serde(default)]
+    pub uid: Option<String>,
+    /// What selectors see.
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    /// Free text by key.
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Metadata {
+    /// What selectors see.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.labels.clone().unwrap_or_default()
+    }
+
+    /// An annotation; an empty one is absent.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        let text = self.annotations.as_ref()?.get(key)?;
+        Some(text.as_str()).filter(|text| !text.is_empty())
+    }
+}
+
+/// What runs in a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSpec {
+    /// Who it is to the API server.
+    #[serde(default)]
+    pub service_account_name: Option<String>,
+    /// Its containers.
+    #[serde(default)]
+    containers: Option<Vec<Container>>,
+    /// What runs before them, or beside them.
+    #[serde(default)]
+    init_containers: Option<Vec<Container>>,
+}
+
+impl PodSpec {
+    /// Every port of every container, in Calico's order: containers, then init containers.
+    pub fn ports(&self) -> impl Iterator<Item = &ContainerPort> {
+        let containers = [&self.containers, &self.init_containers].into_iter().flatten();
+        containers
+            .flatten()
+            .filter_map(|one| one.ports.as_ref())
+            .flatten()
+    }
+}
+
+/// A container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Container {
+    #[serde(default)]
+    ports: Option<Vec<ContainerPort>>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerPort {
+    /// Its name in the pod; may be empty.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// "TCP", "UDP" or "SCTP"; absent is TCP.
+    #[serde(default)]
+    pub protocol: Option<String>,
+    /// In the pod.
+    #[serde(default)]
+    pub container_port: Option<u16>,
+    /// On the node; absent or 0 is none.
+    #[serde(default)]
+    pub host_port: Option<u16>,
+    /// On the node; absent is any.
+    #[serde(rename = "hostIP", default)]
+    pub host_ip: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_is_read_whatever_is_null_or_left_out() {
+        let pod: Pod = serde_json::from_value(json!({
+            "kind": "Pod",
+            "metadata": {"name": "web", "labels": null, "annotations": {"a": "", "b": "x"}},
+            "spec": {"containers": [{"name": "c", "ports": null}, {"ports": [{"containerPort": 80}]}],
+                     "initContainers": [{"ports": [{"containerPort": 81, "name": "side", "hostIP": "::1"}]}]}
+        }))
+        .unwrap();
+        assert_eq!(pod.metadata.labels(), BTreeMap::new());
+        assert_eq!(pod.metadata.annotation("a"), None, "an empty one is absent");
+        assert_eq!(pod.metadata.annotation("b"), Some("x"));
+        let ports: Vec<_> = pod.spec.ports().map(|port| port.container_port).collect();
+        assert_eq!(ports, [Some(80), Some(81)]);
+    }
+
+    #[test]
+    fn what_is_no_object_of_an_api_server_is_not_taken_for_one() {
+        for other in [json!({}), json!({"metadata": {}}), json!([]), json!("pod")] {
+            assert!(serde_json::from_value::<Pod>(other.clone()).is_err(), "{other}");
+        }
+    }
+}
