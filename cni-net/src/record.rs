@@ -18,7 +18,7 @@ use crate::names::Workload;
 
 mod document;
 
-pub(crate) use document::{Facts, addresses, container, profile, with_profile};
+pub(crate) use document::{Facts, Told, addresses, container, profile, with_profile};
 
 /// A record as the datastore has it.
 #[derive(Clone, Debug, PartialEq)]

@@ -109,6 +109,14 @@ impl ApiServer {
         *lock(&self.state.manner) = manner;
     }
 
+    /// It goes; its files stay.
+    pub fn stop(&mut self) {
+        self.state.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+
     /// The paths it was asked for.
     pub fn requests(&self) -> Vec<String> {
         lock(&self.state.requests).clone()
@@ -155,10 +163,7 @@ impl ApiServer {
 
 impl Drop for ApiServer {
     fn drop(&mut self) {
-        self.state.stop.store(true, Ordering::SeqCst);
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        self.stop();
     }
 }
 

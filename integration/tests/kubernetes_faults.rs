@@ -40,7 +40,7 @@ fn web() -> Pod {
 }
 
 fn without_an_answer_add_ends_in_time_and_leaves_nothing_and_del_does_not_ask(kind: Kind) {
-    let (lab, server, conf) = lab(kind);
+    let (lab, mut server, conf) = lab(kind);
     let clean = Traces::of(&lab);
     let there = web();
     lab.node.add(&conf, &there);
@@ -55,11 +55,10 @@ fn without_an_answer_add_ends_in_time_and_leaves_nothing_and_del_does_not_ask(ki
     assert_eq!(failure.code, AGAIN, "{failure:?}");
     failure.says(&[&server.url(), "has not answered"]);
     before.unchanged(&lab);
-    let url = server.url();
-    drop(server);
+    server.stop();
     let failure = lab.node.call("ADD", &conf, &new).run().failure();
     assert_eq!(failure.code, AGAIN, "{failure:?}");
-    failure.says(&[&url, "refused"]);
+    failure.says(&[&server.url(), "refused"]);
     before.unchanged(&lab);
     lab.node.del(&conf, &new);
     lab.node.del(&conf, &there);
@@ -272,9 +271,8 @@ fn host_local_gets_the_pod_cidr_that_kubernetes_gave_the_node() {
     lab.node.del(&conf, &pod);
 }
 
-/// Beside another main plugin nobody passes the namespace's labels on, and that is said.
 #[test]
-fn alone_the_ipam_plugin_says_that_it_knows_no_namespace() {
+fn beside_another_main_plugin_cni_ipam_says_that_it_knows_no_namespace() {
     let (lab, server, conf) = lab(Kind::Etcd);
     let key = "/calico/resources/v3/projectcalico.org/ippools/pool";
     let pool = lab.etcd().get(key).expect("the pool");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use integration::require;
 
 /// A folder or file, and the words that its imports may not begin with.
-const WALLS: [(&str, &[&str]); 10] = [
+const WALLS: [(&str, &[&str]); 11] = [
     (
         "shared/src/cni",
         &[
@@ -68,8 +68,21 @@ const WALLS: [(&str, &[&str]); 10] = [
         "shared/src/kernel",
         &["crate::ipam", "crate::store", "crate::cni", "crate::model"],
     ),
+    (
+        "shared/src/kubernetes",
+        &[
+            "crate::ipam",
+            "crate::store",
+            "crate::kernel",
+            "crate::model",
+            "crate::state",
+        ],
+    ),
     ("cni-net/src", &["cni_ipam::", "cnictl::"]),
-    ("cni-ipam/src", &["cni_net::", "cnictl::", "shared::kernel"]),
+    (
+        "cni-ipam/src",
+        &["cni_net::", "cnictl::", "shared::kernel", "shared::kubernetes"],
+    ),
     ("cnictl/src", &["cni_net::", "cni_ipam::", "shared::kernel"]),
 ];
 

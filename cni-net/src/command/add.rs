@@ -18,7 +18,6 @@ use std::net::IpAddr;
 
 use shared::cni::{AddResult, Attachment, CniError};
 use shared::model::key::Key;
-use shared::model::workloadendpoint::IpNat;
 use shared::state::attachment;
 use shared::store::transact;
 use shared::txn::Snapshot;
@@ -29,9 +28,9 @@ use super::pair::{Pair, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
 use super::{Call, Target, answer, kubernetes, later, repeat};
-use crate::facts::{Addresses, Facts, Wishes};
+use crate::facts::{Addresses, Facts};
 use crate::netns::Netns;
-use crate::record::{self, Stored, Wanted};
+use crate::record::{self, Stored, Told, Wanted};
 use crate::{error, gates, hostlocal, mtu};
 
 /// Attaches a pod.
@@ -116,7 +115,7 @@ async fn attach<'a>(
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
     pair.address(call, &addresses, host_routes).await?;
     let answer = answer::result(&call.config, target, (&pair.mac, pair.mtu()), &addresses, ipam);
-    let pod = facts.pod.as_ref().map(|pod| (pod, nats.as_slice()));
+    let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
     let wanted = wanted(call, target, &known, (&addresses, &pair.mac, pod));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
@@ -155,7 +154,7 @@ fn wanted(
     call: &Call,
     target: &Target<'_>,
     known: &Known,
-    (addresses, mac, pod): (&[IpAddr], &str, Option<(&Wishes, &[IpNat])>),
+    (addresses, mac, pod): (&[IpAddr], &str, Option<Told<'_>>),
 ) -> Wanted {
     let uid = call.uid();
     let facts = record::Facts {

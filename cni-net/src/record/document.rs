@@ -12,6 +12,14 @@ use crate::config::{Config, Policy};
 use crate::facts::Wishes;
 use crate::names::Workload;
 
+/// What the API server says of a pod.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) wishes: &'a Wishes,
+    /// Its floating addresses, each with one of its own.
+    pub(crate) nats: &'a [IpNat],
+}
+
 /// What a record says about one attachment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
@@ -24,8 +32,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) host_interface: &'a str,
     pub(crate) mac: &'a str,
     pub(crate) addresses: &'a [IpAddr],
-    /// What the API server says of the pod, and its floating addresses.
-    pub(crate) pod: Option<(&'a Wishes, &'a [IpNat])>,
+    pub(crate) pod: Option<Told<'a>>,
     pub(crate) uid: &'a str,
     pub(crate) now: Timestamp,
 }
@@ -61,13 +68,13 @@ impl Facts<'_> {
     /// A record for another container of the same pod: name, uid, `endpoint` and what we do not know stay.
     pub(crate) fn taken_over(&self, old: &WorkloadEndpoint) -> WorkloadEndpoint {
         let mut record = old.clone();
-        let known = self.pod.map(|(pod, _)| pod.labels.clone());
+        let known = self.pod.map(|pod| pod.wishes.labels.clone());
         let mut labels = known.unwrap_or_else(|| record.metadata.labels.take().unwrap_or_default());
         labels.extend(self.config.labels.labels.iter().cloned());
         record.label(labels);
         let profile = self.profile();
         match self.pod {
-            Some((pod, nats)) => self.tell_pod(&mut record, (profile, pod, nats)),
+            Some(pod) => self.tell_pod(&mut record, profile, pod),
             // Without facts from the API the service account's profile of an earlier ADD is worth more than none.
             None if self.workload.is_pod() && profiles(&record).first() == Some(&profile) => {}
             None => record.spec.profiles = Some(vec![profile]),
@@ -84,7 +91,8 @@ impl Facts<'_> {
     }
 
     /// All that the API server decides, and none of what it said of an earlier pod of the name.
-    fn tell_pod(&self, record: &mut WorkloadEndpoint, (profile, pod, nats): (String, &Wishes, &[IpNat])) {
+    fn tell_pod(&self, record: &mut WorkloadEndpoint, profile: String, told: Told<'_>) {
+        let pod = told.wishes;
         let account = pod.service_account.as_ref();
         let account = account.map(|name| format!("ksa.{}.{name}", self.workload.namespace()));
         let prefixes = pod.source_prefixes.iter().map(IpNet::to_string);
@@ -93,7 +101,7 @@ impl Facts<'_> {
         record.spec.service_account_name.clone_from(&pod.service_account);
         record.spec.ports = some(pod.ports.clone());
         record.spec.allow_spoofed_source_prefixes = some(prefixes.collect());
-        record.spec.ip_nats = some(nats.to_vec());
+        record.spec.ip_nats = some(told.nats.to_vec());
     }
 }
 
