@@ -48,7 +48,7 @@ fn every_pool_is_chosen_or_says_why_not_and_nothing_is_written() {
         "| ipip    | 10.6.0.0/24 | no     | has ipipMode or vxlanMode Always, and encapsulation is not built yet ",
         "| off     | 10.3.0.0/24 | no     | is disabled ",
         "| rack    | 10.2.0.0/24 | no     | has nodeSelector \"rack == \\\"b\\\"\", which does not match the node's labels (rack=a) ",
-        "| shop    | 10.7.0.0/24 | no     | has namespaceSelector \"team == \\\"shop\\\"\", which does not match the namespace's labels () ",
+        "| shop    | 10.7.0.0/24 | no     | has namespaceSelector \"team == \\\"shop\\\"\", which does not match the namespace's labels, none of which are known () ",
         "| team    | 10.1.0.0/24 | no     | has nodeSelector \"!all()\", which does not match the node's labels (rack=a) ",
         "| tunnels | 10.5.0.0/24 | no     | allows only Tunnel (allowedUses) ",
         "An IPv4 address would be 10.0.0.",

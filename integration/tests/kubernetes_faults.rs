@@ -295,5 +295,5 @@ fn beside_another_main_plugin_cni_ipam_says_that_it_knows_no_namespace() {
     );
     answer
         .failure()
-        .says(&["namespaceSelector", "not known", "cni-net"]);
+        .says(&["namespaceSelector", "none of which are known"]);
 }

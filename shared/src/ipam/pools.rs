@@ -176,9 +176,7 @@ fn refusal(facts: &Facts<'_>, pool: &IPPool) -> Option<Refusal> {
         let labels = facts.request.namespace_labels.clone();
         let whose = match labels.is_some() {
             true => "the namespace's labels",
-            false => {
-                "the namespace's labels, which are not known (cni-net passes on what the API server says)"
-            }
+            false => "the namespace's labels, none of which are known",
         };
         let text = pool.namespace_selector();
         selected("namespaceSelector", text, whose, labels.unwrap_or_default())

@@ -51,7 +51,8 @@ fn namespace_selectors_see_the_namespaces_labels_and_nothing_without_them() {
     };
     assert_eq!(from(&scene, &inside), "shop");
     assert!(
-        from(&scene, &wanted("n1", 2)).contains("does not match the namespace's labels, which are not known")
+        from(&scene, &wanted("n1", 2))
+            .contains("does not match the namespace's labels, none of which are known")
     );
 }
 
