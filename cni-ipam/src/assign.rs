@@ -31,6 +31,7 @@ pub(crate) async fn add(
     let _host = lock::host(&call.config.lock_file, call.deadline());
     let mut hint = memory::read(call);
     request.hint_blocks.clone_from(&hint.blocks);
+    request.roomy = hint.roomy;
     let known = memory::recall(&mut hint, request);
     let decided = transact_from(&call.store, memory::reads(request), known, |snapshot| {
         let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;
@@ -41,9 +42,37 @@ pub(crate) async fn add(
         Ok(decision)
     });
     let decided = decided.await.map_err(error::transact)?;
-    let blocks = decided.outcome.iter().map(|lease| lease.block);
-    memory::keep(call, hint.used(blocks), request, &decided.snapshot);
-    Ok(decided.outcome)
+    let leases = decided.outcome;
+    let mut hint = hint.used(leases.iter().map(|lease| lease.block));
+    hint.roomy = leases.iter().all(|lease| !lease.borrowed);
+    memory::keep(call, hint, request, &decided.snapshot);
+    tell(call, &leases);
+    Ok(leases)
+}
+
+/// What an operator should know about addresses that were not simply free.
+fn tell(call: &Call, leases: &[Lease]) {
+    for lease in leases {
+        let (address, block) = (lease.address.to_string(), lease.block.to_string());
+        let mut fields = vec![
+            ("address", address.as_str()),
+            ("block", &block),
+            ("pool", &lease.pool),
+        ];
+        if lease.borrowed {
+            call.log.info(
+                "borrowed: no block is left to claim, this one is another host's",
+                &fields,
+            );
+        }
+        if let Some(since) = lease.resting.map(|since| since.to_string()) {
+            fields.push(("released", &since));
+            call.log.warning(
+                "given out before its cooldown was over: no other address is left",
+                &fields,
+            );
+        }
+    }
 }
 
 /// Notes what the next commit will hold, so that a DEL finds it whatever becomes of this process.

@@ -31,6 +31,7 @@ pub(crate) fn recall(hint: &mut Hint, request: &AssignRequest) -> Option<Remembe
 pub(crate) fn keep(call: &Call, mut hint: Hint, request: &AssignRequest, snapshot: &Snapshot) {
     let next = AssignRequest {
         hint_blocks: hint.blocks.clone(),
+        roomy: hint.roomy,
         ..request.clone()
     };
     let handle = Range::Key(Key::handle(cut(&request.handle)));

@@ -51,6 +51,16 @@ const WALLS: [(&str, &[&str]); 12] = [
         ],
     ),
     (
+        "shared/src/txn",
+        &[
+            "crate::ipam",
+            "crate::store",
+            "crate::kernel",
+            "crate::cni",
+            "tokio",
+        ],
+    ),
+    (
         "shared/src/op.rs",
         &[
             "crate::ipam",
@@ -88,10 +98,11 @@ const WALLS: [(&str, &[&str]); 12] = [
     ("cnictl/src/commands", &["shared::kernel"]),
 ];
 
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "shared/src/ipam",
     "shared/src/model",
     "shared/src/txn.rs",
+    "shared/src/txn",
     "cni-net/src/plan.rs",
     "cni-net/src/wiring.rs",
 ];

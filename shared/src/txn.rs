@@ -3,13 +3,14 @@
 //! A decider receives a [`Snapshot`] and answers with a [`Txn`]; `shared::store` carries it out. A `Txn` is
 //! etcd's: every guard holds and all writes happen at one revision, or none does and the else branch reads.
 
-use std::collections::BTreeMap;
-
 use crate::model::key::{Key, Prefix};
+pub use crate::model::span::Span;
 
 mod memo;
+mod snapshot;
 
 pub use memo::Memo;
+pub use snapshot::Snapshot;
 
 /// The datastore's revision counter (etcd: `mod_revision`, `header.revision`). 0 is before the first write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +36,8 @@ pub enum Range {
     Exists(Key),
     /// Which keys exist below a prefix, without their values.
     Keys(Prefix),
+    /// How many keys a span has, without the keys.
+    Count(Span),
 }
 
 /// A set of ranges read at one revision; at most [`Reads::LIMIT`] of them.
@@ -77,6 +80,12 @@ impl Reads {
         self.range(Range::Keys(prefix))
     }
 
+    /// Adds a count of the keys of a span.
+    #[must_use]
+    pub fn count(self, span: Span) -> Self {
+        self.range(Range::Count(span))
+    }
+
     /// Adds a range, once.
     #[must_use]
     pub fn range(mut self, range: Range) -> Self {
@@ -90,119 +99,6 @@ impl Reads {
     #[must_use]
     pub fn and(self, other: Reads) -> Self {
         other.ranges.into_iter().fold(self, Reads::range)
-    }
-}
-
-/// What was read: entries, and which ranges they answer at which revision.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    entries: BTreeMap<Key, Entry>,
-    exists: BTreeMap<Key, bool>,
-    answered: BTreeMap<Range, Revision>,
-}
-
-impl Snapshot {
-    /// The answer to `reads` at `revision`. `entries` holds what the keys and prefixes found, `exists` the
-    /// keys among the probed ones, and below the probed prefixes, that are there.
-    pub fn new(
-        reads: &Reads,
-        revision: Revision,
-        entries: impl IntoIterator<Item = (Key, Entry)>,
-        exists: impl IntoIterator<Item = Key>,
-    ) -> Self {
-        let mut found: BTreeMap<Key, bool> = BTreeMap::new();
-        for range in &reads.ranges {
-            if let Range::Exists(key) = range {
-                found.insert(key.clone(), false);
-            }
-        }
-        found.extend(exists.into_iter().map(|key| (key, true)));
-        Self {
-            entries: entries.into_iter().collect(),
-            exists: found,
-            answered: reads
-                .ranges
-                .iter()
-                .map(|range| (range.clone(), revision))
-                .collect(),
-        }
-    }
-
-    /// The entry of a key, if it was read and is there.
-    pub fn get(&self, key: &Key) -> Option<&Entry> {
-        self.entries.get(key)
-    }
-
-    /// Every entry below a prefix, in key (byte) order.
-    pub fn under<'a>(&'a self, prefix: &'a Prefix) -> impl Iterator<Item = (&'a Key, &'a Entry)> + 'a {
-        self.entries
-            .range::<str, _>((
-                std::ops::Bound::Included(prefix.as_str()),
-                std::ops::Bound::Unbounded,
-            ))
-            .take_while(move |(key, _)| prefix.holds(key))
-    }
-
-    /// Whether the key is there, as far as any range that was read can tell; `None` if none can.
-    pub fn exists(&self, key: &Key) -> Option<bool> {
-        if self.entries.contains_key(key) {
-            return Some(true);
-        }
-        if let Some(found) = self.exists.get(key) {
-            return Some(*found);
-        }
-        let listed = |range: &Range| matches!(range, Range::Keys(prefix) if prefix.holds(key));
-        (self.covers(key) || self.answered.keys().any(listed)).then_some(false)
-    }
-
-    /// The keys below a prefix that are known to be there, their values known or not.
-    pub fn listed<'a>(&'a self, prefix: &'a Prefix) -> impl Iterator<Item = &'a Key> + 'a {
-        let probed = self
-            .exists
-            .iter()
-            .filter(|(_, found)| **found)
-            .map(|(key, _)| key);
-        let probed = probed.filter(move |key| prefix.holds(key));
-        probed.chain(self.under(prefix).map(|(key, _)| key))
-    }
-
-    /// Whether the key's value was asked for, by itself or by a prefix: then its absence is a fact.
-    pub fn covers(&self, key: &Key) -> bool {
-        self.answered.keys().any(|range| match range {
-            Range::Key(read) => read == key,
-            Range::Prefix(prefix) => prefix.holds(key),
-            Range::Exists(_) | Range::Keys(_) => false,
-        })
-    }
-
-    /// At which revision a range was read; what [`Guard::NothingNewer`] wants.
-    pub fn read_at(&self, range: &Range) -> Option<Revision> {
-        self.answered.get(range).copied()
-    }
-
-    /// The guard that a key is still as this snapshot shows it.
-    pub fn guard(&self, key: &Key) -> Guard {
-        match self.entries.get(key) {
-            Some(entry) => Guard::Unchanged(key.clone(), entry.revision),
-            None => Guard::Absent(key.clone()),
-        }
-    }
-
-    /// Takes in a later read; where both answer a range, the later one counts.
-    pub fn absorb(&mut self, later: Snapshot) {
-        for range in later.answered.keys() {
-            match range {
-                Range::Key(key) => {
-                    self.entries.remove(key);
-                }
-                Range::Prefix(prefix) => self.entries.retain(|key, _| !prefix.holds(key)),
-                Range::Exists(_) => {}
-                Range::Keys(prefix) => self.exists.retain(|key, _| !prefix.holds(key)),
-            }
-        }
-        self.entries.extend(later.entries);
-        self.exists.extend(later.exists);
-        self.answered.extend(later.answered);
     }
 }
 

@@ -68,6 +68,7 @@ macro_rules! contract_of {
             contract::a_conflict_answers_from_the_else_branch
             contract::a_probe_tells_existence_without_the_value
             listing::a_list_of_keys_tells_existence_without_values
+            counting::a_count_tells_how_many_keys_a_span_has
             contract::nothing_newer_sees_a_new_key_and_a_rewritten_one
             contract::a_value_is_compared_byte_by_byte
             contract::a_key_made_again_is_another_key
@@ -85,7 +86,7 @@ macro_rules! contract_of {
     };
 }
 
-use contract::{listing, watching};
+use contract::{counting, listing, watching};
 
 contract_of! {
     memory: what_happens_elsewhere_is_progress;

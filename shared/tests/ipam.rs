@@ -19,6 +19,9 @@ mod claim;
 #[path = "ipam/cost.rs"]
 mod cost;
 #[cfg(test)]
+#[path = "ipam/crowd.rs"]
+mod crowd;
+#[cfg(test)]
 #[path = "ipam/fixes.rs"]
 mod fixes;
 #[cfg(test)]
@@ -40,5 +43,11 @@ mod memory;
 #[path = "ipam/pools.rs"]
 mod pools;
 #[cfg(test)]
+#[path = "ipam/race.rs"]
+mod race;
+#[cfg(test)]
 #[path = "ipam/release.rs"]
 mod release;
+#[cfg(test)]
+#[path = "ipam/reuse.rs"]
+mod reuse;

@@ -10,9 +10,11 @@ use super::facts::{Facts, Seen, settings_reads, unread};
 use super::{AssignError, AssignRequest, IpamError, Lease, claim, others, own, pools, refuse, specific};
 use crate::model::handle::{Handle, cut};
 use crate::model::key::{Key, Plural, Prefix};
-use crate::txn::{Decision, Reads, Snapshot};
+use crate::txn::{Decision, Reads, Snapshot, Span};
 
-/// What a warm assignment needs, in one request.
+/// What a warm assignment needs, in one request. Without a block that is known to have room it counts all blocks of
+/// the family, unless the caller believes that there is a block to claim: then others' blocks can be read with the
+/// next request already.
 pub fn reads(request: &AssignRequest) -> Reads {
     let reads = settings_reads()
         .key(Key::resource(Plural::Nodes, &request.host))
@@ -25,10 +27,17 @@ pub fn reads(request: &AssignRequest) -> Reads {
         let blocks = request.hint_blocks.iter();
         blocks.copied().find(|block| block.addr().is_ipv4() == ipv4)
     };
-    [true, false]
-        .into_iter()
-        .filter_map(first)
-        .fold(reads, |reads, block| reads.key(Key::block(block)))
+    let any = |ipv4: bool| !request.specific.iter().any(|address| address.is_ipv4() == ipv4);
+    [
+        (true, request.want_v4 && any(true)),
+        (false, request.want_v6 && any(false)),
+    ]
+    .into_iter()
+    .fold(reads, |reads, (ipv4, wanted)| match first(ipv4) {
+        Some(block) => reads.key(Key::block(block)),
+        None if wanted && !request.roomy => reads.count(Span::below(&Prefix::blocks(ipv4))),
+        None => reads,
+    })
 }
 
 /// The addresses for a request, and what to write for them.
@@ -46,14 +55,20 @@ pub fn decide(snapshot: &Snapshot, request: &AssignRequest) -> Result<Decision<V
     let handle = truthful(&facts, handle)?;
     let mut draft = Draft::new(&facts, handle);
     let mut more = Reads::new();
-    for want in wants(request)? {
+    let wants = wants(request)?;
+    // What all families want to read fits one request.
+    let room = Reads::LIMIT / wants.len().max(1);
+    for want in wants {
         let step = match want {
             Want::Address(address) => specific::place(&facts, address)?,
-            Want::Any(ipv4) => any(&facts, ipv4)?,
+            Want::Any(ipv4) => any(&facts, ipv4, room)?,
         };
         match step {
             Step::Found(placement) => draft.place(placement)?,
-            Step::Read(reads) => more = more.and(reads),
+            Step::Read(mut reads) => {
+                reads.ranges.truncate(room);
+                more = more.and(reads);
+            }
         }
     }
     if more.ranges.is_empty() {
@@ -130,6 +145,7 @@ fn earlier(facts: &Facts<'_>, handle: &Handle) -> Result<Step<Vec<Lease>>, IpamE
                     sequence: block.sequence(ordinal),
                     pool: around.map(|pool| pool.name().to_owned()).unwrap_or_default(),
                     borrowed: block.host() != Some(&request.host),
+                    resting: None,
                 });
             }
         }
@@ -157,17 +173,19 @@ fn truthful(facts: &Facts<'_>, mut handle: Handle) -> Result<Handle, IpamError> 
 }
 
 /// Any address of a family.
-fn any<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Step<Placement<'f>>, IpamError> {
+fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placement<'f>>, IpamError> {
     let pools = pools::allowed(facts, ipv4)?;
     let mut look = own::look(facts, &pools)?;
     if let Some(found) = look.place().or_else(|| look.finish(facts)) {
         return Ok(Step::Found(found));
     }
-    if let Some(reads) = look.read(facts, &pools) {
+    if let Some(reads) = look.read(facts, &pools, room) {
         return Ok(Step::Read(reads));
     }
     let why = match claim::candidate(facts, &pools, &look) {
-        Candidate::Probe(probes) => return Ok(Step::Read(probes)),
+        Candidate::Probe(_) => {
+            return Ok(Step::Read(claim::ahead(facts, &pools, &look, room)));
+        }
         Candidate::New(placement) => return Ok(Step::Found(look.beside(*placement))),
         Candidate::None(why) => why,
     };
@@ -176,17 +194,20 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Step<Placement<'f>>, Ipam
         return Ok(Step::Read(look.batch(Reads::LIMIT / 2)));
     }
     // Where no block is left to claim, others' blocks may help; every other refusal stands.
-    let mut looked = 0;
+    let mut others = others::Others::default();
     if matches!(why, Why::Full) {
         match others::place(facts, &pools)? {
             Step::Read(reads) => return Ok(Step::Read(reads)),
-            Step::Found(others) => {
-                if let Some(placement) = others.found {
-                    return Ok(Step::Found(look.beside(placement)));
-                }
-                looked = others.looked;
-            }
+            Step::Found(found) => others = found,
         }
     }
-    Err(refuse::refusal(facts, &pools, &look, why, looked))
+    let resting = look.resting.take().or(others.resting);
+    if let Some(placement) = others.found.or(resting) {
+        return Ok(Step::Found(look.beside(placement)));
+    }
+    let looked = others.looked;
+    match refuse::refusal(facts, &pools, &look, why, looked) {
+        Step::Read(counts) => Ok(Step::Read(counts)),
+        Step::Found(refusal) => Err(refusal),
+    }
 }

@@ -1,6 +1,7 @@
 //! The Txn of an assignment while it is put together: blocks, affinities, handle and a missing node.
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use super::facts::{Facts, configuration};
 use super::{IpamError, Lease};
@@ -26,6 +27,8 @@ pub(super) struct Placement<'f> {
     pub(super) stale: Vec<IpNet>,
     /// The affinity of the host that the block is taken from.
     pub(super) evicted: Option<Key>,
+    /// The address is still resting, since then.
+    pub(super) resting: Option<Timestamp>,
 }
 
 impl<'f> Placement<'f> {
@@ -39,7 +42,24 @@ impl<'f> Placement<'f> {
             confirm: false,
             stale: Vec::new(),
             evicted: None,
+            resting: None,
         }
+    }
+
+    /// The address of a block that has been resting for the longest.
+    pub(super) fn resting(facts: &Facts<'_>, pool: &'f IPPool, block: &Block) -> Option<Self> {
+        let (since, ordinal) = block.oldest_resting(|address| facts.is_reserved(address))?;
+        Some(Self {
+            resting: Some(since),
+            ..Self::within(pool, block.clone(), ordinal)
+        })
+    }
+
+    /// The one of two that has been resting for longer.
+    pub(super) fn longer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter()
+            .chain(other)
+            .min_by_key(|placement| placement.resting)
     }
 }
 
@@ -67,6 +87,7 @@ impl<'a, 'f> Draft<'a, 'f> {
         let (cidr, key) = (block.cidr, Key::block(block.cidr));
         let owner = Attribute::new(cut(&request.handle), &request.attributes);
         let address = block.address(placement.ordinal);
+        block.wake(placement.ordinal);
         let Some(sequence) = block.take(placement.ordinal, owner) else {
             let problem = format!("{address} is both free and taken");
             return Err(IpamError::Corrupt { key, problem });
@@ -82,6 +103,7 @@ impl<'a, 'f> Draft<'a, 'f> {
             sequence,
             pool: pool.name().to_owned(),
             borrowed: block.host() != Some(&request.host),
+            resting: placement.resting,
         });
         self.txn.write(Write::Put(key, block.to_bytes()));
         if placement.claim {

@@ -97,7 +97,7 @@ pub enum IpamError {
     },
     /// The node may claim no more blocks.
     #[error(
-        "pool {pool} (blockSize {block_size}): host {host} holds {held} of {limit} blocks (maxBlocksPerHost); raise maxBlocksPerHost with `cnictl apply -f` of an IPAMConfiguration, or release addresses on this host"
+        "pool {pool} (blockSize {block_size}): host {host} holds {held} of {limit} blocks (maxBlocksPerHost); {free}; raise maxBlocksPerHost with `cnictl ipam configure --max-blocks-per-host`, or release addresses on this host{more}"
     )]
     BlockLimit {
         /// The pool's name.
@@ -110,6 +110,10 @@ pub enum IpamError {
         held: u64,
         /// Blocks it may hold.
         limit: u64,
+        /// How many blocks of the pool are free, in words.
+        free: String,
+        /// What else there is to know.
+        more: String,
     },
     /// The configuration forbids claims.
     #[error(

@@ -15,7 +15,7 @@ use crate::model::ippool::IPPool;
 use crate::model::ipreservation::IPReservation;
 use crate::model::key::{Key, Path, Plural, Prefix};
 use crate::model::node::Node;
-use crate::txn::{Range, Reads, Snapshot};
+use crate::txn::{Range, Reads, Revision, Snapshot, Span};
 
 /// A block as far as the snapshot knows it.
 pub(super) enum Seen {
@@ -31,6 +31,8 @@ pub(super) enum Seen {
 pub(super) struct Owned {
     pub(super) cidr: IpNet,
     pub(super) confirmed: bool,
+    /// When the affinity was written last.
+    pub(super) revision: Revision,
 }
 
 /// Everything an assignment goes by.
@@ -44,7 +46,9 @@ pub(super) struct Facts<'a> {
     pub(super) node: Option<Node>,
     pub(super) owned: Vec<Owned>,
     /// Ranges that are never given out automatically, with the reservation's name.
-    reserved: Vec<(String, IpNet)>,
+    reservations: Vec<(String, IpNet)>,
+    /// The same ranges, joined where they touch.
+    reserved: Vec<IpNet>,
 }
 
 impl<'a> Facts<'a> {
@@ -57,7 +61,7 @@ impl<'a> Facts<'a> {
                 Err(error) => unreadable.push(format!("{key} cannot be read ({error})")),
             }
         }
-        let reserved = snapshot
+        let reservations: Vec<(String, IpNet)> = snapshot
             .under(&Prefix::resources(Plural::IpReservations))
             .filter_map(|(_, entry)| IPReservation::from_bytes(&entry.value).ok())
             .flat_map(|reservation| {
@@ -73,31 +77,47 @@ impl<'a> Facts<'a> {
             unreadable,
             node: read(snapshot, &Key::resource(Plural::Nodes, &request.host))?,
             owned: owned(snapshot, &request.host),
-            reserved,
+            reserved: IpNet::aggregate(&reservations.iter().map(|(_, range)| *range).collect()),
+            reservations,
         })
     }
 
     /// What is never given out automatically.
     pub(super) fn reserved_ranges(&self) -> impl Iterator<Item = IpNet> + '_ {
-        self.reserved.iter().map(|(_, range)| *range)
+        self.reserved.iter().copied()
     }
 
     /// Whether an address is never given out automatically.
     pub(super) fn is_reserved(&self, address: IpAddr) -> bool {
-        self.reserved.iter().any(|(_, range)| range.contains(&address))
+        self.reserved.iter().any(|range| range.contains(&address))
     }
 
     /// Whether no address of a block may be given out automatically.
     pub(super) fn is_all_reserved(&self, block: IpNet) -> bool {
-        self.reserved.iter().any(|(_, range)| range.contains(&block))
+        self.reserved.iter().any(|range| range.contains(&block))
     }
 
-    /// Whether blocks of a pool are reserved as a whole.
-    pub(super) fn reserves_blocks(&self, pool: &IPPool) -> bool {
-        let cidr = pool.cidr();
-        let whole = |range: &IpNet| range.prefix_len() <= pool.block_size();
-        let mut ranges = self.reserved.iter().map(|(_, range)| range);
-        ranges.any(|range| whole(range) && (cidr.contains(range) || range.contains(&cidr)))
+    /// How many blocks of this prefix length inside `net` are reserved as a whole.
+    pub(super) fn reserved_blocks(&self, net: IpNet, size: u8) -> u64 {
+        let within = |range: &IpNet| {
+            let wider = if range.contains(&net) { net } else { *range };
+            let whole = net.contains(&wider) && wider.prefix_len() <= size;
+            let bits = u32::from(size.saturating_sub(wider.prefix_len()));
+            u64::from(whole).checked_shl(bits).unwrap_or(u64::MAX)
+        };
+        self.reserved.iter().map(within).fold(0, u64::saturating_add)
+    }
+
+    /// Whether more blocks exist than the pools have, as far as the first request tells: then they may be full.
+    pub(super) fn is_crowded(&self, pools: &[&IPPool]) -> bool {
+        let ipv4 = pools.iter().any(|pool| pool.is_ipv4());
+        let there = self.snapshot.count(&Span::below(&Prefix::blocks(ipv4)));
+        let size = |pool: &&IPPool| {
+            let reserved = self.reserved_blocks(pool.cidr(), pool.block_size());
+            pool.block_count().saturating_sub(reserved.into())
+        };
+        let all = pools.iter().map(size).fold(0, u128::saturating_add);
+        there.is_some_and(|there| u128::from(there) >= all)
     }
 
     /// The reservations that have a part of a pool, in words.
@@ -106,7 +126,7 @@ impl<'a> Facts<'a> {
             let mut cidrs = pools.iter().map(|pool| pool.cidr());
             cidrs.any(|cidr| cidr.contains(range) || range.contains(&cidr))
         };
-        let touching = self.reserved.iter().filter(|(_, range)| touches(range));
+        let touching = self.reservations.iter().filter(|(_, range)| touches(range));
         touching
             .map(|(name, range)| format!("{name} ({range})"))
             .collect()
@@ -173,6 +193,7 @@ pub(super) fn owned(snapshot: &Snapshot, host: &str) -> Vec<Owned> {
         Some(Owned {
             cidr,
             confirmed: affinity.is_ok_and(|affinity| affinity.is_confirmed()),
+            revision: entry.revision,
         })
     });
     own.collect()
@@ -219,7 +240,9 @@ pub(super) fn read<T: Stored>(snapshot: &Snapshot, key: &Key) -> Result<Option<T
 pub(super) fn unread(snapshot: &Snapshot, reads: Reads) -> Option<Reads> {
     let missing = |range: &Range| match range {
         Range::Key(key) => !snapshot.covers(key),
-        Range::Prefix(_) | Range::Exists(_) | Range::Keys(_) => snapshot.read_at(range).is_none(),
+        Range::Prefix(_) | Range::Exists(_) | Range::Keys(_) | Range::Count(_) => {
+            snapshot.read_at(range).is_none()
+        }
     };
     let ranges: Vec<Range> = reads.ranges.into_iter().filter(missing).collect();
     (!ranges.is_empty()).then_some(Reads { ranges })

@@ -9,6 +9,7 @@
 //! | a specific address: in the block it lies in, whoever's that is, unless affinity is strict | [`specific`] |
 //! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`draft`] |
 //! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
+//! | with nothing else left, the address that has been resting for the longest | [`draft`] |
 //! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
 //! | how many more pods a node can start | [`headroom`] |
 //! | what must hold across objects | [`audit`] |
@@ -25,6 +26,7 @@ pub mod assign;
 pub mod audit;
 pub mod check;
 mod claim;
+mod crowd;
 mod draft;
 pub mod error;
 pub mod explain;
@@ -38,6 +40,7 @@ mod own;
 mod pools;
 mod refuse;
 pub mod release;
+mod row;
 mod specific;
 
 pub use error::{AssignError, IpamError, ReleaseError};
@@ -77,6 +80,9 @@ pub struct AssignRequest {
     pub uid: String,
     /// Own blocks that probably have a free address: read in the first request.
     pub hint_blocks: Vec<IpNet>,
+    /// There was a block to claim a moment ago, or affinity was strict: borrowing is not to be expected, and all
+    /// blocks are not counted for it.
+    pub roomy: bool,
 }
 
 impl AssignRequest {
@@ -103,6 +109,8 @@ pub struct Lease {
     pub pool: String,
     /// The block belongs to another host, or to none.
     pub borrowed: bool,
+    /// Its last holder released it then, and it should have rested for longer: there was no other.
+    pub resting: Option<Timestamp>,
 }
 
 /// Everything one container holds on one network is to go back.

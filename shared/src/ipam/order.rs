@@ -1,8 +1,8 @@
 //! The order in which a host walks through a pool's blocks.
 //!
-//! Every host walks from its own start, one by one, wrapping around. The start is the FNV-1
+//! Every host walks from its own start, one by one, wrapping around. The start is a
 //! hash of its name modulo the number of blocks: hosts diverge, and one host's concurrent callers meet at the
-//! same block, where the Txn's guard lets one win. Calico seeds Go's random generator with the same hash; the
+//! same block, where the Txn's guard lets one win. Calico seeds Go's random generator with FNV-1 of it; the
 //! order is no contract between implementations.
 
 use std::net::IpAddr;
@@ -13,25 +13,41 @@ use crate::model::ippool::IPPool;
 
 /// Every block of a pool once, in the host's order.
 pub(super) fn blocks(pool: &IPPool, host: &str) -> impl Iterator<Item = IpNet> {
-    let (count, size) = (pool.block_count(), pool.block_size());
-    let network = pool.cidr().network();
-    let start = u128::from(fnv1(host.as_bytes()))
-        .checked_rem(count)
-        .unwrap_or_default();
-    (0..count).filter_map(move |step| {
-        let index = (start + step) % count;
-        let address = match network {
-            IpAddr::V4(base) => {
-                let offset = u32::try_from(index.checked_shl(u32::from(32u8.checked_sub(size)?))?).ok()?;
-                IpAddr::V4(u32::from(base).checked_add(offset)?.into())
-            }
-            IpAddr::V6(base) => {
-                let offset = index.checked_shl(u32::from(128u8.checked_sub(size)?))?;
-                IpAddr::V6(u128::from(base).checked_add(offset)?.into())
-            }
-        };
-        IpNet::new(address, size).ok()
-    })
+    let count = pool.block_count();
+    let start = u128::from(hash(host)).checked_rem(count).unwrap_or_default();
+    (0..count).filter_map(move |step| nth(pool, (start + step) % count))
+}
+
+/// So many blocks of a pool, spread over all of it.
+pub(super) fn scattered(pool: &IPPool, host: &str, many: u128) -> impl Iterator<Item = IpNet> {
+    let count = pool.block_count();
+    let stride = (count / many.max(1)).max(1);
+    let start = u128::from(hash(host)).checked_rem(stride).unwrap_or_default();
+    (0..many.min(count)).filter_map(move |step| nth(pool, (start + step * stride) % count))
+}
+
+fn nth(pool: &IPPool, index: u128) -> Option<IpNet> {
+    let size = pool.block_size();
+    let address = match pool.cidr().network() {
+        IpAddr::V4(base) => {
+            let offset = u32::try_from(index.checked_shl(u32::from(32u8.checked_sub(size)?))?).ok()?;
+            IpAddr::V4(u32::from(base).checked_add(offset)?.into())
+        }
+        IpAddr::V6(base) => {
+            let offset = index.checked_shl(u32::from(128u8.checked_sub(size)?))?;
+            IpAddr::V6(u128::from(base).checked_add(offset)?.into())
+        }
+    };
+    IpNet::new(address, size).ok()
+}
+
+/// What a host's places in all orders follow from. FNV-1 leaves the names of a rack, which differ in the last byte,
+/// beside each other: they are stirred (murmur's last steps), or neighbours would crowd the same blocks.
+pub(super) fn hash(host: &str) -> u32 {
+    let hash = fnv1(host.as_bytes());
+    let hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    let hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
 }
 
 /// FNV-1, 32 bit (not 1a).

@@ -28,8 +28,8 @@ const PER_ADDRESS: usize = 150;
 /// What a stored block takes beside its allocations.
 const PER_BLOCK: usize = 500;
 
-/// Ranges of one request; what else is read at once must fit beside them.
-const RANGES: usize = 84;
+/// Ranges of one request.
+const RANGES: usize = 96;
 
 /// Blocks looked at by one call that may borrow.
 const LOOKED_AT: usize = 4096;
@@ -44,8 +44,11 @@ const WINDOWS: usize = 256;
 pub(super) type Candidate<'f> = (&'f IPPool, IpNet);
 
 /// What a look at the others' blocks comes to.
+#[derive(Default)]
 pub(super) struct Others<'f> {
     pub(super) found: Option<Placement<'f>>,
+    /// Of the last of them: the address that has been resting for the longest.
+    pub(super) resting: Option<Placement<'f>>,
     /// Blocks looked at.
     pub(super) looked: usize,
 }
@@ -54,56 +57,71 @@ pub(super) struct Others<'f> {
 pub(super) fn place<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Step<Others<'f>>, IpamError> {
     let candidates = candidates(facts, pools);
     let batches = batches(&candidates);
-    let is_read = |batch: &&[Candidate<'_>]| {
-        let first = batch.first();
-        first.is_some_and(|(_, cidr)| facts.snapshot.covers(&Key::block(*cidr)))
+    let is_covered = |candidate: Option<&Candidate<'_>>| {
+        candidate.is_some_and(|(_, cidr)| facts.snapshot.covers(&Key::block(*cidr)))
     };
+    let is_read = |batch: &&[Candidate<'_>]| is_covered(batch.first()) && is_covered(batch.last());
     let read = batches.iter().take_while(|batch| is_read(batch)).count();
-    // The batches before the last one had nothing for us, or the last one would not have been read.
-    if let Some(batch) = read.checked_sub(1).and_then(|last| batches.get(last)) {
-        match within(facts, batch)? {
-            Step::Read(more) => return Ok(Step::Read(more)),
-            Step::Found(None) => {}
-            Step::Found(found) => {
-                let looked = candidates.len();
-                return Ok(Step::Found(Others { found, looked }));
-            }
-        }
+    // What was read before had nothing for us, or it would not have been gone on from. The order ends where it
+    // began: the last blocks may have come with the first ones, and do not hide those that came now.
+    let recent = batches
+        .get(read.saturating_sub(2)..read)
+        .unwrap_or_default()
+        .concat();
+    let mut others = Others {
+        looked: candidates.len(),
+        ..Others::default()
+    };
+    if let Some(more) = within(facts, &recent, &mut others)? {
+        return Ok(Step::Read(more));
     }
     Ok(match batches.get(read) {
-        Some(batch) => Step::Read(reads(batch)),
-        None => Step::Found(Others {
-            found: None,
-            looked: candidates.len(),
-        }),
+        Some(batch) if others.found.is_none() => Step::Read(reads(batch)),
+        Some(_) | None => Step::Found(others),
     })
 }
 
-/// A block to take over, or else one to borrow from.
+/// The first request's worth of blocks, in so many ranges.
+pub(super) fn first_batch(facts: &Facts<'_>, pools: &[&IPPool], ranges: usize) -> Reads {
+    let candidates = candidates(facts, pools);
+    let batches = batches_of(&candidates, ranges.min(RANGES));
+    batches.first().map_or_else(Reads::new, |batch| reads(batch))
+}
+
+/// Looks for a block to take over, or else one to borrow from; what must be read for that.
 fn within<'f>(
     facts: &'f Facts<'_>,
     batch: &[Candidate<'f>],
-) -> Result<Step<Option<Placement<'f>>>, IpamError> {
-    let mut spare = None;
+    others: &mut Others<'f>,
+) -> Result<Option<Reads>, IpamError> {
+    let lax = !facts.settings.strict_affinity.value;
+    let mut unread = Reads::new();
     for (pool, cidr) in batch {
         let block = match facts.block(*cidr) {
             Ok(Seen::There(block)) => *block,
             // Somebody else's block that cannot be read is somebody else's trouble.
             Ok(Seen::Missing) | Err(IpamError::Corrupt { .. }) => continue,
-            Ok(Seen::Unread) => return Ok(Step::Read(Reads::new().key(Key::block(*cidr)))),
+            Ok(Seen::Unread) => {
+                unread = unread.range(range(*cidr));
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let Some(ordinal) = block.first_free(|address| facts.is_reserved(address)) else {
+            if lax {
+                let resting = Placement::resting(facts, pool, &block);
+                others.resting = Placement::longer(others.resting.take(), resting);
+            }
             continue;
         };
         if is_up_for_grabs(facts, &block) {
-            return Ok(take_over(facts, pool, block, ordinal));
+            return Ok(take_over(facts, pool, block, ordinal, others));
         }
-        if !facts.settings.strict_affinity.value && spare.is_none() {
-            spare = Some(Placement::within(pool, block, ordinal));
+        if lax && others.found.is_none() {
+            others.found = Some(Placement::within(pool, block, ordinal));
         }
     }
-    Ok(Step::Found(spare))
+    Ok(Some(unread).filter(|reads| others.found.is_none() && !reads.ranges.is_empty()))
 }
 
 /// Whether a block is ours to claim: it says so itself, or nobody uses it.
@@ -126,28 +144,30 @@ pub(super) fn is_unused(block: &Block, now: Timestamp) -> bool {
     }
 }
 
-/// The block becomes ours, and its owner's affinity goes in the same Txn.
+/// The block becomes ours, and its owner's affinity goes in the same Txn; what must be read for that.
 fn take_over<'f>(
     facts: &Facts<'_>,
     pool: &'f IPPool,
     mut block: Block,
     ordinal: usize,
-) -> Step<Option<Placement<'f>>> {
+    others: &mut Others<'f>,
+) -> Option<Reads> {
     let host = &facts.request.host;
     let owner = block.host().filter(|owner| owner != host);
     let evicted = owner.map(|owner| Key::affinity(owner, block.cidr));
     if let Some(key) = evicted.as_ref().filter(|key| !facts.snapshot.covers(key)) {
-        return Step::Read(Reads::new().key(key.clone()));
+        return Some(Reads::new().key(key.clone()));
     }
     if block.host() != Some(host) {
         block.claim(host, facts.request.now);
     }
-    Step::Found(Some(Placement {
+    others.found = Some(Placement {
         claim: true,
         confirm: true,
         evicted,
         ..Placement::within(pool, block, ordinal)
-    }))
+    });
+    None
 }
 
 /// The blocks to look at, in the host's order. Of more than one call can look at, another part every minute.
@@ -180,6 +200,10 @@ pub(super) fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Can
 
 /// The blocks by requests.
 pub(super) fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candidate<'f>]> {
+    batches_of(candidates, RANGES)
+}
+
+fn batches_of<'c, 'f>(candidates: &'c [Candidate<'f>], most: usize) -> Vec<&'c [Candidate<'f>]> {
     let mut batches = Vec::new();
     let mut rest = candidates;
     while !rest.is_empty() {
@@ -190,10 +214,14 @@ pub(super) fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candi
             ranges += usize::from(last.as_ref() != Some(&range));
             last = Some(range);
             bytes += estimate(pool);
-            bytes <= ANSWER && ranges <= RANGES
+            bytes <= ANSWER && ranges <= most
         };
-        let count = rest.iter().take_while(fits).count().max(1);
-        let (batch, others) = rest.split_at(count);
+        let fitting = rest.iter().take_while(fits).count().max(1);
+        // A range belongs to one batch.
+        let end = rest.get(fitting - 1).map(|(_, cidr)| range(*cidr));
+        let same = |(_, cidr): &&Candidate<'_>| Some(range(*cidr)) == end;
+        let more = rest.iter().skip(fitting).take_while(same).count();
+        let (batch, others) = rest.split_at(fitting + more);
         batches.push(batch);
         rest = others;
     }

@@ -23,8 +23,12 @@ pub(super) struct Look<'f> {
     pub(super) stale: Vec<IpNet>,
     /// Affinities that count against the limit.
     pub(super) held: u64,
+    /// The address that has been resting for the longest.
+    pub(super) resting: Option<Placement<'f>>,
     /// A block's free addresses are all reserved.
     pub(super) reserved: bool,
+    /// A block of several addresses was read.
+    pub(super) read: bool,
     /// Blocks of one address that were read.
     pub(super) singles_read: usize,
 }
@@ -33,14 +37,18 @@ pub(super) struct Look<'f> {
 /// they stay below what a Txn's else branch can read.
 const SINGLES: usize = 16;
 
+/// Where the newest blocks are full, so many times as many are read by one request.
+const MORE: usize = 16;
+
 /// Stale affinities removed by one Txn; more of them wait for the next.
 const STALE: usize = 10;
 
 /// Looks through the own affinities of a family inside the pools, in key order.
 pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Look<'f>, IpamError> {
     let mut look = Look::default();
+    let around = |cidr: &IpNet| pools.iter().copied().find(|pool| pool.cidr().contains(cidr));
     for own in &facts.owned {
-        let Some(pool) = pools.iter().find(|pool| pool.cidr().contains(&own.cidr)) else {
+        let Some(pool) = around(&own.cidr) else {
             continue;
         };
         look.held += 1;
@@ -53,24 +61,46 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
                 look.held -= 1;
                 look.stale.push(own.cidr);
             }
-            Seen::There(block) => {
-                look.singles_read += usize::from(is_single(own.cidr));
-                if look.found.is_none() {
-                    let free = block.first_free(|address| facts.is_reserved(address));
-                    look.reserved |= free.is_none() && block.first_free(|_| false).is_some();
-                    look.found = free.map(|ordinal| Placement {
-                        confirm: !own.confirmed,
-                        ..Placement::within(pool, *block, ordinal)
-                    });
-                }
-            }
+            Seen::There(block) => look.take(facts, pool, *block, own.confirmed),
+        }
+    }
+    // A hinted block that says it is ours lacks its affinity only.
+    let hinted = facts.request.hint_blocks.iter().map(IpNet::trunc);
+    for cidr in hinted.filter(|cidr| facts.affinity(*cidr).is_none()) {
+        if let (Some(pool), Ok(Seen::There(block))) = (around(&cidr), facts.block(cidr))
+            && block.host() == Some(&facts.request.host)
+        {
+            look.held += 1;
+            look.take(facts, pool, *block, false);
         }
     }
     look.stale.truncate(STALE);
+    let age = |cidr: &IpNet| std::cmp::Reverse(facts.affinity(*cidr).map(|own| own.revision));
+    look.unread.sort_by_key(age);
     Ok(look)
 }
 
 impl<'f> Look<'f> {
+    /// Takes a block of this node in.
+    fn take(&mut self, facts: &Facts<'_>, pool: &'f IPPool, block: Block, confirmed: bool) {
+        self.singles_read += usize::from(is_single(block.cidr));
+        self.read |= !is_single(block.cidr);
+        if self.found.is_some() {
+            return;
+        }
+        let confirm = |placement| Placement {
+            confirm: !confirmed,
+            ..placement
+        };
+        if let Some(ordinal) = block.first_free(|address| facts.is_reserved(address)) {
+            self.found = Some(confirm(Placement::within(pool, block, ordinal)));
+            return;
+        }
+        self.reserved |= block.first_free(|_| false).is_some();
+        let resting = Placement::resting(facts, pool, &block).map(confirm);
+        self.resting = Placement::longer(self.resting.take(), resting);
+    }
+
     /// A placement, with the stale affinities to remove beside it.
     pub(super) fn beside(self, placement: Placement<'f>) -> Placement<'f> {
         Placement {
@@ -99,19 +129,26 @@ impl<'f> Look<'f> {
         Some(Placement { stale, ..placement })
     }
 
-    /// The blocks to read next. Those of one address are most likely full, so that a candidate for a new one is
-    /// probed with the first of them.
-    pub(super) fn read(&self, facts: &Facts<'_>, pools: &[&IPPool]) -> Option<Reads> {
+    /// What to read next of the own blocks, the newest first: they are the ones with room. With the last of them
+    /// comes what the search for another block will want.
+    pub(super) fn read(&self, facts: &Facts<'_>, pools: &[&IPPool], room: usize) -> Option<Reads> {
         let first = *self.unread.first()?;
         let small = self.unread.iter().all(|cidr| is_single(*cidr));
         if small && self.singles_read >= SINGLES {
             return None;
         }
-        let reads = self.batch(if small { SINGLES } else { blocks_per_read(first) });
-        Some(match claim::candidate(facts, pools, self) {
-            claim::Candidate::Probe(probes) if small => reads.and(probes),
-            claim::Candidate::New(_) | claim::Candidate::Probe(_) | claim::Candidate::None(_) => reads,
-        })
+        let crowded = !facts.settings.strict_affinity.value && facts.is_crowded(pools);
+        let count = match (small, self.read || crowded) {
+            (true, _) => SINGLES,
+            (false, false) => blocks_per_read(first),
+            (false, true) => MORE * blocks_per_read(first),
+        };
+        let reads = self.batch(count);
+        if !small && self.unread.len() > count {
+            return Some(reads);
+        }
+        let room = room.saturating_sub(reads.ranges.len());
+        Some(reads.and(claim::ahead(facts, pools, self, room)))
     }
 
     /// So many of the blocks not read yet.

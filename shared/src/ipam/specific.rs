@@ -37,7 +37,7 @@ pub(super) fn place<'f>(facts: &'f Facts<'_>, address: IpAddr) -> Result<Step<Pl
     let ordinal = free_ordinal(&block, address)?;
     Ok(Step::Found(Placement {
         claim,
-        confirm: claim || (ours && own.is_some_and(|own| !own.confirmed)),
+        confirm: claim || (ours && own.is_none_or(|own| !own.confirmed)),
         stale: own.filter(|_| !ours).map(|own| own.cidr).into_iter().collect(),
         ..Placement::within(pool, block, ordinal)
     }))

@@ -287,6 +287,7 @@ impl Block {
 }
 
 mod claim;
+mod rest;
 
 #[cfg(test)]
 mod tests;

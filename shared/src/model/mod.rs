@@ -16,6 +16,7 @@ pub mod ipreservation;
 pub mod key;
 pub mod meta;
 pub mod node;
+pub mod span;
 pub mod workloadendpoint;
 
 /// Why stored bytes are not the object they should be.

@@ -22,6 +22,9 @@ pub struct Hint {
     /// What it read, as it was after its Txn. Proven anew by whoever decides from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memo>,
+    /// The last address was not borrowed: the next one will not be either.
+    #[serde(default)]
+    pub roomy: bool,
 }
 
 impl Hint {
@@ -39,6 +42,7 @@ impl Hint {
         Hint {
             blocks: recent,
             memory: None,
+            roomy: self.roomy,
         }
     }
 }
@@ -70,6 +74,7 @@ mod tests {
         let block = |text: &str| text.parse::<IpNet>().unwrap();
         let hint = Hint {
             blocks: vec![block("10.0.0.0/26"), block("10.0.1.0/26")],
+            roomy: true,
             ..Hint::default()
         };
         let used = hint.used([block("10.0.1.0/26"), block("10.9.9.9/32")]);
@@ -89,6 +94,7 @@ mod tests {
         let hint = Hint {
             blocks: vec!["10.0.0.0/26".parse().unwrap()],
             memory: Some(Memo::default()),
+            roomy: true,
         };
         write(&dirs, "s", "n", &hint).unwrap();
         assert_eq!(read(&dirs, "s", "n"), hint);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Change, Datastore, StoreError, Watch, WatchEvent, limits};
 use crate::model::key::{Key, Prefix};
-use crate::txn::{Commit, Entry, Guard, Range, Reads, Revision, Snapshot, Txn, Write};
+use crate::txn::{Commit, Entry, Guard, Range, Reads, Revision, Snapshot, Span, Txn, Write};
 
 /// More tries than any schedule needs; then [`Datastore::pause`] gives up.
 const TRIES: u32 = 1000;
@@ -122,14 +122,23 @@ impl Inner {
             .take_while(move |(key, _)| prefix.holds(key))
     }
 
+    fn count(&self, span: &Span) -> u64 {
+        // A map's range may not end before it begins; a span may.
+        let from = (std::ops::Bound::Included(span.from()), std::ops::Bound::Unbounded);
+        let keys = self.entries.range::<str, _>(from);
+        keys.take_while(|(key, _)| span.holds(key)).count() as u64
+    }
+
     fn snapshot(&self, reads: &Reads) -> Snapshot {
         let mut entries = Vec::new();
         let mut exists = Vec::new();
+        let mut counts = Vec::new();
         for range in &reads.ranges {
             match range {
                 Range::Key(key) => entries.extend(self.entries.get_key_value(key)),
                 Range::Prefix(prefix) => entries.extend(self.under(prefix)),
                 Range::Keys(prefix) => exists.extend(self.under(prefix).map(|(key, _)| key.clone())),
+                Range::Count(span) => counts.push((span.clone(), self.count(span))),
                 Range::Exists(key) => {
                     exists.extend(self.entries.contains_key(key).then(|| key.clone()));
                 }
@@ -138,7 +147,7 @@ impl Inner {
         let entries = entries
             .into_iter()
             .map(|(key, entry)| (key.clone(), entry.clone()));
-        Snapshot::new(reads, Revision(self.revision), entries, exists)
+        Snapshot::new(reads, Revision(self.revision), entries, exists).counted(counts)
     }
 
     fn commit(&mut self, txn: &Txn) -> Commit {
@@ -184,7 +193,8 @@ impl Datastore for Memory {
 
     async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
         let mut inner = self.lock();
-        inner.requests += 1;
+        // As etcd, which is asked so many ranges at a time.
+        inner.requests += reads.ranges.len().div_ceil(Reads::LIMIT).max(1) as u64;
         let snapshot = inner.snapshot(reads);
         for txn in std::mem::take(&mut inner.late) {
             inner.commit(&txn);

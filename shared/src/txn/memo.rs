@@ -30,7 +30,7 @@ impl Memo {
                     memo.prefixes.push((prefix.as_str().to_owned(), at));
                     memo.hold(snapshot.under(prefix))?;
                 }
-                Range::Exists(_) | Range::Keys(_) => return None,
+                Range::Exists(_) | Range::Keys(_) | Range::Count(_) => return None,
             }
         }
         Some(memo)
@@ -111,7 +111,7 @@ impl Snapshot {
                 Range::Key(key) if self.entries.contains_key(key) => {}
                 Range::Key(key) => guards.push(Guard::Absent(key.clone())),
                 Range::Prefix(prefix) => guards.push(Guard::NothingNewer(prefix.clone(), *at)),
-                Range::Exists(_) | Range::Keys(_) => return None,
+                Range::Exists(_) | Range::Keys(_) | Range::Count(_) => return None,
             }
         }
         Some(guards)

@@ -6,6 +6,7 @@ use shared::model::key::{Key, Prefix};
 use shared::store::{Change, Datastore, StoreError, Watch, WatchEvent, transact};
 use shared::txn::{Commit, Decision, Guard, Range, Reads, Revision, Snapshot, Txn, Write};
 
+pub(crate) mod counting;
 pub(crate) mod listing;
 pub(crate) mod watching;
 

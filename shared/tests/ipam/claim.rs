@@ -45,7 +45,7 @@ fn max_blocks_per_host_stops_claims_and_says_so() {
     let error = scene.assign(&wanted("n17", 3)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "pool prod-v4 (blockSize 32): host n17 holds 3 of 3 blocks (maxBlocksPerHost); raise maxBlocksPerHost with `cnictl apply -f` of an IPAMConfiguration, or release addresses on this host"
+        "pool prod-v4 (blockSize 32): host n17 holds 3 of 3 blocks (maxBlocksPerHost); 253 blocks are free; raise maxBlocksPerHost with `cnictl ipam configure --max-blocks-per-host`, or release addresses on this host"
     );
     assert_eq!(error.code(), 142);
     scene.assign(&wanted("n18", 4)).unwrap();

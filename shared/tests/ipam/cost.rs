@@ -144,26 +144,3 @@ fn a_warm_assignment_reads_less_than_64_kib_beside_five_full_own_blocks() {
     assert!(read.iter().all(|bytes| *bytes < 40 << 10), "{read:?}");
     eprintln!("{read:?}");
 }
-
-#[test]
-fn the_last_free_block_of_a_crowded_pool_is_found_in_few_requests() {
-    for (pool, free, size) in [
-        ("10.0.0.0/12", "10.15.255.192/26", 26),
-        ("10.9.0.0/18", "10.9.63.255/32", 32),
-        ("fd00::/114", "fd00::3fff/128", 128),
-    ] {
-        let scene = Scene::default().pool("p", pool, json!({"blockSize": size}));
-        let (pool, free): (IpNet, IpNet) = (pool.parse().unwrap(), free.parse().unwrap());
-        for cidr in pool.subnets(size).unwrap().filter(|cidr| *cidr != free) {
-            scene.put(Key::block(cidr).as_str(), "not read");
-        }
-        let request = AssignRequest {
-            want_v4: pool.addr().is_ipv4(),
-            want_v6: pool.addr().is_ipv6(),
-            ..wanted("n1", 1)
-        };
-        let (leases, requests) = scene.requests(|scene| scene.assign(&request).unwrap());
-        assert_eq!(leases[0].block, free);
-        assert!(requests <= 10, "{pool}: {requests} requests");
-    }
-}

@@ -15,7 +15,7 @@ use heed::{Database, RoTxn, RwTxn, WithoutTls};
 
 use super::super::Change;
 use crate::model::key::{Key, Prefix};
-use crate::txn::{Entry, Guard, Range, Reads, Revision, Snapshot, Write};
+use crate::txn::{Entry, Guard, Range, Reads, Revision, Snapshot, Span, Write};
 
 /// Revisions that a watch may lie behind.
 pub(super) const HISTORY: u64 = 10_000;
@@ -45,6 +45,7 @@ impl Table {
     pub(super) fn snapshot(self, reader: &RoTxn<'_>, reads: &Reads) -> heed::Result<Snapshot> {
         let mut entries = Vec::new();
         let mut exists = Vec::new();
+        let mut counts = Vec::new();
         for range in &reads.ranges {
             match range {
                 Range::Key(key) => {
@@ -61,6 +62,7 @@ impl Table {
                         exists.push(key_of(item?.0));
                     }
                 }
+                Range::Count(span) => counts.push((span.clone(), self.count(reader, span)?)),
                 Range::Exists(key) => {
                     let there = self.revision_of(reader, key)?.is_some();
                     exists.extend(there.then(|| key.clone()));
@@ -68,7 +70,23 @@ impl Table {
             }
         }
         let revision = Revision(self.revision(reader)?);
-        Ok(Snapshot::new(reads, revision, entries, exists))
+        Ok(Snapshot::new(reads, revision, entries, exists).counted(counts))
+    }
+
+    fn count(self, reader: &RoTxn<'_>, span: &Span) -> heed::Result<u64> {
+        let (from, to) = (tagged(span.from()), tagged(span.to()));
+        let range = (
+            std::ops::Bound::Included(from.as_slice()),
+            std::ops::Bound::Excluded(to.as_slice()),
+        );
+        let mut count = 0;
+        if from < to {
+            for item in self.0.range(reader, &range)? {
+                item?;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     pub(super) fn holds(self, reader: &RoTxn<'_>, guard: &Guard) -> heed::Result<bool> {

@@ -4,7 +4,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, TxnOp, TxnOpResponse, TxnRespo
 
 use super::super::StoreError;
 use crate::model::key::Key;
-use crate::txn::{Entry, Guard, Range, Reads, Revision, Snapshot, Txn, Write};
+use crate::txn::{Entry, Guard, Range, Reads, Revision, Snapshot, Span, Txn, Write};
 
 /// One Txn that reads the ranges, at a revision if one is given.
 pub(super) fn ranges(ranges: &[Range], at: Option<u64>) -> etcd_client::Txn {
@@ -18,6 +18,8 @@ fn get(range: &Range, at: Option<u64>) -> TxnOp {
         Range::Key(key) => TxnOp::get(key.as_str(), Some(options)),
         Range::Prefix(prefix) => TxnOp::get(prefix.as_str(), Some(options.with_prefix())),
         Range::Keys(prefix) => TxnOp::get(prefix.as_str(), Some(options.with_prefix().with_keys_only())),
+        // etcd takes an end before the beginning for an empty range, as we do.
+        Range::Count(span) => TxnOp::get(span.from(), Some(options.with_range(span.to()).with_count_only())),
         Range::Exists(key) => TxnOp::get(key.as_str(), Some(options.with_count_only())),
     }
 }
@@ -74,6 +76,7 @@ pub(super) struct Found {
     pub(super) revision: Option<u64>,
     entries: Vec<(Key, Entry)>,
     exists: Vec<Key>,
+    counts: Vec<(Span, u64)>,
 }
 
 impl Found {
@@ -101,6 +104,10 @@ impl Found {
                 self.exists.extend(keys.map(|(key, _)| key));
                 continue;
             }
+            if let Range::Count(span) = range {
+                self.counts.push((span.clone(), unsigned(answer.count())));
+                continue;
+            }
             // A key that is not text is none of ours.
             self.entries.extend(answer.kvs().iter().filter_map(entry));
         }
@@ -109,7 +116,7 @@ impl Found {
 
     pub(super) fn snapshot(self, reads: &Reads) -> Snapshot {
         let revision = Revision(self.revision.unwrap_or_default());
-        Snapshot::new(reads, revision, self.entries, self.exists)
+        Snapshot::new(reads, revision, self.entries, self.exists).counted(self.counts)
     }
 }
 

@@ -1,0 +1,130 @@
+//! In which order addresses are used again, and how long they rest.
+
+use serde_json::json;
+use shared::ipam::{AssignRequest, ReleaseRequest};
+
+use crate::scene::{Scene, returned, wanted};
+
+fn resting(more: serde_json::Value) -> Scene {
+    let scene = Scene::default().pool("v4", "10.0.0.0/30", json!({"blockSize": 30}));
+    let mut config = json!({"auto_allocate_blocks": true, "strict_affinity": true, "ipCooldownSeconds": 300});
+    config
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().cloned().unwrap());
+    scene.put("/calico/ipam/v2/config", config.to_string());
+    scene
+}
+
+fn at(time: &str, n: u32) -> AssignRequest {
+    AssignRequest {
+        now: format!("2026-11-22T{time}Z").parse().unwrap(),
+        ..wanted("n1", n)
+    }
+}
+
+fn back(time: &str, n: u32) -> ReleaseRequest {
+    ReleaseRequest {
+        now: format!("2026-11-22T{time}Z").parse().unwrap(),
+        ..returned("n1", n)
+    }
+}
+
+#[test]
+fn the_address_that_was_freed_first_is_given_out_first() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/29", json!({"blockSize": 29}));
+    let address = |n| scene.assign(&wanted("n1", n)).unwrap()[0].address;
+    let leases: Vec<_> = (0..8).map(address).collect();
+    for n in [5, 2, 7] {
+        scene.release(&returned("n1", n)).unwrap();
+    }
+    let again: Vec<_> = (10..13).map(address).collect();
+    assert_eq!(again, [leases[5], leases[2], leases[7]]);
+}
+
+#[test]
+fn with_nothing_else_left_the_address_that_rested_longest_is_used_and_told() {
+    let scene = resting(json!({}));
+    for n in 0..4 {
+        assert_eq!(scene.assign(&at("16:12:47", n)).unwrap()[0].resting, None);
+    }
+    let second = scene.release(&back("16:13:10", 2)).unwrap().addresses[0];
+    let first = scene.release(&back("16:13:05", 1)).unwrap().addresses[0];
+    let lease = scene.assign(&at("16:14:00", 10)).unwrap()[0].clone();
+    assert_eq!(lease.address, first);
+    assert_eq!(lease.resting, Some("2026-11-22T16:13:05Z".parse().unwrap()));
+    assert_eq!(scene.audit(), []);
+    assert_eq!(scene.assign(&at("16:14:00", 11)).unwrap()[0].address, second);
+    assert_eq!(scene.assign(&at("16:14:00", 12)).unwrap_err().code(), 141);
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn a_rest_is_kept_while_there_is_a_block_to_claim_and_cut_at_the_limit() {
+    for (limit, resting_is_used) in [(0, false), (1, true)] {
+        let scene = Scene::default().pool("v4", "10.0.0.0/29", json!({"blockSize": 30}));
+        scene.put(
+            "/calico/ipam/v2/config",
+            json!({"auto_allocate_blocks": true, "strict_affinity": true, "ipCooldownSeconds": 300,
+                "maxBlocksPerHost": limit})
+            .to_string(),
+        );
+        for n in 0..4 {
+            scene.assign(&at("16:12:47", n)).unwrap();
+        }
+        scene.release(&back("16:13:00", 1)).unwrap();
+        let lease = scene.assign(&at("16:13:01", 9)).unwrap()[0].clone();
+        assert_eq!(lease.resting.is_some(), resting_is_used);
+        assert_eq!(scene.audit(), []);
+    }
+}
+
+#[test]
+fn an_address_of_another_hosts_block_rests_too_and_is_borrowed_last() {
+    let scene = resting(json!({"strict_affinity": false}));
+    for n in 0..4 {
+        scene.assign(&at("16:12:47", n)).unwrap();
+    }
+    scene.release(&back("16:13:00", 1)).unwrap();
+    let request = AssignRequest {
+        host: "n2".to_owned(),
+        ..at("16:13:30", 9)
+    };
+    let lease = scene.assign(&request).unwrap()[0].clone();
+    assert!(lease.borrowed && lease.resting.is_some());
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn a_block_of_one_address_rests_with_it_and_goes_when_its_time_is_over() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/31", json!({"blockSize": 32}));
+    scene.put(
+        "/calico/ipam/v2/config",
+        r#"{"auto_allocate_blocks":true,"strict_affinity":true,"ipCooldownSeconds":300}"#,
+    );
+    let first = scene.assign(&at("16:12:47", 1)).unwrap()[0].clone();
+    scene.release(&back("16:13:00", 1)).unwrap();
+    let second = scene.assign(&at("16:13:01", 2)).unwrap()[0].clone();
+    assert_ne!(first.address, second.address);
+    let third = scene.assign(&at("16:13:02", 3)).unwrap()[0].clone();
+    assert_eq!((third.address, third.resting.is_some()), (first.address, true));
+    assert!(third.sequence > first.sequence);
+    scene.release(&back("16:13:10", 3)).unwrap();
+    let rested = scene.assign(&at("16:18:10", 4)).unwrap()[0].clone();
+    assert_eq!((rested.address, rested.resting), (first.address, None));
+    assert_eq!(scene.audit(), []);
+}
+
+#[test]
+fn a_reserved_address_is_not_woken() {
+    let scene = resting(json!({}));
+    for n in 0..4 {
+        scene.assign(&at("16:12:47", n)).unwrap();
+    }
+    let address = scene.release(&back("16:13:00", 1)).unwrap().addresses[0];
+    scene.put(
+        "/calico/resources/v3/projectcalico.org/ipreservations/r",
+        json!({"metadata":{"name":"r"},"spec":{"reservedCIDRs":[address.to_string()]}}).to_string(),
+    );
+    assert!(scene.assign(&at("16:13:01", 9)).is_err());
+}
