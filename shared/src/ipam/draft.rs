@@ -157,10 +157,20 @@ impl<'a, 'f> Draft<'a, 'f> {
         let key = Key::handle(cut(&request.handle));
         self.txn.guard(snapshot.guard(&key));
         self.txn.write(Write::Put(key, self.handle.to_bytes()));
-        if self.facts.node.is_none() {
-            let node = Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes);
-            self.txn.guard(snapshot.guard(&node.key()));
-            self.txn.write(Write::Put(node.key(), node.to_bytes()));
+        let key = Key::resource(Plural::Nodes, &request.host);
+        match snapshot.get(&key) {
+            None => {
+                let node = Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes);
+                self.txn.guard(snapshot.guard(&key));
+                self.txn.write(Write::Put(key, node.to_bytes()));
+            }
+            // An earlier Txn of this call may still be on its way. Once this container's handle and block are gone again
+            // nothing else would keep it from claiming that block anew: every claim guards the Node.
+            Some(node) if snapshot.is_in_doubt() => {
+                self.txn.guard(snapshot.guard(&key));
+                self.txn.write(Write::Put(key, node.value.clone()));
+            }
+            Some(_) => {}
         }
         Decision::Commit(self.txn, self.leases)
     }

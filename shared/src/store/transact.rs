@@ -106,6 +106,7 @@ async fn on<S: Datastore, T, E>(
     let mut wanted = reads;
     let mut attempt = 0;
     loop {
+        snapshot = snapshot.in_doubt(lost.is_some());
         let (mut txn, outcome) = match decide(&snapshot).map_err(TransactError::Decide)? {
             Decision::Done(outcome) => {
                 return Ok(Transacted {

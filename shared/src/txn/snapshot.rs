@@ -12,6 +12,7 @@ pub struct Snapshot {
     pub(super) exists: BTreeMap<Key, bool>,
     pub(super) counts: BTreeMap<Span, u64>,
     pub(super) answered: BTreeMap<Range, Revision>,
+    pub(super) in_doubt: bool,
 }
 
 impl Snapshot {
@@ -39,6 +40,7 @@ impl Snapshot {
                 .iter()
                 .map(|range| (range.clone(), revision))
                 .collect(),
+            in_doubt: false,
         }
     }
 
@@ -52,6 +54,17 @@ impl Snapshot {
     /// How many keys a span has, if that was asked for.
     pub fn count(&self, span: &Span) -> Option<u64> {
         self.counts.get(span).copied()
+    }
+
+    /// Whether the reply to an earlier Txn of the same call was lost: it is not applied here, and may be yet.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// Says so.
+    #[must_use]
+    pub fn in_doubt(self, in_doubt: bool) -> Self {
+        Self { in_doubt, ..self }
     }
 
     /// The entry of a key, if it was read and is there.

@@ -180,3 +180,33 @@ fn a_pool_of_reserved_blocks_is_full_and_ends_the_search() {
     };
     assert_eq!(scene.assign(&request).unwrap_err().code(), 151);
 }
+
+#[test]
+fn a_claim_whose_reply_was_lost_does_not_arrive_after_its_container_is_gone() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/29", json!({"blockSize": 32}));
+    scene.assign(&wanted("n1", 1)).unwrap();
+    let request = wanted("n1", 2);
+    let decided = |in_doubt| {
+        let mut snapshot = ready(scene.store.read(&assign::reads(&request)))
+            .unwrap()
+            .in_doubt(in_doubt);
+        loop {
+            match assign::decide(&snapshot, &request).unwrap() {
+                Decision::Commit(txn, _) => return txn,
+                Decision::Read(more) => snapshot.absorb(ready(scene.store.read(&more)).unwrap()),
+                Decision::Done(leases) => panic!("{leases:?}"),
+            }
+        }
+    };
+    let late = decided(false);
+    let retry = decided(true);
+    assert!(matches!(
+        ready(scene.store.commit(&retry)),
+        Ok(Commit::Applied(_))
+    ));
+    scene.release(&returned("n1", 2)).unwrap();
+    assert!(matches!(
+        ready(scene.store.commit(&late)),
+        Ok(Commit::Conflict(_))
+    ));
+}

@@ -1,12 +1,21 @@
-//! One run of a decider, step by step: what `transact` does, with all the others in between.
+//! One call of the allocator, step by step: the very `transact_from` that the programs run, on a line to the datastore
+//! that waits before each request until it is its turn, and on which requests and replies get lost.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use shared::ipam::fence::{self, FenceRequest};
 use shared::ipam::gc::{self, GcRequest};
 use shared::ipam::{AssignRequest, IpamError, Lease, ReleaseRequest, Released, assign, release};
-use shared::store::Datastore;
-use shared::txn::{Commit, Decision, Reads, Revision, Snapshot, Txn};
+use shared::model::key::{Plural, Prefix};
+use shared::store::memory::{Memory, MemoryWatch};
+use shared::store::{Datastore, Remembered, StoreError, TransactError, Transacted, transact_from};
+use shared::txn::{Commit, Decision, Range, Reads, Revision, Snapshot, Txn};
 
-use crate::scene::{Scene, ready};
+use super::recall;
 
 /// What is asked of the allocator.
 #[derive(Clone, Debug)]
@@ -39,139 +48,190 @@ pub(crate) enum Fault {
     RequestLate,
 }
 
-enum At {
-    Begin,
-    Read(Snapshot, Reads),
-    Commit(Txn, Outcome, Reads),
+/// What one step of a call came to.
+pub(crate) struct Progress {
+    /// Leases that are to be written down before the next step.
+    pub(crate) noted: Vec<Lease>,
+    /// A request that left and may arrive at any time.
+    pub(crate) late: Option<Txn>,
+    /// How it ended, if it did.
+    pub(crate) ended: Option<Result<Transacted<Outcome>, IpamError>>,
 }
+
+#[derive(Default)]
+struct Wire {
+    turn: Option<Fault>,
+    /// What waits to be committed.
+    sends: Option<Txn>,
+    decided: Vec<Lease>,
+    noted: Vec<Lease>,
+    late: Option<Txn>,
+    /// When the reservations were last read: nothing guards them.
+    read_at: Revision,
+}
+
+/// A call's line to the datastore.
+#[derive(Clone)]
+struct Line {
+    store: Memory,
+    wire: Rc<RefCell<Wire>>,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<Transacted<Outcome>, TransactError<IpamError>>>>>;
 
 /// A call that has not ended.
 pub(crate) struct Call {
     pub(crate) verb: Verb,
-    at: At,
-    /// When it last read everything.
-    read_at: Revision,
-}
-
-/// What one step of a call came to.
-pub(crate) enum Progress {
-    Going,
-    /// It is decided: this is written next.
-    Decided(Vec<Lease>),
-    /// A request left that may arrive at any time.
-    Late(Txn),
-    Ended(Result<Outcome, IpamError>),
+    wire: Rc<RefCell<Wire>>,
+    running: Running,
 }
 
 impl Call {
-    pub(crate) fn new(verb: Verb) -> Self {
-        Self {
-            verb,
-            at: At::Begin,
-            read_at: Revision(0),
+    /// `known` is what the last one on its host knew.
+    pub(crate) fn new(store: &Memory, verb: Verb, known: Option<Remembered>) -> Self {
+        let wire = Rc::new(RefCell::new(Wire::default()));
+        if known.is_some() {
+            // Whatever is decided from it holds only if it still is so.
+            wire.borrow_mut().read_at = Revision(u64::MAX);
         }
+        let line = Line {
+            store: store.clone(),
+            wire: wire.clone(),
+        };
+        let mut call = Self {
+            running: Box::pin(run(line, verb.clone(), known)),
+            verb,
+            wire,
+        };
+        // As far as its first request.
+        call.poll();
+        call
     }
 
-    /// The Txn that the next step commits.
-    pub(crate) fn pending(&self) -> Option<&Txn> {
-        match &self.at {
-            At::Commit(txn, ..) => Some(txn),
-            At::Begin | At::Read(..) => None,
-        }
+    /// Whether the next step is a commit.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.wire.borrow().sends.is_some()
     }
 
     /// The leases that the next step commits, and when what they were decided from was read.
-    pub(crate) fn giving(&self) -> Option<(&[Lease], Revision)> {
-        match &self.at {
-            At::Commit(_, Outcome::Leases(leases), _) => Some((leases, self.read_at)),
-            At::Commit(..) | At::Begin | At::Read(..) => None,
+    pub(crate) fn giving(&self) -> Option<(Vec<Lease>, Revision)> {
+        let wire = self.wire.borrow();
+        wire.sends.is_some().then(|| (wire.decided.clone(), wire.read_at))
+    }
+
+    /// One read or one commit, and what is decided from it.
+    pub(crate) fn step(&mut self, fault: Fault) -> Progress {
+        self.wire.borrow_mut().turn = Some(fault);
+        let ended = self.poll();
+        let mut wire = self.wire.borrow_mut();
+        Progress {
+            noted: std::mem::take(&mut wire.noted),
+            late: wire.late.take(),
+            ended,
         }
     }
 
-    /// One read, one decision or one commit.
-    pub(crate) fn step(&mut self, scene: &Scene, fault: Fault) -> Progress {
-        match std::mem::replace(&mut self.at, At::Begin) {
-            At::Begin => {
-                let reads = self.reads();
-                self.read(scene, reads)
-            }
-            At::Read(snapshot, wanted) => self.decide(scene, snapshot, wanted),
-            At::Commit(txn, outcome, wanted) => self.commit(scene, fault, (txn, outcome), wanted),
+    fn poll(&mut self) -> Option<Result<Transacted<Outcome>, IpamError>> {
+        let polled = self
+            .running
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Pending => None,
+            Poll::Ready(Ok(done)) => Some(Ok(done)),
+            Poll::Ready(Err(TransactError::Decide(error))) => Some(Err(error)),
+            Poll::Ready(Err(TransactError::Store(error))) => panic!("the memory store failed: {error}"),
         }
     }
+}
 
-    fn reads(&self) -> Reads {
-        match &self.verb {
-            Verb::Assign(request) => assign::reads(request),
-            Verb::Release(request) => release::reads(request),
-            Verb::Fence(request) => fence::reads(request),
-            Verb::Collect(request) => gc::reads(request),
+async fn run(
+    line: Line,
+    verb: Verb,
+    known: Option<Remembered>,
+) -> Result<Transacted<Outcome>, TransactError<IpamError>> {
+    let reads = match &verb {
+        Verb::Assign(request) => recall::reads(request),
+        Verb::Release(request) => release::reads(request),
+        Verb::Fence(request) => fence::reads(request),
+        Verb::Collect(request) => gc::reads(request),
+    };
+    transact_from(&line, reads, known, |snapshot| {
+        let decision = answer(&verb, snapshot)?;
+        if let Decision::Commit(_, Outcome::Leases(leases)) = &decision {
+            let mut wire = line.wire.borrow_mut();
+            wire.noted.extend(leases.iter().cloned());
+            wire.decided.clone_from(leases);
         }
+        Ok(decision)
+    })
+    .await
+}
+
+fn answer(verb: &Verb, snapshot: &Snapshot) -> Result<Decision<Outcome>, IpamError> {
+    Ok(match verb {
+        Verb::Assign(request) => assign::decide(snapshot, request)?.map(Outcome::Leases),
+        Verb::Release(request) => release::decide(snapshot, request)?.map(Outcome::Released),
+        Verb::Fence(request) => fence::decide(snapshot, request)?.map(|()| Outcome::Fenced),
+        Verb::Collect(request) => gc::decide(snapshot, request)?.map(Outcome::Released),
+    })
+}
+
+impl Line {
+    async fn turn(&self) -> Fault {
+        poll_fn(|_| match self.wire.borrow_mut().turn.take() {
+            Some(fault) => Poll::Ready(fault),
+            None => Poll::Pending,
+        })
+        .await
     }
 
-    fn read(&mut self, scene: &Scene, wanted: Reads) -> Progress {
-        self.read_at = scene.store.revision();
-        self.at = At::Read(ready(scene.store.read(&wanted)).unwrap(), wanted);
-        Progress::Going
-    }
-
-    fn answer(&self, snapshot: &Snapshot) -> Result<Decision<Outcome>, IpamError> {
-        match &self.verb {
-            Verb::Assign(request) => assign::decide(snapshot, request).map(|made| made.map(Outcome::Leases)),
-            Verb::Release(request) => {
-                release::decide(snapshot, request).map(|made| made.map(Outcome::Released))
-            }
-            Verb::Fence(request) => {
-                fence::decide(snapshot, request).map(|made| made.map(|()| Outcome::Fenced))
-            }
-            Verb::Collect(request) => gc::decide(snapshot, request).map(|made| made.map(Outcome::Released)),
-        }
-    }
-
-    fn decide(&mut self, scene: &Scene, mut snapshot: Snapshot, wanted: Reads) -> Progress {
-        match self.answer(&snapshot) {
-            Err(error) => Progress::Ended(Err(error)),
-            Ok(Decision::Done(outcome)) => Progress::Ended(Ok(outcome)),
-            Ok(Decision::Read(more)) => {
-                snapshot.absorb(ready(scene.store.read(&more)).unwrap());
-                self.at = At::Read(snapshot, wanted.and(more));
-                Progress::Going
-            }
-            Ok(Decision::Commit(mut txn, outcome)) => {
-                if wanted.ranges.len() <= Reads::LIMIT {
-                    txn.otherwise = wanted.clone();
-                }
-                let leases = match &outcome {
-                    Outcome::Leases(leases) => leases.clone(),
-                    Outcome::Released(_) | Outcome::Fenced => Vec::new(),
-                };
-                self.at = At::Commit(txn, outcome, wanted);
-                Progress::Decided(leases)
-            }
-        }
-    }
-
-    fn commit(&mut self, scene: &Scene, fault: Fault, made: (Txn, Outcome), wanted: Reads) -> Progress {
-        let (txn, outcome) = made;
+    async fn send(&self, txn: &Txn, fault: Fault) -> Result<Commit, StoreError> {
+        let lost = Err(StoreError::Ambiguous("lost".to_owned()));
         match fault {
-            Fault::None => match ready(scene.store.commit(&txn)).unwrap() {
-                Commit::Applied(_) => Progress::Ended(Ok(outcome)),
-                Commit::Conflict(fresh) if !txn.otherwise.ranges.is_empty() => {
-                    self.read_at = scene.store.revision();
-                    self.at = At::Read(fresh, wanted);
-                    Progress::Going
-                }
-                Commit::Conflict(_) => self.read(scene, wanted),
-            },
-            Fault::Conflict | Fault::RequestLost => self.read(scene, wanted),
+            Fault::None => self.store.commit(txn).await,
+            Fault::Conflict => Ok(Commit::Conflict(self.store.read(&txn.otherwise).await?)),
+            Fault::RequestLost => lost,
             Fault::ReplyLost => {
-                ready(scene.store.commit(&txn)).unwrap();
-                self.read(scene, wanted)
+                self.store.commit(txn).await?;
+                lost
             }
             Fault::RequestLate => {
-                self.read(scene, wanted);
-                Progress::Late(txn)
+                self.wire.borrow_mut().late = Some(txn.clone());
+                lost
             }
         }
+    }
+}
+
+impl Datastore for Line {
+    type Watch = MemoryWatch;
+
+    async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
+        self.turn().await;
+        let reservations = Range::Prefix(Prefix::resources(Plural::IpReservations));
+        if reads.ranges.contains(&reservations) {
+            self.wire.borrow_mut().read_at = self.store.revision();
+        }
+        self.store.read(reads).await
+    }
+
+    async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
+        self.wire.borrow_mut().sends = Some(txn.clone());
+        let fault = self.turn().await;
+        self.wire.borrow_mut().sends = None;
+        let sent = self.send(txn, fault).await;
+        if matches!(sent, Ok(Commit::Conflict(_))) {
+            self.wire.borrow_mut().read_at = self.store.revision();
+        }
+        sent
+    }
+
+    async fn watch(&self, prefixes: &[Prefix], after: Revision) -> Result<MemoryWatch, StoreError> {
+        self.store.watch(prefixes, after).await
+    }
+
+    async fn pause(&self, attempt: u32) -> Result<(), StoreError> {
+        self.store.pause(attempt).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use shared::ipam::gc::GcRequest;
 
-use super::call::{Call, Fault, Outcome, Progress, Verb};
+use super::call::{Call, Fault, Outcome, Verb};
 use super::{Verdict, World};
 
 pub(crate) struct Collector {
@@ -40,16 +40,23 @@ impl World {
         let mut collector = self.collectors.remove(at);
         let mut call = match collector.call.take() {
             Some(call) => call,
-            None => Call::new(self.next_part(&mut collector)),
+            None => {
+                let verb = self.next_part(&mut collector);
+                self.call(verb)
+            }
         };
-        match self.take(&mut call, None, fault)? {
-            Progress::Ended(Ok(Outcome::Released(released))) => match collector.of.take() {
-                Some(pod) => self.pods[pod].file = None,
-                None if !released.found => return Ok(()),
-                None => {}
+        match self.take(&mut call, None, fault)?.ended {
+            None => collector.call = Some(call),
+            Some(Ok(done)) => match (done.outcome, collector.of.take()) {
+                (_, Some(pod)) => {
+                    self.hints
+                        .revise(&format!("n{}", collector.host), done.written.as_ref());
+                    self.pods[pod].file = None;
+                }
+                (Outcome::Released(released), None) if released.found => {}
+                (_, None) => return Ok(()),
             },
-            Progress::Ended(outcome) => return Err(format!("GC on n{}: {outcome:?}", collector.host)),
-            Progress::Going | Progress::Decided(_) | Progress::Late(_) => collector.call = Some(call),
+            Some(Err(error)) => return Err(format!("GC on n{}: {error}", collector.host)),
         }
         self.collectors.insert(at, collector);
         Ok(())

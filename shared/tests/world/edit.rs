@@ -4,24 +4,26 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use shared::ipam::Lease;
+use shared::model::clusterinformation::ClusterInformation;
 use shared::model::key::Key;
 use shared::txn::Entry;
 
-use super::pod::{Phase, Pod};
+use super::pod::{File, Phase};
 use super::steps::{Edit, Wish};
 use super::{HOSTS, World};
 use crate::scene::Scene;
 
 /// Name, range and block size, by name: small enough that a schedule runs out of them.
 pub(super) const POOLS: [(&str, &str, u8); 5] = [
+    ("a-rack", "10.0.2.0/29", 31),
     ("blocks", "10.0.0.0/27", 30),
     ("more", "10.0.1.0/28", 30),
-    ("racked", "10.0.2.0/29", 31),
     ("singles", "10.1.0.0/29", 32),
     ("v6", "fd00::/125", 127),
 ];
 /// The one that only labelled nodes may use.
-pub(super) const RACKED: &str = "racked";
+pub(super) const RACKED: &str = "a-rack";
 
 const CONFIG: &str = "/calico/ipam/v2/config";
 pub(super) const RESERVATION: &str = "/calico/resources/v3/projectcalico.org/ipreservations/gateways";
@@ -46,6 +48,10 @@ pub(super) fn scene() -> Scene {
     for each in POOLS {
         scene.put(&pool_key(each.0), pool(each).to_string());
     }
+    scene.put(
+        ClusterInformation::only_key().as_str(),
+        json!({"kind":"ClusterInformation","spec":{"clusterGUID":"one","datastoreReady":true}}).to_string(),
+    );
     scene.put(CONFIG, json!({"auto_allocate_blocks": true}).to_string());
     scene
 }
@@ -72,7 +78,7 @@ pub(super) fn v6_address(which: u8) -> IpAddr {
 /// What there is when every host has a container: made once, by the allocator.
 struct Inhabited {
     stored: Vec<(Key, Entry)>,
-    pods: Vec<Pod>,
+    pods: Vec<(Phase, Vec<Lease>, Option<File>)>,
 }
 
 static INHABITED: OnceLock<Inhabited> = OnceLock::new();
@@ -87,16 +93,17 @@ impl World {
                 world.settle().unwrap();
                 assert_eq!(world.pods[pod].phase, Phase::Up);
             }
+            let pods = world.pods.into_iter();
             Inhabited {
                 stored: world.scene.store.dump().into_iter().collect(),
-                pods: world.pods,
+                pods: pods.map(|pod| (pod.phase, pod.told, pod.file)).collect(),
             }
         });
         for (key, entry) in &made.stored {
             self.scene.store.put(key.clone(), entry.value.clone());
         }
         for (pod, before) in self.pods.iter_mut().zip(&made.pods) {
-            (pod.phase, pod.told, pod.file) = (before.phase, before.told.clone(), before.file.clone());
+            (pod.phase, pod.told, pod.file) = before.clone();
         }
         self.calls = HOSTS as u32;
     }

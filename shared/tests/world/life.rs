@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use shared::ipam::fence::FenceRequest;
 use shared::ipam::{AssignRequest, ReleaseRequest};
+use shared::store::Transacted;
 
-use super::call::{Call, Fault, Outcome, Progress, Verb};
+use super::call::{Fault, Outcome, Verb};
 use super::pod::{Errand, File, Phase};
 use super::steps::{Way, Wish};
 use super::{Verdict, World, edit};
@@ -37,7 +38,7 @@ impl World {
 
     fn start(&mut self, pod: usize, errand: Errand, verb: Verb) {
         self.pods[pod].touched = true;
-        self.pods[pod].errand = Some((errand, Call::new(verb)));
+        self.pods[pod].errand = Some((errand, self.call(verb)));
     }
 
     fn request(&mut self, pod: usize, wish: &Wish) -> AssignRequest {
@@ -46,7 +47,8 @@ impl World {
         let request = AssignRequest {
             handle: self.pods[pod].handle(),
             now: self.now(),
-            hint_blocks: self.hints.get(&host).cloned().unwrap_or_default(),
+            hint_blocks: self.hints.blocks(&host),
+            roomy: self.hints.roomy(&host),
             ..wanted(&host, self.calls)
         };
         let specific = |addresses: Vec<IpAddr>| AssignRequest {
@@ -170,27 +172,36 @@ impl World {
             return Ok(());
         };
         let progress = self.take(&mut call, Some(pod), fault)?;
-        match progress {
-            Progress::Decided(leases) if errand == Errand::Add => self.pods[pod].note(&leases),
-            Progress::Ended(outcome) => {
-                return self.ended(
-                    pod,
-                    errand,
-                    outcome.map_err(|error| (error.code(), error.to_string())),
-                );
-            }
-            Progress::Going | Progress::Decided(_) | Progress::Late(_) => {}
+        if errand == Errand::Add {
+            self.pods[pod].note(&progress.noted);
         }
-        self.pods[pod].errand = Some((errand, call));
+        match progress.ended {
+            None => self.pods[pod].errand = Some((errand, call)),
+            Some(Err(error)) => {
+                return self.ended(pod, errand, Err((error.code(), error.to_string())));
+            }
+            Some(Ok(done)) => {
+                self.learn(&call.verb, &done);
+                return self.ended(pod, errand, Ok(done.outcome));
+            }
+        }
         Ok(())
+    }
+
+    /// What the hint file keeps of a call.
+    fn learn(&mut self, verb: &Verb, done: &Transacted<Outcome>) {
+        match (verb, &done.outcome) {
+            (Verb::Assign(request), Outcome::Leases(leases)) => {
+                self.hints.keep(request, leases, &done.snapshot);
+            }
+            (Verb::Release(request), _) => self.hints.revise(&request.host, done.written.as_ref()),
+            (_, _) => {}
+        }
     }
 
     fn ended(&mut self, pod: usize, errand: Errand, outcome: Result<Outcome, (u32, String)>) -> Verdict {
         match (errand, outcome) {
             (Errand::Add, Ok(Outcome::Leases(leases))) => {
-                let host = format!("n{}", self.pods[pod].host);
-                self.hints
-                    .insert(host, leases.iter().map(|lease| lease.block).collect());
                 self.pods[pod].told.extend(leases);
                 self.pods[pod].phase = Phase::Up;
             }

@@ -1,9 +1,8 @@
 //! A cluster in one thread: sixteen hosts whose plugins are taken step by step, a runtime that kills and forgets, Calico
 //! beside them, an operator who edits, and requests that arrive late. After every step [`truth`] is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::ipam::audit::Kind;
@@ -23,14 +22,16 @@ mod damage;
 mod edit;
 mod life;
 mod pod;
+mod recall;
 mod rules;
 pub(crate) mod steps;
 mod truth;
 
 use calico::Calico;
-use call::{Call, Progress};
+use call::{Call, Progress, Verb};
 use collector::Collector;
 use pod::{Phase, Pod};
+use recall::Hints;
 use steps::{Fate, Start, Step, Way};
 
 /// Hosts of the cluster.
@@ -66,8 +67,7 @@ pub(crate) struct World {
     collectors: Vec<Collector>,
     calico: Vec<Calico>,
     late: Vec<Late>,
-    /// Blocks last used, by host: what the hint files hold.
-    hints: BTreeMap<String, Vec<IpNet>>,
+    hints: Hints,
     /// What is wrong because of others, by kind and object, while it lasts.
     excused: BTreeSet<(Kind, Key)>,
     seen: Revision,
@@ -92,7 +92,7 @@ impl World {
             collectors: Vec::new(),
             calico: Vec::new(),
             late: Vec::new(),
-            hints: BTreeMap::new(),
+            hints: Hints::default(),
             excused: BTreeSet::new(),
             seen: Revision(0),
             held: truth::Held::new(),
@@ -195,16 +195,23 @@ impl World {
         let made = call.made();
         let allowed = made.as_ref().map_or(Ok(()), |made| self.permitted(made));
         let before = self.scene.store.revision();
-        let progress = call.step(&self.scene, fault);
+        let mut progress = call.step(fault);
         if self.scene.store.revision() != before {
             allowed?;
             made.as_ref().map_or(Ok(()), |made| self.described(made))?;
         }
-        if let Progress::Late(txn) = progress {
+        if let Some(txn) = progress.late.take() {
             self.late.push(Late { pod, txn, made });
-            return Ok(Progress::Going);
         }
         Ok(progress)
+    }
+
+    fn call(&self, verb: Verb) -> Call {
+        let known = match &verb {
+            Verb::Assign(request) => self.hints.recall(request),
+            Verb::Release(_) | Verb::Fence(_) | Verb::Collect(_) => None,
+        };
+        Call::new(&self.scene.store, verb, known)
     }
 
     fn arrive(&mut self, late: Late) -> Verdict {
@@ -275,7 +282,7 @@ impl World {
             return Ok(());
         };
         self.pods[pod].killed(errand);
-        if call.pending().is_none() {
+        if !call.is_sending() {
             return Ok(());
         }
         match fate {

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use shared::ipam::Lease;
 use shared::model::Stored;
 use shared::model::block::Block;
@@ -43,6 +44,9 @@ impl World {
                 return told("it is reserved");
             }
             let block = self.block(lease.block);
+            if let Some(block) = block.as_ref().filter(|_| !edited) {
+                self.may_wake(made, lease, block)?;
+            }
             let own = block
                 .as_ref()
                 .is_some_and(|block| block.host() == Some(&request.host));
@@ -62,6 +66,27 @@ impl World {
             if ours == lease.borrowed {
                 return Err(format!("{lease:?} lies in a block of {owner:?}"));
             }
+        }
+        Ok(())
+    }
+
+    /// A released address rests for the cooldown, unless its block has no other.
+    fn may_wake(&self, made: &Made, lease: &Lease, block: &Block) -> Verdict {
+        let config = self.stored(&Key::ipam_config());
+        if config.is_none_or(|config| config.revision > made.read_at) {
+            return Ok(());
+        }
+        let cooldown = self.setting("ipCooldownSeconds").as_i64().unwrap_or_default();
+        let attribute = block
+            .ordinal(lease.address)
+            .and_then(|ordinal| block.attribute(ordinal));
+        let since = attribute.and_then(|owner| owner.released_at.as_deref()?.parse::<Timestamp>().ok());
+        let rests = since.filter(|since| made.request.now.as_second() - since.as_second() < cooldown);
+        let other = block.first_free(|address| self.is_reserved(address)).is_some();
+        if lease.resting != rests || (rests.is_some() && other) {
+            return Err(format!(
+                "{lease:?} rests since {rests:?}, and there is another: {other}"
+            ));
         }
         Ok(())
     }
@@ -147,7 +172,7 @@ impl Call {
         let (leases, read_at) = self.giving()?;
         Some(Made {
             request: (**request).clone(),
-            leases: leases.to_vec(),
+            leases,
             read_at,
         })
     }
