@@ -116,7 +116,7 @@ fn the_interface_plugin_asks_one_read_and_one_write_more() {
 #[test]
 fn with_four_thousand_blocks_in_the_pool_a_call_reads_no_more_than_64_kib() {
     let lab = warm();
-    seed_blocks(&lab, 0..ALL);
+    seed_blocks(&lab, 0..ALL, false);
     at_most([2, 2], 64 * KIB, |_| add_and_del(&lab, &allocator(&lab)));
     at_most([4, 4], 64 * KIB, |_| add_and_del(&lab, &lab.node.conf()));
 }
@@ -132,12 +132,44 @@ fn new_host(lab: &Lab, turn: usize) -> Value {
 fn the_first_add_on_a_host_is_three_requests_among_four_thousand_blocks() {
     let lab = cold();
     // One in ten blocks is free, all over the pool.
-    seed_blocks(&lab, (0..ALL).filter(|number| number % 10 != 0));
+    seed_blocks(&lab, (0..ALL).filter(|number| number % 10 != 0), false);
     at_most([3], 64 * KIB, |turn| {
         let (conf, pod) = (new_host(&lab, turn), Pod::new("first"));
         let counts = counted(&lab, "ADD", &conf, &pod);
         let claims = lab.etcd().under(&format!("/calico/ipam/v2/host/new{turn}/"));
         assert_eq!(claims.len(), 1, "{claims:?}");
+        [counts]
+    });
+}
+
+#[test]
+fn a_borrowed_address_is_three_requests_among_four_thousand_blocks() {
+    let lab = cold();
+    seed_blocks(&lab, 0..ALL, true);
+    at_most([3], KIB * KIB, |turn| {
+        let (conf, pod) = (new_host(&lab, turn), Pod::new("borrows"));
+        let counts = counted(&lab, "ADD", &conf, &pod);
+        let claims = lab.etcd().under(&format!("/calico/ipam/v2/host/new{turn}/"));
+        assert!(claims.is_empty(), "borrowed, not claimed: {claims:?}");
+        // What was given is noted in another host's block, with the node that uses it.
+        let handle = format!("{}.{}", lab.network(), pod.container);
+        let handle = lab.etcd().get(&format!("/calico/ipam/v2/handle/{handle}"));
+        let handle = handle.expect("an address was given");
+        let block = handle["block"]
+            .as_object()
+            .and_then(|blocks| blocks.keys().next());
+        let block = block.expect("the handle names the block").replace('/', "-");
+        let block = lab.etcd().get(&block_key(&block)).expect("the block");
+        assert!(
+            block["affinity"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("host:far")
+        );
+        assert_eq!(
+            block["attributes"][1]["secondary"]["node"],
+            json!(format!("new{turn}"))
+        );
         [counts]
     });
 }
@@ -154,8 +186,8 @@ fn claim_key(host: &str, cidr: &str) -> String {
     format!("/calico/ipam/v2/host/{host}/ipv4/block/{cidr}")
 }
 
-/// Blocks of other hosts, as Calico writes them, all over the pool; the node's own stays.
-fn seed_blocks(lab: &Lab, numbers: impl Iterator<Item = u32>) {
+/// Blocks of other hosts, as Calico writes them, all over the pool, empty or with one address in use; the node's own stays.
+fn seed_blocks(lab: &Lab, numbers: impl Iterator<Item = u32>, used: bool) {
     let own = lab.etcd().under("/calico/ipam/v2/assignment/");
     let mut keys = Vec::new();
     for number in numbers {
@@ -165,10 +197,18 @@ fn seed_blocks(lab: &Lab, numbers: impl Iterator<Item = u32>) {
         }
         let host = format!("far{}", number % 256);
         let sequence = 1_795_363_967_216_558_281_u64 + u64::from(number);
-        let free: Vec<u32> = (0..64).collect();
-        let block = json!({"cidr": cidr.replace("-26", "/26"), "affinity": format!("host:{host}"),
+        let free: Vec<u32> = (u32::from(used)..64).collect();
+        let mut block = json!({"cidr": cidr.replace("-26", "/26"), "affinity": format!("host:{host}"),
             "allocations": vec![Value::Null; 64], "unallocated": free, "attributes": [],
             "sequenceNumber": sequence, "sequenceNumberForAllocation": {}, "deleted": false});
+        if used {
+            let handle = format!("{}.far-{number}", lab.network());
+            block["allocations"][0] = json!(0);
+            block["attributes"] = json!([{"handle_id": handle, "secondary": {"node": host}}]);
+            block["sequenceNumberForAllocation"] = json!({"0": sequence - 1});
+            let counted = json!({"block": {cidr.replace("-26", "/26"): 1}, "deleted": false});
+            keys.push((format!("/calico/ipam/v2/handle/{handle}"), counted.to_string()));
+        }
         keys.push((block_key(&cidr), block.to_string()));
         let claim = json!({"state": "confirmed", "deleted": false});
         keys.push((claim_key(&host, &cidr), claim.to_string()));
