@@ -168,9 +168,9 @@ fn at_its_limit_a_host_is_refused_and_borrows_nothing() {
     let error = scene.assign(&late("n1", 13)).unwrap_err();
     assert_eq!(error.code(), 142, "{error}");
     assert!(
-        error
-            .to_string()
-            .contains("a limit and strictAffinity: true belong together: a host at its limit borrows nothing"),
+        error.to_string().contains(
+            "a limit and strictAffinity: true belong together: a host at its limit borrows nothing"
+        ),
         "{error}"
     );
 }
