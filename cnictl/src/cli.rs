@@ -1,6 +1,7 @@
 //! From the command line to a command: words become kinds, flags become a datastore.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use shared::state::nodename;
@@ -23,6 +24,10 @@ use crate::commands::{
 use crate::resource::Kind;
 use crate::{datastore, input, local};
 
+mod asked;
+
+use asked::{explained, retire};
+
 /// A command with everything it needs but the datastore.
 #[derive(Debug)]
 enum Ready {
@@ -32,9 +37,9 @@ enum Ready {
     Show(View),
     Configure(Change),
     Split(ipam_split::Request),
-    Explain(ipam_explain::Request),
+    Explain(Box<ipam_explain::Pod>, Option<PathBuf>),
     Headroom(ipam_headroom::Request),
-    Decommission(decommission::Request),
+    Decommission(decommission::Request, Option<PathBuf>),
     Check(Box<ipam_check::Request>),
     Release(ipam_release::Request),
 }
@@ -45,7 +50,10 @@ const LONG_DEADLINE: Duration = Duration::from_secs(600);
 
 impl Ready {
     fn deadline(&self) -> Duration {
-        if matches!(self, Ready::Check(_) | Ready::Release(_)) {
+        if matches!(
+            self,
+            Ready::Check(_) | Ready::Release(_) | Ready::Decommission(..)
+        ) {
             LONG_DEADLINE
         } else {
             DEADLINE
@@ -104,7 +112,10 @@ fn ready(command: Command) -> Result<Option<Ready>, String> {
         Command::Ipam { command } => ipam(command)?,
         Command::Node {
             command: Node::Decommission(words),
-        } => Ready::Decommission(retiring(words)?),
+        } => {
+            let kubeconfig = words.kubeconfig.clone();
+            Ready::Decommission(retiring(words)?, kubeconfig)
+        }
         Command::Version => return Ok(None),
     }))
 }
@@ -118,7 +129,10 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
             vm_persistence: configure.kubevirt_ip_persistence.map(|mode| mode.as_str()),
             cooldown: configure.ip_cooldown_seconds,
         }),
-        Ipam::Explain(explain) => Ready::Explain(pod(explain)?.request()?),
+        Ipam::Explain(explain) => {
+            let kubeconfig = explain.kubeconfig.clone();
+            Ready::Explain(Box::new(pod(explain)?), kubeconfig)
+        }
         Ipam::Headroom(words) => {
             let labels = pairs(&words.namespace_labels)?;
             Ready::Headroom(ipam_headroom::Request {
@@ -139,6 +153,7 @@ fn retiring(words: Decommission) -> Result<decommission::Request, String> {
         node: words.node,
         plan: words.plan,
         dead: words.dead,
+        gone: None,
         here: Some(here.map_err(|error| error.to_string())?.name),
         this_node: words.this_node,
     })
@@ -204,8 +219,8 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Delete(targets, skip) => delete::run(store, &targets, skip, birth.now).await,
         Ready::Show(view) => ipam_show::run(store, view).await,
         Ready::Configure(change) => ipam_configure::run(store, &change, birth).await,
-        Ready::Decommission(request) => decommission::run(store, &request, birth.now).await,
-        Ready::Explain(request) => ipam_explain::run(store, &request, birth.now).await,
+        Ready::Decommission(request, kubeconfig) => retire(store, request, kubeconfig, birth).await,
+        Ready::Explain(pod, kubeconfig) => explained(store, *pod, kubeconfig, birth).await,
         Ready::Headroom(request) => ipam_headroom::run(store, &request, birth.now).await,
         Ready::Check(request) => ipam_check::run(store, *request, birth).await,
         Ready::Release(request) => ipam_release::run(store, request, birth).await,

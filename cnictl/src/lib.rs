@@ -8,6 +8,7 @@
 //! | [`commands`] | one file per word: read, decide, write, tell | through the [`shared::store::Datastore`] given |
 //! | [`table`], [`columns`], [`yaml`], [`utilization`] | how it looks | no |
 //! | [`datastore`], [`input`] | which datastore, which files | yes |
+//! | [`kubernetes`] | what the API server says | yes |
 //! | [`local`] | this machine as a node: its name, what its kernel holds | yes |
 
 pub mod args;
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod datastore;
 pub mod decide;
 pub mod input;
+pub mod kubernetes;
 pub mod local;
 pub mod resource;
 pub mod schema;

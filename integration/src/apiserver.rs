@@ -104,6 +104,11 @@ impl ApiServer {
         lock(&self.state.objects).insert(path.to_owned(), object);
     }
 
+    /// Removes an object, by its path.
+    pub fn remove(&self, path: &str) {
+        lock(&self.state.objects).remove(path);
+    }
+
     /// From now on it behaves so.
     pub fn behave(&self, manner: Manner) {
         *lock(&self.state.manner) = manner;

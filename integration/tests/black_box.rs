@@ -18,6 +18,7 @@ mod kubernetes_faults;
 mod layering;
 mod lost_messages;
 mod operator;
+mod operator_kubernetes;
 mod others;
 mod outage;
 mod owed;

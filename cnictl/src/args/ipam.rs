@@ -82,6 +82,9 @@ pub struct Explain {
     /// An annotation of the pod; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub pod_annotation: Vec<String>,
+    /// Ask the API server for the annotations and labels that are not given
+    #[arg(long, value_name = "FILE", requires = "namespace")]
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// `ipam headroom`.

@@ -23,6 +23,9 @@ pub struct Decommission {
     /// The machine is off for good: the word that its pods' addresses are freed on, beside its sidecar's silence
     #[arg(long, visible_alias = "yes")]
     pub dead: bool,
+    /// Let the API server say so: that it has no such node any more
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
     /// Even though this is the very node
     #[arg(long)]
     pub this_node: bool,

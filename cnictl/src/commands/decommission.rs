@@ -4,7 +4,9 @@
 //! interrupted anywhere is simply made again.
 
 use jiff::Timestamp;
+use shared::model::Stored;
 use shared::model::key::{Key, Plural, Prefix};
+use shared::model::node::Node;
 use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
@@ -29,6 +31,8 @@ pub struct Request {
     pub plan: bool,
     /// The operator says that the machine is gone.
     pub dead: bool,
+    /// The API server says that it has no such node, or that it has; nothing if it was not asked.
+    pub gone: Option<bool>,
     /// The name of the node this runs on, if it has one.
     pub here: Option<String>,
     /// The operator knows that this is the very node.
@@ -74,6 +78,23 @@ async fn act<S: Datastore>(store: &S, plan: &Plan, request: &Request, now: Times
     }
 }
 
+/// What Kubernetes calls a node: its own name, unless the Node says otherwise.
+pub async fn name_in_kubernetes<S: Datastore>(store: &S, node: &str) -> Result<String, String> {
+    let key = Key::resource(Plural::Nodes, node);
+    let snapshot = store.read(&Reads::new().key(key.clone())).await;
+    let snapshot = snapshot.map_err(|error| error.to_string())?;
+    let stored = snapshot
+        .get(&key)
+        .and_then(|entry| Node::from_bytes(&entry.value).ok());
+    let references = stored.and_then(|node| node.spec.orch_refs).unwrap_or_default();
+    let reference = references
+        .into_iter()
+        .find(|reference| reference.orchestrator == "k8s");
+    Ok(reference
+        .and_then(|reference| reference.node_name)
+        .unwrap_or_else(|| node.to_owned()))
+}
+
 /// What there is, and whether the node's sidecar is silent.
 async fn plan_of<S: Datastore>(store: &S, node: &str) -> Result<(Plan, Result<(), String>), String> {
     let snapshot = store
@@ -86,16 +107,22 @@ async fn plan_of<S: Datastore>(store: &S, node: &str) -> Result<(Plan, Result<()
 fn permitted(plan: &Plan, request: &Request) -> Result<(), String> {
     let (node, held) = (&request.node, plan.held.len());
     let in_use = held > 0 || !plan.endpoints.is_empty();
+    if request.gone == Some(false) {
+        return Err(format!(
+            "the API server still has node {node}: `kubectl delete node {node}` first, or, if that cannot be, go by \
+             --dead without --kubeconfig"
+        ));
+    }
     if request.here.as_ref() == Some(node) && in_use && !request.this_node {
         return Err(format!(
             "this machine is node {node}, and its pods have {held} addresses: drain it and run this elsewhere, \
              or give --this-node"
         ));
     }
-    if in_use && !request.dead {
+    if in_use && !request.dead && request.gone != Some(true) {
         return Err(format!(
             "its pods have {held} addresses, and one is freed on two witnesses only: the sidecar of {node} is silent \
-             ({} is absent), and --dead says that the machine is off for good; look with --plan first",
+             ({} is absent), and --kubeconfig or --dead says that the node is gone for good; look with --plan first",
             alive(node)
         ));
     }

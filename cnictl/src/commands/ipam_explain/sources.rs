@@ -6,8 +6,11 @@ use serde_json::Value;
 
 use super::Request;
 
-/// What annotations about pools begin with.
-const ANNOTATION: &str = "cni.projectcalico.org/";
+/// The annotations about pools, of IPv4 and of IPv6.
+pub const ANNOTATIONS: [&str; 2] = [
+    "cni.projectcalico.org/ipv4pools",
+    "cni.projectcalico.org/ipv6pools",
+];
 
 /// Pools asked for, and by whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +44,8 @@ impl Pod {
     /// What to explain.
     pub fn request(self) -> Result<Request, String> {
         Ok(Request {
-            asked_v4: self.asked("ipv4pools", "ipv4_pools")?,
-            asked_v6: self.asked("ipv6pools", "ipv6_pools")?,
+            asked_v4: self.asked(ANNOTATIONS[0], "ipv4_pools")?,
+            asked_v6: self.asked(ANNOTATIONS[1], "ipv6_pools")?,
             node: self.node,
             namespace: self.namespace,
             namespace_labels: self.namespace_labels,
@@ -52,17 +55,18 @@ impl Pod {
     fn asked(&self, annotation: &str, field: &str) -> Result<Option<Asked>, String> {
         let namespace = self.namespace.as_deref().unwrap_or("(not named)");
         let pod = format!("{namespace}/{}", self.name.as_deref().unwrap_or("(not named)"));
-        let name = format!("{ANNOTATION}{annotation}");
         for (annotations, whose) in [
             (&self.annotations, format!("pod {pod}")),
             (&self.namespace_annotations, format!("namespace {namespace}")),
         ] {
-            let Some(text) = annotations.get(&name).filter(|text| !text.is_empty()) else {
+            let Some(text) = annotations.get(annotation).filter(|text| !text.is_empty()) else {
                 continue;
             };
-            let from = format!("annotation {name} of {whose}");
-            let pools = serde_json::from_str(text)
+            let from = format!("annotation {annotation} of {whose}");
+            // `null` is an empty list, as in Go.
+            let pools: Option<Vec<String>> = serde_json::from_str(text)
                 .map_err(|error| format!("{from}: {text:?} is no JSON list of names and ranges: {error}"))?;
+            let pools = pools.unwrap_or_default();
             return Ok(Some(Asked { pools, from }));
         }
         self.conflist
