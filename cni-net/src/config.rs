@@ -27,6 +27,7 @@ use shared::kubernetes::Access;
 use shared::log::LogConfig;
 
 use crate::gates::Gate;
+use crate::remote::Remote;
 
 mod labels;
 
@@ -70,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) manage_forwarding: bool,
     pub(crate) manage_rp_filter: bool,
     pub(crate) labels: Labels,
+    /// Who makes the pod's interface instead of this plugin.
+    pub(crate) remote: Option<Remote>,
     /// Where the API server is; only what ADD needs to know.
     pub(crate) kubernetes: Option<Access>,
     pub(crate) addresses_without_ipam: bool,
@@ -99,6 +102,7 @@ impl Config {
             allow_ip_forwarding: yes("container_settings.allow_ip_forwarding", false)?,
             manage_forwarding: yes("manage_forwarding", true)?,
             manage_rp_filter: yes("manage_rp_filter", true)?,
+            remote: Remote::of(conf)?,
             kubernetes: Access::of(conf)?,
             addresses_without_ipam: yes("feature_control.ip_addrs_no_ipam", false)?,
             floating_ips: yes("feature_control.floating_ips", false)?,
@@ -130,6 +134,8 @@ impl Config {
             manage_forwarding: true,
             manage_rp_filter: true,
             labels: labels::of(conf)?,
+            // What cannot be called has made nothing.
+            remote: Remote::of(conf).unwrap_or_default(),
             kubernetes: None,
             addresses_without_ipam: false,
             floating_ips: false,
@@ -160,18 +166,8 @@ fn no_ipam() -> CniError {
 /// Netkit is wanted where the kernel has it; a veth carries the pod all the same, as Calico falls back.
 fn check_device(conf: &NetConf) -> Result<(), CniError> {
     match conf.text("device_type")?.as_deref() {
-        None | Some("veth" | "netkit") => {}
-        Some(other) => return Err(invalid(format!("device_type {other:?}: \"veth\" or \"netkit\""))),
-    }
-    match conf.text("dataplane_options.type")?.as_deref() {
-        None | Some("linux") => Ok(()),
-        Some("grpc") => Err(CniError::new(
-            Code::UnsupportedField,
-            "dataplane_options.type \"grpc\" is not supported in this version: leave dataplane_options out",
-        )),
-        Some(other) => Err(invalid(format!(
-            "dataplane_options.type {other:?} is no data plane: \"linux\""
-        ))),
+        None | Some("veth" | "netkit") => Ok(()),
+        Some(other) => Err(invalid(format!("device_type {other:?}: \"veth\" or \"netkit\""))),
     }
 }
 

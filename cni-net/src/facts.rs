@@ -59,6 +59,7 @@ pub(crate) struct Wishes {
     /// For messages: `pod default/web`.
     pub(crate) pod: String,
     pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) generate_name: Option<String>,
     pub(crate) service_account: Option<String>,
     pub(crate) ports: Vec<Port>,

@@ -13,6 +13,7 @@ mod netns;
 mod observe;
 mod plan;
 mod record;
+mod remote;
 mod status;
 mod wiring;
 

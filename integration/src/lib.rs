@@ -18,6 +18,7 @@ pub mod calico;
 pub mod certificates;
 pub mod cnitool;
 pub mod daemon;
+pub mod dataplane;
 pub mod etcd;
 pub mod json;
 pub mod lab;

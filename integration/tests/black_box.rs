@@ -4,6 +4,7 @@ mod burst;
 mod cnitool;
 mod conf;
 mod crash;
+mod data_plane;
 mod disturbed;
 mod documents;
 mod etcd_down;

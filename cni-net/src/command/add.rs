@@ -24,9 +24,10 @@ use shared::txn::Snapshot;
 
 use super::learn::{self, Known, learn, pod_cidrs};
 use super::obtain::{obtain, write_file};
-use super::pair::{Pair, Wish};
+use super::pair::Wish;
 use super::seeded::Seeded;
 use super::undo::Undo;
+use super::wire::Wire;
 use super::{Call, Target, answer, kubernetes, later, repeat};
 use crate::facts::{Addresses, Facts};
 use crate::netns::Netns;
@@ -82,18 +83,18 @@ async fn plan(
     target: &Target<'_>,
     (known, facts): (&Known, &Facts),
     (netns, mtu): (&Netns, Option<u32>),
-) -> Result<Pair, CniError> {
+) -> Result<Wire, CniError> {
     let recorded = || record::may_spoof(known.existing.as_ref());
     let mut wiring = call.wiring(target, facts.may_spoof().unwrap_or_else(recorded))?;
     wiring.mac = facts.mac().or(wiring.mac);
-    Pair::plan(call, target, Wish { netns, mtu, wiring }).await
+    Wire::plan(call, target, Wish { netns, mtu, wiring }).await
 }
 
 async fn attach<'a>(
     call: &Call,
     target: &'a Target<'a>,
     (known, facts): (Known, &Facts),
-    pair: Pair,
+    pair: Wire,
     undo: &mut Undo<'a>,
 ) -> Result<AddResult, CniError> {
     let source = (facts.addresses(), stdin(call, &known, facts)?);
@@ -113,10 +114,14 @@ async fn attach<'a>(
     let nats = facts.nats(&addresses)?;
     // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
-    pair.address(call, &addresses, host_routes).await?;
-    let answer = answer::result(&call.config, target, (&pair.mac, pair.mtu()), &addresses, ipam);
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
-    let wanted = wanted(call, target, &known, (&addresses, &pair.mac, pod));
+    let about = (addresses.as_slice(), pod);
+    let draft = || wanted(call, target, &known, (about, (&target.host_interface, ""))).record;
+    pair.address(call, target, (&addresses, host_routes), (draft, facts))
+        .await?;
+    let (host, mac) = (pair.host_interface(target), pair.mac());
+    let answer = answer::result(&call.config, target, (&host, mac, pair.mtu()), &addresses, ipam);
+    let wanted = wanted(call, target, &known, (about, (&host, mac)));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
     write(call, target, known.snapshot, wanted).await?;
@@ -154,7 +159,7 @@ fn wanted(
     call: &Call,
     target: &Target<'_>,
     known: &Known,
-    (addresses, mac, pod): (&[IpAddr], &str, Option<Told<'_>>),
+    ((addresses, pod), (host_interface, mac)): ((&[IpAddr], Option<Told<'_>>), (&str, &str)),
 ) -> Wanted {
     let uid = call.uid();
     let facts = record::Facts {
@@ -164,7 +169,7 @@ fn wanted(
         name: &known.name,
         container: &target.attachment.container_id,
         endpoint: &target.attachment.ifname,
-        host_interface: &target.host_interface,
+        host_interface,
         mac,
         addresses,
         pod,

@@ -53,7 +53,7 @@ pub(super) fn and(mut first: AddResult, second: AddResult) -> AddResult {
 pub(super) fn result(
     config: &Config,
     target: &Target<'_>,
-    (mac, mtu): (&str, u32),
+    (host, mac, mtu): (&str, &str, u32),
     addresses: &[IpAddr],
     ipam: AddResult,
 ) -> AddResult {
@@ -63,7 +63,7 @@ pub(super) fn result(
         false => ipam.routes,
     };
     AddResult {
-        interfaces: interfaces(target, &target.host_interface, Some(mac.to_owned()), mtu),
+        interfaces: interfaces(target, host, Some(mac.to_owned()), mtu),
         ips: ips(addresses.iter().map(own)),
         routes,
         dns: ipam.dns,
@@ -80,7 +80,7 @@ pub(super) fn interfaces(target: &Target<'_>, host: &str, mac: Option<String>, m
     let pod = Interface {
         name: target.attachment.ifname.clone(),
         mac,
-        mtu: Some(mtu),
+        mtu: (mtu > 0).then_some(mtu),
         sandbox,
         ..Interface::default()
     };
@@ -140,7 +140,14 @@ mod tests {
         let (config, given) = (config(kind), ipam(given));
         let addresses = addresses(&config, &given).unwrap();
         let mac = "d2:6c:0a:5e:11:90";
-        result(&config, &target, (mac, 1450), &addresses, given).render(SpecVersion::V1_0_0)
+        result(
+            &config,
+            &target,
+            (&target.host_interface, mac, 1450),
+            &addresses,
+            given,
+        )
+        .render(SpecVersion::V1_0_0)
     }
 
     #[test]

@@ -20,14 +20,20 @@ pub(super) async fn check(call: &Call, attachment: &Attachment) -> Result<(), Cn
     let reads = record::reads(&target.workload, &call.node, None)?;
     let snapshot = call.store.read(&reads).await.map_err(error::store)?;
     let stored = record::existing(&snapshot, &target.workload, &call.node)?;
-    let mut wrong = in_record(&target, &previous, stored.as_ref());
-    let wiring = wiring(call, &target, &previous, record::may_spoof(stored.as_ref()))?;
-    let kernel = Kernel::open(Some(netns.as_fd())).map_err(error::kernel)?;
-    let observed = observe(&kernel, &(&wiring).into()).await.map_err(error::kernel)?;
-    wrong.extend(in_result(&target, &previous, &observed));
-    let led_elsewhere =
-        target.workload.is_pod() && call.config.uses_calico_ipam() && previous.routes.is_empty();
-    wrong.extend(in_kernel(&observed, &wiring, !led_elsewhere));
+    let mut wrong = in_record(
+        &target,
+        (&previous, call.config.remote.is_some()),
+        stored.as_ref(),
+    );
+    if call.config.remote.is_none() {
+        let wiring = wiring(call, &target, &previous, record::may_spoof(stored.as_ref()))?;
+        let kernel = Kernel::open(Some(netns.as_fd())).map_err(error::kernel)?;
+        let observed = observe(&kernel, &(&wiring).into()).await.map_err(error::kernel)?;
+        wrong.extend(in_result(&target, &previous, &observed));
+        let led_elsewhere =
+            target.workload.is_pod() && call.config.uses_calico_ipam() && previous.routes.is_empty();
+        wrong.extend(in_kernel(&observed, &wiring, !led_elsewhere));
+    }
     let without_ipam = call.file(&target.id).is_some_and(|file| file.without_ipam);
     let ipam = if without_ipam {
         Ok(())
@@ -80,7 +86,11 @@ fn wiring(call: &Call, target: &Target<'_>, previous: &AddResult, spoofs: bool) 
     })
 }
 
-fn in_record(target: &Target<'_>, previous: &AddResult, stored: Option<&Stored>) -> Vec<String> {
+fn in_record(
+    target: &Target<'_>,
+    (previous, foreign): (&AddResult, bool),
+    stored: Option<&Stored>,
+) -> Vec<String> {
     let Some(stored) = stored else {
         return vec![format!(
             "no workload endpoint record for {}",
@@ -100,7 +110,10 @@ fn in_record(target: &Target<'_>, previous: &AddResult, stored: Option<&Stored>)
         target.id.container.clone(),
     );
     let interface = record.spec.interface_name.clone().unwrap_or_default();
-    differs("interfaceName", interface, target.host_interface.clone());
+    // A data plane may have made one of another name; then the result says which.
+    let host = previous.interfaces.first().filter(|_| foreign);
+    let host = host.map_or_else(|| target.host_interface.clone(), |host| host.name.clone());
+    differs("interfaceName", interface, host);
     let sorted = |mut all: Vec<String>| {
         all.sort_unstable();
         all.join(", ")

@@ -23,7 +23,7 @@ use shared::txn::Decision;
 
 use super::gone::{Gone, Seen, holds_interface, is_elsewhere};
 use super::seeded::Seeded;
-use super::{Call, Target, later};
+use super::{Call, Target, later, wire};
 use crate::netns::{Netns, NetnsError};
 use crate::observe::{self, observe};
 use crate::record::{self, Owner};
@@ -39,7 +39,9 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
         call.log.info(text, &[]);
         return Ok(());
     }
-    if holds_interface(call, &gone, &seen) {
+    if call.config.remote.is_some() {
+        wire::detach(call, target).await?;
+    } else if holds_interface(call, &gone, &seen) {
         tear(call, target, held(gone.file.as_ref(), &seen)).await?;
     }
     let running = call.start_release(target)?;

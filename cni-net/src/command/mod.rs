@@ -38,6 +38,7 @@ mod target;
 mod turn;
 mod undo;
 mod verb;
+mod wire;
 
 pub(crate) use target::Target;
 use turn::Turn;

@@ -13,7 +13,7 @@ use shared::state::attachment::{self, Side};
 
 use super::learn::Known;
 use super::lease::Lease;
-use super::pair::Pair;
+use super::wire::Wire;
 use super::{Call, Target};
 use crate::facts::Addresses;
 use crate::{error, record};
@@ -27,7 +27,7 @@ pub(super) async fn obtain(
     target: &Target<'_>,
     known: (&Known, Source),
     file: &mut attachment::Attachment,
-    (pair, lease): (&mut Pair, &mut Lease),
+    (pair, lease): (&mut Wire, &mut Lease),
 ) -> Result<(AddResult, Vec<IpAddr>), CniError> {
     let (known, source) = known;
     if let Some(holder) = holder(known, &source.0) {

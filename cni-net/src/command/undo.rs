@@ -4,7 +4,7 @@ use shared::cni::CniError;
 use shared::state::attachment::Attachment;
 
 use super::lease::Lease;
-use super::pair::Pair;
+use super::wire::Wire;
 use super::{Call, Target, later};
 use crate::error;
 use crate::record::Wanted;
@@ -13,7 +13,7 @@ use crate::record::Wanted;
 pub(super) struct Undo<'a> {
     call: &'a Call,
     target: &'a Target<'a>,
-    pub(super) pair: Option<Pair>,
+    pub(super) pair: Option<Wire>,
     pub(super) lease: Lease,
     /// The record was asked to be written: it may be there.
     pub(super) record: Option<Wanted>,
@@ -39,7 +39,7 @@ impl<'a> Undo<'a> {
         let mut failed = Vec::new();
         self.lease.settle(self.call);
         if let Some(pair) = self.pair.take() {
-            failed.extend(pair.undo().await.err());
+            failed.extend(pair.undo(self.call, self.target).await.err());
         }
         let known = self.file.as_ref().is_some_and(Option::is_some);
         failed.extend(self.lease.give_back(self.call, self.target, known).err());

@@ -104,13 +104,6 @@ fn a_value_of_the_wrong_type_is_refused_by_name() {
 }
 
 #[test]
-fn the_grpc_data_plane_is_an_unsupported_field() {
-    let error = refused(json!({"dataplane_options": {"type": "grpc", "socket": "unix:///x"}}));
-    assert_eq!(error.code, Code::UnsupportedField);
-    assert!(error.msg.contains("dataplane_options"));
-}
-
-#[test]
 fn mesos_labels_are_read_below_a_key_with_dots() {
     let labels =
         json!([{"key": "app", "value": "a/b"}, {"key": "projectcalico.org/namespace", "value": "ns"}]);

@@ -19,6 +19,7 @@ pub(super) fn of(pod: &Pod) -> Wishes {
     }
     Wishes {
         labels,
+        annotations: pod.metadata.annotations(),
         generate_name: pod.metadata.generate_name.clone().filter(|name| !name.is_empty()),
         service_account: account,
         ports: pod.spec.ports().filter_map(port).collect(),

@@ -65,6 +65,11 @@ impl Metadata {
         self.labels.clone().unwrap_or_default()
     }
 
+    /// All annotations.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        self.annotations.clone().unwrap_or_default()
+    }
+
     /// An annotation; an empty one is absent.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         let text = self.annotations.as_ref()?.get(key)?;
