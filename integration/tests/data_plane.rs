@@ -49,9 +49,37 @@ fn a_data_plane_is_told_everything_and_its_words_stand_in_result_and_record(kind
         "this plugin makes nothing"
     );
     assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
+    told(&plane, &netns, &given);
+    if kind == Kind::Etcd {
+        let key = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
+        let record = lab.etcd().get(key).expect("the pod's record");
+        assert_eq!(
+            (&record["spec"]["interfaceName"], &record["spec"]["mac"]),
+            (&json!(host), &json!(mac))
+        );
+    }
+    lab.node.check(&conf, &pod, &result).silent();
+    lab.node.del(&conf, &pod);
+    let (path, asked) = plane.asked().remove(1);
+    assert_eq!(
+        (path.as_str(), asked.interface_name.as_str()),
+        ("/cni.CniDataplane/Del", "eth0")
+    );
+    assert_eq!(
+        (&asked.netns, asked.dataplane_options["colour"].as_str()),
+        (&netns, "blue")
+    );
+    before.unchanged(&lab);
+}
+
+/// What an ADD of the pod `web` tells.
+fn told(plane: &DataPlane, netns: &str, given: &str) {
     let (path, asked) = plane.asked().remove(0);
     assert_eq!(path, "/cni.CniDataplane/Add");
-    assert_eq!((asked.interface_name.as_str(), &asked.netns), ("eth0", &netns));
+    assert_eq!(
+        (asked.interface_name.as_str(), asked.netns.as_str()),
+        ("eth0", netns)
+    );
     assert_eq!(asked.desired_host_interface_name.len(), "cali".len() + 11);
     assert_eq!(asked.settings.map(|settings| settings.mtu), Some(1400));
     assert_eq!(asked.container_ips[0].address, format!("{given}/32"));
@@ -74,26 +102,6 @@ fn a_data_plane_is_told_everything_and_its_words_stand_in_result_and_record(kind
         ),
         ("shop", "x")
     );
-    if kind == Kind::Etcd {
-        let key = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
-        let record = lab.etcd().get(key).expect("the pod's record");
-        assert_eq!(
-            (&record["spec"]["interfaceName"], &record["spec"]["mac"]),
-            (&json!(host), &json!(mac))
-        );
-    }
-    lab.node.check(&conf, &pod, &result).silent();
-    lab.node.del(&conf, &pod);
-    let (path, asked) = plane.asked().remove(1);
-    assert_eq!(
-        (path.as_str(), asked.interface_name.as_str()),
-        ("/cni.CniDataplane/Del", "eth0")
-    );
-    assert_eq!(
-        (&asked.netns, asked.dataplane_options["colour"].as_str()),
-        (&netns, "blue")
-    );
-    before.unchanged(&lab);
 }
 
 fn a_data_plane_that_fails_or_is_away_fails_the_call_and_leaves_nothing(kind: Kind) {
