@@ -115,13 +115,18 @@ async fn attach<'a>(
     // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
     let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
-    let about = (addresses.as_slice(), pod);
-    let draft = || wanted(call, target, &known, (about, (&target.host_interface, ""))).record;
+    let made = |host_interface, mac| Made {
+        addresses: &addresses,
+        pod,
+        host_interface,
+        mac,
+    };
+    let draft = || wanted(call, target, &known, made(&target.host_interface, "")).record;
     pair.address(call, target, (&addresses, host_routes), (draft, facts))
         .await?;
     let (host, mac) = (pair.host_interface(target), pair.mac());
     let answer = answer::result(&call.config, target, (&host, mac, pair.mtu()), &addresses, ipam);
-    let wanted = wanted(call, target, &known, (about, (&host, mac)));
+    let wanted = wanted(call, target, &known, made(&host, mac));
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
     write(call, target, known.snapshot, wanted).await?;
@@ -155,11 +160,19 @@ fn key(target: &Target<'_>, known: &Known) -> Key {
     existing.unwrap_or_else(|| record::key(&target.workload, &known.name))
 }
 
+/// What only this ADD could find out.
+struct Made<'a> {
+    addresses: &'a [IpAddr],
+    pod: Option<Told<'a>>,
+    host_interface: &'a str,
+    mac: &'a str,
+}
+
 fn wanted(
     call: &Call,
     target: &Target<'_>,
     known: &Known,
-    ((addresses, pod), (host_interface, mac)): ((&[IpAddr], Option<Told<'_>>), (&str, &str)),
+    made: Made<'_>,
 ) -> Wanted {
     let uid = call.uid();
     let facts = record::Facts {
@@ -169,10 +182,10 @@ fn wanted(
         name: &known.name,
         container: &target.attachment.container_id,
         endpoint: &target.attachment.ifname,
-        host_interface,
-        mac,
-        addresses,
-        pod,
+        host_interface: made.host_interface,
+        mac: made.mac,
+        addresses: made.addresses,
+        pod: made.pod,
         uid: &uid,
         now: call.now,
     };
