@@ -168,12 +168,7 @@ struct Made<'a> {
     mac: &'a str,
 }
 
-fn wanted(
-    call: &Call,
-    target: &Target<'_>,
-    known: &Known,
-    made: Made<'_>,
-) -> Wanted {
+fn wanted(call: &Call, target: &Target<'_>, known: &Known, made: Made<'_>) -> Wanted {
     let uid = call.uid();
     let facts = record::Facts {
         config: &call.config,
