@@ -24,7 +24,7 @@ mod schedules {
     use crate::world::steps::{self, Start, Step};
 
     /// Schedules of all tests together.
-    const ALL: u64 = 10_060;
+    const ALL: u64 = 12_160;
 
     fn number(name: &str) -> Option<u64> {
         std::env::var(name).ok()?.parse().ok()
@@ -91,6 +91,16 @@ mod schedules {
     #[test]
     fn schedules_of_some_length() {
         schedules(Start::Inhabited, 2000, 1..96);
+    }
+
+    #[test]
+    fn schedules_of_two_hosts_with_many_containers() {
+        schedules(Start::TwoHosts, 2000, 1..64);
+    }
+
+    #[test]
+    fn schedules_beside_a_wide_and_crowded_pool() {
+        schedules(Start::Wide, 100, 1..64);
     }
 
     #[test]

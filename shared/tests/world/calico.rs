@@ -202,7 +202,7 @@ impl World {
                 })
             }
             Begin::DropPool(at) => Some(Op::DropPool {
-                name: edit::POOLS[usize::from(at) % 5].0,
+                name: edit::POOLS[usize::from(at) % edit::POOLS.len()].0,
                 left: Vec::new(),
             }),
         };

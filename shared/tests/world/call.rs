@@ -66,6 +66,8 @@ struct Wire {
     decided: Vec<Lease>,
     noted: Vec<Lease>,
     late: Option<Txn>,
+    /// All that was read for the decision.
+    seen: Snapshot,
     /// When the reservations were last read: nothing guards them.
     read_at: Revision,
 }
@@ -90,9 +92,10 @@ impl Call {
     /// `known` is what the last one on its host knew.
     pub(crate) fn new(store: &Memory, verb: Verb, known: Option<Remembered>) -> Self {
         let wire = Rc::new(RefCell::new(Wire::default()));
-        if known.is_some() {
+        if let Some(known) = &known {
             // Whatever is decided from it holds only if it still is so.
             wire.borrow_mut().read_at = Revision(u64::MAX);
+            wire.borrow_mut().seen = known.snapshot.clone();
         }
         let line = Line {
             store: store.clone(),
@@ -111,6 +114,12 @@ impl Call {
     /// Whether the next step is a commit.
     pub(crate) fn is_sending(&self) -> bool {
         self.wire.borrow().sends.is_some()
+    }
+
+    /// What the next step commits, and all that was read for it.
+    pub(crate) fn sending(&self) -> Option<(Txn, Snapshot)> {
+        let wire = self.wire.borrow();
+        wire.sends.clone().map(|txn| (txn, wire.seen.clone()))
     }
 
     /// The leases that the next step commits, and when what they were decided from was read.
@@ -213,7 +222,9 @@ impl Datastore for Line {
         if reads.ranges.contains(&reservations) {
             self.wire.borrow_mut().read_at = self.store.revision();
         }
-        self.store.read(reads).await
+        let read = self.store.read(reads).await?;
+        self.wire.borrow_mut().seen.absorb(read.clone());
+        Ok(read)
     }
 
     async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
@@ -221,8 +232,10 @@ impl Datastore for Line {
         let fault = self.turn().await;
         self.wire.borrow_mut().sends = None;
         let sent = self.send(txn, fault).await;
-        if matches!(sent, Ok(Commit::Conflict(_))) {
-            self.wire.borrow_mut().read_at = self.store.revision();
+        if let Ok(Commit::Conflict(fresh)) = &sent {
+            let mut wire = self.wire.borrow_mut();
+            wire.read_at = self.store.revision();
+            wire.seen.absorb(fresh.clone());
         }
         sent
     }

@@ -5,7 +5,11 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use shared::ipam::Lease;
+use shared::model::Stored;
+use shared::model::affinity::BlockAffinity;
+use shared::model::block::{Attribute, Block};
 use shared::model::clusterinformation::ClusterInformation;
+use shared::model::handle::Handle;
 use shared::model::key::Key;
 use shared::txn::Entry;
 
@@ -15,13 +19,18 @@ use super::{HOSTS, World};
 use crate::scene::Scene;
 
 /// Name, range and block size, by name: small enough that a schedule runs out of them.
-pub(super) const POOLS: [(&str, &str, u8); 5] = [
+pub(super) const POOLS: [(&str, &str, u8); 6] = [
     ("a-rack", "10.0.2.0/29", 31),
     ("blocks", "10.0.0.0/27", 30),
     ("more", "10.0.1.0/28", 30),
     ("singles", "10.1.0.0/29", 32),
     ("v6", "fd00::/125", 127),
+    WIDE,
 ];
+/// One of more blocks than a request probes.
+const WIDE: (&str, &str, u8) = ("wide", "10.2.0.0/25", 32);
+/// So many of them are others'.
+const FAR: u8 = 122;
 /// The one that only labelled nodes may use.
 pub(super) const RACKED: &str = "a-rack";
 
@@ -45,7 +54,7 @@ fn pool((name, cidr, size): (&str, &str, u8)) -> Value {
 
 pub(super) fn scene() -> Scene {
     let scene = Scene::default();
-    for each in POOLS {
+    for each in POOLS.into_iter().filter(|each| *each != WIDE) {
         scene.put(&pool_key(each.0), pool(each).to_string());
     }
     scene.put(
@@ -58,7 +67,7 @@ pub(super) fn scene() -> Scene {
 
 /// A pool of IPv4.
 pub(super) fn v4_pool(which: u8) -> &'static str {
-    POOLS[usize::from(which) % 4].0
+    [POOLS[0], POOLS[1], POOLS[2], POOLS[3], WIDE][usize::from(which) % 5].0
 }
 
 /// An address of some pool.
@@ -106,6 +115,39 @@ impl World {
             (pod.phase, pod.told, pod.file) = before.clone();
         }
         self.calls = HOSTS as u32;
+    }
+
+    pub(super) fn two_hosts(&mut self) {
+        for pod in &mut self.pods {
+            pod.host = pod.number % 2;
+        }
+        self.set("maxBlocksPerHost", 2);
+        self.set("ipCooldownSeconds", SECONDS);
+    }
+
+    /// The wide pool, and the hosts far away that have most of it.
+    pub(super) fn widen(&mut self) {
+        let store = &self.scene.store;
+        self.scene.put(&pool_key(WIDE.0), pool(WIDE).to_string());
+        for number in 0..FAR {
+            let (host, handle) = (format!("far{}", number % 8), format!("calico.far{number}"));
+            let address = IpAddr::from([10, 2, 0, number]);
+            let mut block = Block::new(address.into(), &host, self.now());
+            block.take(
+                0,
+                Attribute::new(&handle, &[("node".to_owned(), host.clone())].into()),
+            );
+            block.touch();
+            let mut count = Handle::default();
+            count.increment(block.cidr);
+            store.put(
+                Key::affinity(&host, block.cidr),
+                BlockAffinity::confirmed().to_bytes(),
+            );
+            store.put(Key::handle(&handle), count.to_bytes());
+            store.put(Key::block(block.cidr), block.to_bytes());
+            self.kept.push((handle, address));
+        }
     }
 
     /// One of the settings the allocator reads.

@@ -20,6 +20,7 @@ mod call;
 mod collector;
 mod damage;
 mod edit;
+mod end;
 mod life;
 mod pod;
 mod recall;
@@ -30,16 +31,14 @@ mod truth;
 use calico::Calico;
 use call::{Call, Progress, Verb};
 use collector::Collector;
-use pod::{Phase, Pod};
+use pod::Pod;
 use recall::Hints;
-use steps::{Fate, Start, Step, Way};
+use steps::{Fate, Start, Step};
 
 /// Hosts of the cluster.
 pub(crate) const HOSTS: usize = 16;
 /// Containers that come and go; the first hosts have more than one.
 const PODS: usize = 28;
-/// Steps in which whatever runs must come to its end.
-const PATIENCE: usize = 5000;
 
 /// What is wrong, in words.
 pub(crate) type Verdict = Result<(), String>;
@@ -98,8 +97,14 @@ impl World {
             held: truth::Held::new(),
             kept: Vec::new(),
         };
-        if matches!(start, Start::Inhabited) {
-            world.inhabit();
+        match start {
+            Start::Empty => {}
+            Start::Inhabited => world.inhabit(),
+            Start::TwoHosts => world.two_hosts(),
+            Start::Wide => {
+                world.inhabit();
+                world.widen();
+            }
         }
         world
     }
@@ -194,11 +199,14 @@ impl World {
     fn take(&mut self, call: &mut Call, pod: Option<usize>, fault: call::Fault) -> Result<Progress, String> {
         let made = call.made();
         let allowed = made.as_ref().map_or(Ok(()), |made| self.permitted(made));
+        let seen = call
+            .sending()
+            .map_or(Ok(()), |(txn, seen)| self.has_seen(&txn, &seen));
         let before = self.scene.store.revision();
         let mut progress = call.step(fault);
         if self.scene.store.revision() != before {
-            allowed?;
-            made.as_ref().map_or(Ok(()), |made| self.described(made))?;
+            let described = made.as_ref().map_or(Ok(()), |made| self.described(made));
+            allowed.and(seen).and(described)?;
         }
         if let Some(txn) = progress.late.take() {
             self.late.push(Late { pod, txn, made });
@@ -223,58 +231,6 @@ impl World {
         }
         allowed?;
         late.made.as_ref().map_or(Ok(()), |made| self.described(made))
-    }
-
-    /// Lets everything come to its end, takes every container away that anything happened to, and looks at what is left.
-    pub(crate) fn finish(&mut self) -> Verdict {
-        self.settle()?;
-        for pod in 0..PODS {
-            self.still_there(pod)?;
-        }
-        for pod in 0..PODS {
-            let here = &self.pods[pod];
-            if here.touched && (here.phase != Phase::Gone || here.owed.is_some()) {
-                self.del(pod, Way::Now)?;
-            }
-        }
-        self.settle()?;
-        let lost: BTreeSet<usize> = self
-            .pods
-            .iter()
-            .filter(|pod| pod.is_lost())
-            .map(|pod| pod.host)
-            .collect();
-        for late in std::mem::take(&mut self.late) {
-            self.arrive(late)?;
-            self.ours()?;
-        }
-        for host in lost {
-            self.begin_collection(host)?;
-        }
-        self.settle()?;
-        self.nothing_is_left()
-    }
-
-    fn settle(&mut self) -> Verdict {
-        for round in 0..PATIENCE {
-            let busy = self.busy().len();
-            if busy == 0 {
-                return Ok(());
-            }
-            self.step(&Step::Go((round % busy) as u8, call::Fault::None))?;
-        }
-        Err(format!("something never ends: {}", self.running()))
-    }
-
-    fn running(&self) -> String {
-        let errands = self
-            .pods
-            .iter()
-            .filter_map(|pod| pod.errand.as_ref().map(|errand| (pod.number, errand)));
-        let texts: Vec<String> = errands
-            .map(|(pod, (errand, call))| format!("c{pod} {errand:?} {:?}", call.verb))
-            .collect();
-        format!("{} collections; {}", self.collectors.len(), texts.join("; "))
     }
 
     fn kill(&mut self, pod: usize, fate: Fate) -> Verdict {

@@ -9,7 +9,8 @@ use shared::ipam::Lease;
 use shared::model::Stored;
 use shared::model::block::Block;
 use shared::model::ipreservation::IPReservation;
-use shared::model::key::Key;
+use shared::model::key::{Key, Path};
+use shared::txn::{Snapshot, Txn, Write};
 
 use super::call::{Call, Verb};
 use super::edit::{POOLS, RACKED, RESERVATION, pool_key};
@@ -58,6 +59,21 @@ impl World {
         Ok(())
     }
 
+    /// Whether all that a Txn writes is as its decision saw it: nothing is overwritten unseen. Of a block that goes, the
+    /// affinity goes with it as it is.
+    pub(super) fn has_seen(&self, txn: &Txn, seen: &Snapshot) -> Verdict {
+        let goes = |cidr: IpNet| txn.writes.contains(&Write::Delete(Key::block(cidr)));
+        for write in &txn.writes {
+            let key = write.key();
+            let along = matches!((write, Path::parse(key)), (Write::Delete(_), Some(Path::Affinity { cidr, .. })) if goes(cidr));
+            let (is, was) = (self.stored(key), seen.get(key));
+            if !along && is.as_ref().map(|entry| entry.revision) != was.map(|entry| entry.revision) {
+                return Err(format!("{key} is overwritten: {is:?} was seen as {was:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the leases say rightly whose blocks they lie in, once they are given.
     pub(super) fn described(&self, made: &Made) -> Verdict {
         for lease in &made.leases {
@@ -93,7 +109,11 @@ impl World {
 
     /// Only an empty block that was nobody's, or its owner's for long enough, becomes another's.
     fn may_take_over(&self, made: &Made, block: Option<&Block>) -> Verdict {
-        let Some(block) = block else { return Ok(()) };
+        let Some(mut block) = block.cloned() else {
+            return Ok(());
+        };
+        let cooldown = self.setting("ipCooldownSeconds").as_u64().unwrap_or_default();
+        block.collect(made.request.now, cooldown as u32);
         let peace = block
             .claimed_for(made.request.now)
             .is_some_and(|seconds| seconds < GRACE);

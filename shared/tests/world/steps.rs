@@ -98,6 +98,10 @@ pub(crate) enum Start {
     Empty,
     /// Every host has a container.
     Inhabited,
+    /// Two hosts with most of the containers, and few blocks each.
+    TwoHosts,
+    /// A pool of more blocks than one request probes, nearly all of them other hosts'.
+    Wide,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -146,13 +150,13 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
-        any::<bool>().prop_map(Edit::Strict),
-        (0u8..4).prop_map(Edit::MaxBlocks),
-        any::<bool>().prop_map(Edit::Cooldown),
-        prop::option::of(any::<u8>()).prop_map(Edit::Reserve),
-        any::<(u8, bool)>().prop_map(|(pool, off)| Edit::Disable(pool, off)),
-        any::<u8>().prop_map(Edit::AddPool),
-        any::<u8>().prop_map(Edit::Label),
+        2 => any::<bool>().prop_map(Edit::Strict),
+        2 => (0u8..4).prop_map(Edit::MaxBlocks),
+        1 => any::<bool>().prop_map(Edit::Cooldown),
+        1 => prop::option::of(any::<u8>()).prop_map(Edit::Reserve),
+        1 => any::<(u8, bool)>().prop_map(|(pool, off)| Edit::Disable(pool, off)),
+        1 => any::<u8>().prop_map(Edit::AddPool),
+        2 => any::<u8>().prop_map(Edit::Label),
     ]
 }
 
@@ -170,7 +174,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (any::<u8>(), begin()).prop_map(|(host, begin)| Step::Calico(host, begin)),
         8 => any::<u8>().prop_map(Step::CalicoGo),
         3 => (damage(), any::<u8>(), any::<u8>()).prop_map(|(kind, host, at)| Step::Damage(kind, host, at)),
-        3 => edit().prop_map(Step::Edit),
+        4 => edit().prop_map(Step::Edit),
         2 => prop::sample::select(vec![1u8, 5, 30, 61]).prop_map(Step::Tick),
     ]
 }
