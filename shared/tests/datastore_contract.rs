@@ -69,6 +69,7 @@ macro_rules! contract_of {
             contract::a_probe_tells_existence_without_the_value
             listing::a_list_of_keys_tells_existence_without_values
             counting::a_count_tells_how_many_keys_a_span_has
+            listing::a_prefix_of_any_length_is_read_at_one_revision
             contract::nothing_newer_sees_a_new_key_and_a_rewritten_one
             contract::a_value_is_compared_byte_by_byte
             contract::a_key_made_again_is_another_key

@@ -51,7 +51,7 @@ async fn holds(store: &impl Datastore, guard: Guard) -> bool {
     )
 }
 
-fn values(snapshot: &Snapshot, name: &str) -> BTreeMap<String, String> {
+pub(crate) fn values(snapshot: &Snapshot, name: &str) -> BTreeMap<String, String> {
     snapshot
         .under(&prefix(name))
         .map(|(key, entry)| {

@@ -1,19 +1,80 @@
 //! Our instructions in etcd's words, and its answers in ours. Pure but for the library's types.
 
-use etcd_client::{Compare, CompareOp, GetOptions, TxnOp, TxnOpResponse, TxnResponse};
+use etcd_client::{Compare, CompareOp, GetOptions, GetResponse, TxnOp, TxnOpResponse, TxnResponse};
 
 use super::super::StoreError;
-use crate::model::key::Key;
+use crate::model::key::{Key, Prefix};
 use crate::txn::{Entry, Guard, Range, Reads, Revision, Snapshot, Span, Txn, Write};
 
-/// One Txn that reads the ranges, at a revision if one is given.
+/// Keys of a prefix in one answer, the first time; after that it goes by their size.
+const PAGE_KEYS: i64 = 1000;
+/// About as much as one answer brings in time, over a slow line too.
+const PAGE_BYTES: usize = 8 << 20;
+
+/// One Txn that reads the ranges, at a revision if one is given; of a prefix no more than a page.
 pub(super) fn ranges(ranges: &[Range], at: Option<u64>) -> etcd_client::Txn {
-    etcd_client::Txn::new().and_then(ranges.iter().map(|range| get(range, at)).collect::<Vec<_>>())
+    let get = |range: &Range| {
+        let limit = match range {
+            Range::Prefix(_) => PAGE_KEYS,
+            Range::Keys(_) => 10 * PAGE_KEYS,
+            // etcd's word for none: these are one key or one number.
+            Range::Key(_) | Range::Exists(_) | Range::Count(_) => 0,
+        };
+        get(range, options(at).with_limit(limit))
+    };
+    etcd_client::Txn::new().and_then(ranges.iter().map(get).collect::<Vec<_>>())
 }
 
-fn get(range: &Range, at: Option<u64>) -> TxnOp {
+/// What an answer left out of a prefix.
+pub(super) struct Rest {
+    pub(super) range: Range,
+    from: Vec<u8>,
+    limit: i64,
+}
+
+impl Rest {
+    fn of(range: &Range, answer: &GetResponse) -> Option<Self> {
+        let last = answer.kvs().last().filter(|_| answer.more())?;
+        let bytes: usize = answer
+            .kvs()
+            .iter()
+            .map(|kv| kv.key().len() + kv.value().len())
+            .sum();
+        let keys = PAGE_BYTES / (bytes / answer.kvs().len()).max(1);
+        Some(Self {
+            range: range.clone(),
+            from: [last.key(), &[0]].concat(),
+            limit: i64::try_from(keys).unwrap_or(PAGE_KEYS).clamp(1, 20 * PAGE_KEYS),
+        })
+    }
+
+    /// One Txn that reads the next page, at the revision of the first.
+    pub(super) fn next(&self, at: Option<u64>) -> etcd_client::Txn {
+        let options = options(at).with_limit(self.limit);
+        let options = match &self.range {
+            Range::Prefix(prefix) => options.with_range(end(prefix)),
+            Range::Keys(prefix) => options.with_range(end(prefix)).with_keys_only(),
+            Range::Key(_) | Range::Exists(_) | Range::Count(_) => options,
+        };
+        etcd_client::Txn::new().and_then([TxnOp::get(self.from.clone(), Some(options))])
+    }
+}
+
+/// The first key behind a prefix.
+fn end(prefix: &Prefix) -> Vec<u8> {
+    let mut end = prefix.as_str().as_bytes().to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+fn options(at: Option<u64>) -> GetOptions {
     // Revision 0 is etcd's word for the newest.
-    let options = GetOptions::new().with_revision(signed(at.unwrap_or(0)));
+    GetOptions::new().with_revision(signed(at.unwrap_or(0)))
+}
+
+fn get(range: &Range, options: GetOptions) -> TxnOp {
     match range {
         Range::Key(key) => TxnOp::get(key.as_str(), Some(options)),
         Range::Prefix(prefix) => TxnOp::get(prefix.as_str(), Some(options.with_prefix())),
@@ -32,7 +93,7 @@ pub(super) fn txn(txn: &Txn) -> etcd_client::Txn {
         .otherwise
         .ranges
         .iter()
-        .map(|range| get(range, None))
+        .map(|range| get(range, options(None)))
         .collect();
     etcd_client::Txn::new()
         .when(guards)
@@ -80,21 +141,24 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn take(&mut self, ranges: &[Range], answer: &TxnResponse) -> Result<(), StoreError> {
+    /// Takes an answer in; what it left out is to be asked for.
+    pub(super) fn take(&mut self, ranges: &[Range], answer: &TxnResponse) -> Result<Vec<Rest>, StoreError> {
         let strange = |what: &str| StoreError::Refused(format!("etcd's answer {what}: is it etcd v3?"));
         let header = answer.header().ok_or_else(|| strange("has no header"))?;
         self.revision.get_or_insert(unsigned(header.revision()));
         if ranges.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let answers = answer.op_responses();
         if answers.len() != ranges.len() {
             return Err(strange("has another number of results than was asked for"));
         }
+        let mut rest = Vec::new();
         for (range, answer) in ranges.iter().zip(answers) {
             let TxnOpResponse::Get(answer) = answer else {
                 return Err(strange("to a read is no read"));
             };
+            rest.extend(Rest::of(range, &answer));
             if let Range::Exists(key) = range {
                 self.exists.extend((answer.count() > 0).then(|| key.clone()));
                 continue;
@@ -111,7 +175,7 @@ impl Found {
             // A key that is not text is none of ours.
             self.entries.extend(answer.kvs().iter().filter_map(entry));
         }
-        Ok(())
+        Ok(rest)
     }
 
     pub(super) fn snapshot(self, reads: &Reads) -> Snapshot {

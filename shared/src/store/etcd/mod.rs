@@ -144,15 +144,29 @@ impl Etcd {
         Ok(answer)
     }
 
+    /// A read; `None` if its revision was compacted away meanwhile.
+    async fn at_revision(&self, request: etcd_client::Txn) -> Result<Option<TxnResponse>, StoreError> {
+        match self.txn(Repeat::Yes, request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(StoreError::Refused(text)) if text.contains(failure::COMPACTED) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// All ranges at one revision; `None` if that revision was compacted away meanwhile.
     async fn read_all(&self, reads: &Reads) -> Result<Option<Snapshot>, StoreError> {
         let mut found = convert::Found::default();
         for ranges in reads.ranges.chunks(Reads::LIMIT) {
             let request = convert::ranges(ranges, found.revision);
-            match self.txn(Repeat::Yes, request).await {
-                Ok(answer) => found.take(ranges, &answer)?,
-                Err(StoreError::Refused(text)) if text.contains(failure::COMPACTED) => return Ok(None),
-                Err(error) => return Err(error),
+            let Some(answer) = self.at_revision(request).await? else {
+                return Ok(None);
+            };
+            let mut left = found.take(ranges, &answer)?;
+            while let Some(rest) = left.pop() {
+                let Some(answer) = self.at_revision(rest.next(found.revision)).await? else {
+                    return Ok(None);
+                };
+                left.extend(found.take(std::slice::from_ref(&rest.range), &answer)?);
             }
         }
         if reads.ranges.is_empty() {
