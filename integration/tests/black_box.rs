@@ -3,6 +3,7 @@
 mod burst;
 mod cnitool;
 mod conf;
+mod corruptions;
 mod crash;
 mod data_plane;
 mod disturbed;
@@ -17,6 +18,7 @@ mod ipam_plugin;
 mod kubernetes;
 mod kubernetes_faults;
 mod layering;
+mod leaks;
 mod lost_messages;
 mod operator;
 mod operator_kubernetes;

@@ -1,0 +1,121 @@
+//! Addresses whose container is gone: freed when the runtime *and* the node's kernel say so, and never on one word.
+
+use integration::node::address;
+use integration::process::Cmd;
+use integration::{Kind, Lab, Pod, on_both_stores};
+
+on_both_stores!(
+    what_a_dead_pod_left_is_freed_on_two_witnesses,
+    a_live_pods_address_is_released_by_force_only,
+);
+
+fn check(lab: &Lab, alive: &[&Pod], more: &[&str]) -> integration::process::Answer {
+    let words = [
+        "ipam",
+        "check",
+        "--runtime",
+        "-",
+        "--node",
+        "worker01",
+        "--grace",
+        "0",
+        "--settle",
+        "0",
+    ];
+    let list: String = alive.iter().map(|pod| format!("{}\n", pod.container)).collect();
+    as_worker(lab.cnictl(words.into_iter().chain(more.iter().copied())))
+        .stdin(list)
+        .run()
+}
+
+fn as_worker(command: Cmd) -> Cmd {
+    command.env("MANX_NODENAME", "worker01")
+}
+
+fn what_a_dead_pod_left_is_freed_on_two_witnesses(kind: Kind) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let (lives, dies) = (Pod::new("lives"), Pod::new("dies"));
+    let conf = lab.node.conf();
+    let kept = address(&lab.node.add(&conf, &lives));
+    let before = lab.node.host_interfaces();
+    let lost = address(&lab.node.add(&conf, &dies));
+    check(&lab, &[&lives, &dies], &[]).ok();
+
+    // One witness: the runtime forgot it, and its interface is there.
+    let told = check(&lab, &[&lives], &["--fix", "all", "--yes"]);
+    assert!(!told.status.success());
+    let interface = lab
+        .node
+        .host_interfaces()
+        .into_iter()
+        .find(|name| !before.contains(name));
+    let interface = interface.unwrap_or_else(|| panic!("the pod has an interface"));
+    let text = format!("a route over {interface} of this node holds {lost}");
+    assert!(told.stdout.contains(&text), "{}", told.told());
+
+    // Both: the machine took the interface, and no DEL came.
+    lab.node.netns().ip(&format!("link delete {interface}"));
+    let found = check(&lab, &[&lives], &[]);
+    assert!(
+        found
+            .stdout
+            .contains("no interface and no route of this node holds it"),
+        "{}",
+        found.told()
+    );
+    let elsewhere = lab
+        .cnictl([
+            "ipam",
+            "check",
+            "--runtime",
+            "-",
+            "--node",
+            "worker01",
+            "--grace",
+            "0",
+            "--fix",
+            "all",
+            "--yes",
+        ])
+        .env("MANX_NODENAME", "worker01")
+        .within(&lab.leaf)
+        .stdin(format!("{}\n", lives.container))
+        .run();
+    assert!(!elsewhere.status.success(), "another namespace is no witness");
+    check(&lab, &[&lives], &["--fix", "leaked", "--yes"]).ok();
+    let shown = lab.cnictl(["ipam", "show", &format!("--ip={lost}")]).ok();
+    assert!(shown.contains("is not assigned"), "{shown}");
+    let shown = lab.cnictl(["ipam", "show", &format!("--ip={kept}")]).ok();
+    assert!(shown.contains("is in use"), "{shown}");
+    check(&lab, &[&lives], &[]).ok();
+    lives.must_reach("192.168.1.4");
+    lab.node.del(&conf, &dies);
+    lab.node.del(&conf, &lives);
+    check(&lab, &[], &[]).ok();
+}
+
+fn a_live_pods_address_is_released_by_force_only(kind: Kind) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let pod = Pod::new("pod");
+    let conf = lab.node.conf();
+    let held = address(&lab.node.add(&conf, &pod));
+    let words = format!("--ip={held}");
+    let refused = lab.cnictl(["ipam", "release", &words]).run();
+    assert!(!refused.status.success());
+    let told = refused.told();
+    assert!(
+        told.contains(&format!("IP address {held} is in use")) && told.contains("of this node holds it"),
+        "{told}"
+    );
+    let forced = lab.cnictl(["ipam", "release", &words, "--force"]).ok();
+    assert_eq!(forced, format!("Successfully released IP address {held}\n"));
+    let again = lab.cnictl(["ipam", "release", &words]).run().told();
+    assert!(
+        again.contains(&format!("IP address {held} is not assigned")),
+        "{again}"
+    );
+    lab.node.del(&conf, &pod);
+    lab.cnictl(["ipam", "check", "--settle", "0"]).ok();
+}
