@@ -176,7 +176,7 @@ fn checking(check: Check) -> Result<ipam_check::Request, String> {
         problem_ips: check.show_problem_ips,
         output: check.output,
         runtime,
-        pods: None,
+        kubeconfig: check.kubeconfig,
         grace: check.grace,
         settle: check.settle,
         fix: check.fix,

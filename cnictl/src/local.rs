@@ -1,12 +1,13 @@
-//! Edge: this machine as a node: its name, what its kernel holds, and waiting.
+//! Edge: this machine as a node: its name, what its kernel holds, and waiting; and the cluster's API server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use shared::ipam::audit::around::Kernel;
+use shared::ipam::audit::around::{Kernel, Pod, Pods};
 use shared::kernel::fact::Path as Held;
+use shared::kubernetes::{self, Access, Seen};
 use shared::state::nodename;
 
 /// This machine's name as a node, if it is certain to be one: `MANX_NODENAME`, `CALICO_NODENAME`, or the file that
@@ -47,6 +48,29 @@ pub async fn kernel(addresses: &[IpAddr]) -> Result<Kernel, String> {
 fn ip(address: &nix::sys::socket::SockaddrStorage) -> Option<IpAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
+}
+
+/// For the list of all pods of a large cluster.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The pods that the API server knows.
+pub async fn pods(kubeconfig: &Path) -> Result<Pods, String> {
+    let access = Access {
+        kubeconfig: Some(kubeconfig.to_owned()),
+        ..Access::default()
+    };
+    let listed = kubernetes::pods(&access, PATIENCE)
+        .await
+        .map_err(|error| error.to_string())?;
+    let pod = |seen: Seen| {
+        let pod = Pod {
+            node: seen.node,
+            addresses: seen.addresses,
+            over: seen.over,
+        };
+        ((seen.namespace, seen.name), pod)
+    };
+    Ok(listed.into_iter().map(pod).collect())
 }
 
 /// Waits.

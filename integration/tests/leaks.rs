@@ -1,8 +1,10 @@
 //! Addresses whose container is gone: freed when the runtime *and* the node's kernel say so, and never on one word.
 
+use integration::apiserver::ApiServer;
 use integration::node::address;
 use integration::process::Cmd;
 use integration::{Kind, Lab, Pod, on_both_stores};
+use serde_json::{Value, json};
 
 on_both_stores!(
     what_a_dead_pod_left_is_freed_on_two_witnesses,
@@ -118,4 +120,73 @@ fn a_live_pods_address_is_released_by_force_only(kind: Kind) {
     );
     lab.node.del(&conf, &pod);
     lab.cnictl(["ipam", "check", "--settle", "0"]).ok();
+}
+
+/// The API server has these pods of `default`, on worker01.
+fn alive(server: &ApiServer, pods: &[(&str, &str)]) {
+    let pod = |(name, address): &(&str, &str)| {
+        json!({"metadata": {"name": name, "namespace": "default"}, "spec": {"nodeName": "worker01"},
+            "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}})
+    };
+    let items: Vec<Value> = pods.iter().map(pod).collect();
+    server.put(
+        "/api/v1/pods?&limit=500",
+        json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}),
+    );
+}
+
+#[test]
+fn a_pod_that_kubernetes_does_not_know_is_the_first_witness() {
+    let lab = Lab::new(Kind::Etcd);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let server = ApiServer::start(&lab);
+    let conf = server.conf(lab.node.conf());
+    server.pod("lives", &[]);
+    server.pod("dies", &[]);
+    let (lives, dies) = (
+        Pod::kubernetes("default", "lives"),
+        Pod::kubernetes("default", "dies"),
+    );
+    let kept = address(&lab.node.add(&conf, &lives));
+    let before = lab.node.host_interfaces();
+    let lost = address(&lab.node.add(&conf, &dies));
+    let kubeconfig = server.file("kubeconfig").display().to_string();
+    let check = |more: &[&str]| {
+        let words = [
+            "ipam",
+            "check",
+            "--kubeconfig",
+            &kubeconfig,
+            "--grace",
+            "0",
+            "--settle",
+            "0",
+        ];
+        as_worker(lab.cnictl(words.into_iter().chain(more.iter().copied()))).run()
+    };
+    alive(&server, &[("lives", &kept), ("dies", &lost)]);
+    check(&[]).ok_only();
+    alive(&server, &[("lives", &kept)]);
+    let told = check(&["--fix", "all", "--yes"]);
+    assert!(
+        told.stdout.contains("not freed, only one witness"),
+        "{}",
+        told.told()
+    );
+    let interface = lab
+        .node
+        .host_interfaces()
+        .into_iter()
+        .find(|name| !before.contains(name));
+    let interface = interface.unwrap_or_else(|| panic!("the pod has an interface"));
+    lab.node.netns().ip(&format!("link delete {interface}"));
+    let told = check(&["--fix", "all", "--yes"]).ok();
+    assert!(
+        told.stdout.contains("Kubernetes has no pod default/dies"),
+        "{}",
+        told.told()
+    );
+    let shown = lab.cnictl(["ipam", "show", &format!("--ip={lost}")]).ok();
+    assert!(shown.contains("is not assigned"), "{shown}");
+    check(&[]).ok_only();
 }

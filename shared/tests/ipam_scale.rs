@@ -45,7 +45,7 @@ mod large {
                 json!({"state": "confirmed", "deleted": false}),
             ),
         ];
-        if number % 20 == 0 {
+        if number.is_multiple_of(20) {
             let value = json!({"kind": "Node", "metadata": {"name": node}, "spec": {}});
             writes.push(put(Key::resource(Plural::Nodes, &node), value));
         }
@@ -61,8 +61,10 @@ mod large {
 
     async fn fill(store: &Etcd) {
         for number in 0..BLOCKS {
-            let mut txn = Txn::default();
-            txn.writes = block(number);
+            let txn = Txn {
+                writes: block(number),
+                ..Txn::default()
+            };
             store.commit(&txn).await.unwrap();
         }
         let pool = json!({"kind": "IPPool", "metadata": {"name": "p"}, "spec": {"cidr": "10.0.0.0/8", "blockSize": 26}});

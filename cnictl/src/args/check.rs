@@ -20,6 +20,9 @@ pub struct Check {
     /// Who is alive on a node: the output of `crictl pods -q --no-trunc`, in a file or - for stdin
     #[arg(long, value_name = "FILE")]
     pub runtime: Option<PathBuf>,
+    /// Who is alive in the cluster: its API server's pods
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
     /// Of which node --runtime is [default: this one]
     #[arg(long, requires = "runtime")]
     pub node: Option<String>,

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use shared::ipam::audit::around::{Pods, Runtime};
+use shared::ipam::audit::around::Runtime;
 use shared::ipam::audit::{Around, Finding, check, check_reads, fix, questions};
 use shared::store::Datastore;
 use shared::txn::Snapshot;
@@ -34,8 +34,8 @@ pub struct Request {
     pub output: Option<PathBuf>,
     /// Sandboxes of a node (of this one if it is not named).
     pub runtime: Option<(Option<String>, BTreeSet<String>)>,
-    /// Pods of the cluster.
-    pub pods: Option<Pods>,
+    /// Of the API server that knows the cluster's pods.
+    pub kubeconfig: Option<PathBuf>,
     /// Seconds.
     pub grace: u32,
     /// Seconds.
@@ -96,8 +96,12 @@ pub struct Look {
 /// Reads and checks.
 pub async fn look<S: Datastore>(store: &S, request: &Request, birth: Birth) -> Result<Look, String> {
     let text = |error: shared::store::StoreError| error.to_string();
-    let snapshot = store.read(&check_reads()).await.map_err(text)?;
     let mut around = around(request, birth)?;
+    if let Some(kubeconfig) = &request.kubeconfig {
+        around.pods = Some(local::pods(kubeconfig).await?);
+    }
+    // After the list of who is alive: what was allocated between the two is young.
+    let snapshot = store.read(&check_reads()).await.map_err(text)?;
     let asked = questions(&snapshot, &around);
     if !asked.is_empty() {
         around.kernel = Some(local::kernel(&asked).await?);
@@ -129,7 +133,7 @@ fn around(request: &Request, birth: Birth) -> Result<Around, String> {
         grace: i64::from(request.grace),
         here: request.here.clone(),
         runtime: runtime.transpose()?,
-        pods: request.pods.clone(),
+        pods: None,
         kernel: None,
     })
 }

@@ -49,7 +49,7 @@ async fn get<T: DeserializeOwned>(
     clippy::wildcard_enum_match_arm,
     reason = "whatever else the client may say is about a connection"
 )]
-fn failure(server: &Server, what: &str, error: &kube::Error) -> KubernetesError {
+pub(super) fn failure(server: &Server, what: &str, error: &kube::Error) -> KubernetesError {
     let (url, source) = (&server.url, &server.source);
     match error {
         kube::Error::Api(status) => refusal(server, what, status),
@@ -78,13 +78,17 @@ fn failure(server: &Server, what: &str, error: &kube::Error) -> KubernetesError 
 fn refusal(server: &Server, what: &str, status: &kube::core::Status) -> KubernetesError {
     let (url, source, said) = (&server.url, &server.source, cut(&status.message));
     let resource = what.split(' ').next().unwrap_or_default();
+    let (resource, verb) = match resource.strip_suffix('s') {
+        Some(one) => (one, "list"),
+        None => (resource, "get"),
+    };
     match status.code {
         401 => KubernetesError::Refused(format!(
             "the API server {url} does not know the user of {source} ({said}): renew the token or certificate there"
         )),
         403 => KubernetesError::Refused(format!(
             "the user of {source} may not read {what} at {url} ({said}): bind it to a ClusterRole with the rule \
-             apiGroups [\"\"], resources [\"{resource}s\"], verbs [\"get\"]"
+             apiGroups [\"\"], resources [\"{resource}s\"], verbs [\"{verb}\"]"
         )),
         404 if status.reason == "NotFound" => KubernetesError::Missing(format!(
             "{what} does not exist at {url}: {}",

@@ -19,10 +19,12 @@ mod access;
 mod client;
 mod connect;
 mod error;
+mod list;
 mod object;
 
 pub use access::Access;
 pub use error::KubernetesError;
+pub use list::Seen;
 pub use object::{Container, ContainerPort, Metadata, Namespace, Node, NodeSpec, Pod, PodSpec};
 
 /// What to ask for; nothing that is `None`.
@@ -60,15 +62,27 @@ pub async fn read(
 ) -> Result<Facts, KubernetesError> {
     let server = connect::server(access).await?;
     let asked = tokio::time::timeout(patience, client::facts(&server, question));
-    match asked.await {
-        Ok(answer) => answer,
-        Err(_) => Err(KubernetesError::Away(format!(
-            "the API server {} has not answered within {} ms: see whether it is up and reachable from this node; the \
-             runtime tries again",
-            server.url,
-            patience.as_millis()
-        ))),
-    }
+    asked.await.unwrap_or_else(|_| Err(late(&server, patience)))
+}
+
+fn late(server: &connect::Server, patience: Duration) -> KubernetesError {
+    KubernetesError::Away(format!(
+        "the API server {} has not answered within {} ms: see whether it is up and reachable from this node; the \
+         runtime tries again",
+        server.url,
+        patience.as_millis()
+    ))
+}
+
+/// Every pod of the cluster, for whom its user must be allowed to list them. All of it must be answered within
+/// `patience`.
+///
+/// # Errors
+/// As [`read`].
+pub async fn pods(access: &Access, patience: Duration) -> Result<Vec<Seen>, KubernetesError> {
+    let server = connect::server(access).await?;
+    let asked = tokio::time::timeout(patience, list::pods(&server));
+    asked.await.unwrap_or_else(|_| Err(late(&server, patience)))
 }
 
 /// Whether the kubeconfig and the files it names can be used; dials nobody. Call it inside a tokio runtime.

@@ -15,6 +15,7 @@ fn scene() -> Scene {
     let scene = Scene::default().pool("v4", "10.0.0.0/28", json!({"blockSize": 30}));
     for (host, n) in [("n1", 1), ("n1", 2), ("n2", 3)] {
         let mut request = wanted(host, n);
+        request.kubernetes = true;
         let pod = [("namespace", "a".to_owned()), ("pod", format!("p{n}"))];
         request
             .attributes
@@ -193,4 +194,21 @@ fn a_pod_is_judged_by_its_node_its_end_and_its_addresses() {
         assert_eq!(kinds(&found), [Kind::Leaked]);
         assert!(found[0].text.contains(text), "{}", found[0].text);
     }
+}
+
+#[test]
+fn kubernetes_is_no_witness_about_a_node_that_is_none_of_its_own() {
+    let scene = scene();
+    let node = "/calico/resources/v3/projectcalico.org/nodes/n2";
+    scene.put(node, r#"{"kind":"Node","metadata":{"name":"n2"},"spec":{}}"#);
+    assert_eq!(checked(&scene, &pods(&scene, &[1, 2])), []);
+    let named = json!({"kind":"Node","metadata":{"name":"n2"},
+        "spec":{"orchRefs":[{"nodeName":"n2.example.org","orchestrator":"k8s"}]}});
+    scene.put(node, named.to_string());
+    let mut all = pods(&scene, &[1, 2, 3]);
+    let key = ("a".to_owned(), "p3".to_owned());
+    if let Some(pod) = all.pods.as_mut().and_then(|pods| pods.get_mut(&key)) {
+        pod.node = Some("n2.example.org".to_owned());
+    }
+    assert_eq!(checked(&scene, &all), []);
 }

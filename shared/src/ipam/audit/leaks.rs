@@ -41,7 +41,7 @@ pub(super) fn meet(
     let address = block.address(ordinal);
     let verdicts = [
         runtime(around, node, handle),
-        kubernetes(around, node, owner, address),
+        kubernetes(world, around, node, owner, address),
     ];
     if verdicts.contains(&Verdict::Alive) {
         if around.here.as_deref() == Some(node) && world.alive.len() < SAMPLES {

@@ -42,16 +42,28 @@ pub(super) fn runtime(around: &Around, node: &str, handle: &str) -> Verdict {
 }
 
 /// What Kubernetes says of an allocation's pod.
-pub(super) fn kubernetes(around: &Around, node: &str, owner: &Attribute, address: IpAddr) -> Verdict {
+pub(super) fn kubernetes(
+    world: &World<'_>,
+    around: &Around,
+    node: &str,
+    owner: &Attribute,
+    address: IpAddr,
+) -> Verdict {
     let (Some(pods), Some(namespace), Some(name)) =
         (&around.pods, owner.secondary("namespace"), owner.secondary("pod"))
     else {
         return Verdict::Unknown;
     };
+    // A Node that is none of Kubernetes runs pods that Kubernetes does not know.
+    let known = match world.nodes.get(node) {
+        Some(None) => return Verdict::Unknown,
+        Some(Some(name)) => name.as_str(),
+        None => node,
+    };
     let Some(pod) = pods.get(&(namespace.to_owned(), name.to_owned())) else {
         return Verdict::Gone(format!("Kubernetes has no pod {namespace}/{name}"));
     };
-    let elsewhere = pod.node.as_deref().filter(|other| *other != node);
+    let elsewhere = pod.node.as_deref().filter(|other| *other != known);
     match elsewhere {
         Some(other) => Verdict::Gone(format!("pod {namespace}/{name} is on {other} now")),
         None if pod.over => Verdict::Gone(format!("pod {namespace}/{name} is over")),

@@ -14,6 +14,7 @@ use crate::model::block::{Attribute, Block};
 use crate::model::handle::Handle;
 use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Path, Plural, Prefix};
+use crate::model::node::Node;
 use crate::model::workloadendpoint::WorkloadEndpoint;
 use crate::txn::Snapshot;
 
@@ -58,7 +59,8 @@ pub(super) struct World<'a> {
     pub(super) pools: Vec<IPPool>,
     /// A pool cannot be read: whether a block lies outside of all is not known.
     pub(super) pools_unknown: bool,
-    pub(super) nodes: BTreeSet<String>,
+    /// Every Node, and what Kubernetes calls it if it is one of Kubernetes.
+    pub(super) nodes: BTreeMap<String, Option<String>>,
     pub(super) endpoints: BTreeMap<IpAddr, Endpoint>,
     pub(super) suspects: Vec<Suspect>,
     /// Some addresses of containers that are alive on the node asked about.
@@ -79,7 +81,7 @@ impl<'a> World<'a> {
             claims: BTreeMap::new(),
             pools: Vec::new(),
             pools_unknown: false,
-            nodes: BTreeSet::new(),
+            nodes: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             suspects: Vec::new(),
             alive: Vec::new(),
@@ -139,9 +141,15 @@ impl<'a> World<'a> {
 
     fn read_nodes(&mut self) {
         let prefix = Prefix::resources(Plural::Nodes);
-        for (key, _) in self.snapshot.under(&prefix) {
+        for (key, entry) in self.snapshot.under(&prefix) {
+            let node = Node::from_bytes(&entry.value).ok();
+            let references = node.and_then(|node| node.spec.orch_refs).into_iter().flatten();
+            let ours = references
+                .into_iter()
+                .find(|reference| reference.orchestrator == "k8s");
             let name = key.as_str().get(prefix.as_str().len()..).unwrap_or_default();
-            self.nodes.insert(name.to_owned());
+            let kubernetes = ours.map(|reference| reference.node_name.unwrap_or_else(|| name.to_owned()));
+            self.nodes.insert(name.to_owned(), kubernetes);
         }
     }
 
@@ -176,7 +184,7 @@ impl<'a> World<'a> {
 
     /// A node's Node is missing.
     pub(super) fn is_gone(&self, node: &str) -> bool {
-        self.around.is_some() && !self.nodes.contains(node)
+        self.around.is_some() && !self.nodes.contains_key(node)
     }
 
     /// A node gives a sign of life.
