@@ -7,9 +7,6 @@ use integration::{Kind, Pod};
 
 const SERIES: usize = 4;
 const ROUNDS: usize = 5;
-/// How much slower than a local allocator a cluster-wide one may be: four requests to etcd per pod, two of them
-/// fsynced, on the same two cores.
-const ETCD: f64 = 1.4;
 
 #[test]
 fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local() {
@@ -31,7 +28,7 @@ fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local(
         }
         let [embedded, etcd, reference] = best;
         println!("100 ADDs, 8 at once: embedded {embedded:?}, etcd {etcd:?}, ptp + host-local {reference:?}");
-        if embedded <= reference && etcd <= reference.mul_f64(ETCD) {
+        if embedded <= reference && etcd <= reference {
             return;
         }
     }
