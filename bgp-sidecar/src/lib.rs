@@ -1,0 +1,7 @@
+//! The BGP sidecar: the datastore turned into BGP, and BGP turned into kernel routes.
+//!
+//! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
+
+pub mod policy;
+pub mod session;
+pub mod wire;
