@@ -1,0 +1,129 @@
+//! UPDATEs that are unusual and right.
+
+use super::*;
+use crate::wire::attributes::Segment;
+use crate::wire::message::Nlri;
+
+#[test]
+fn what_is_unknown_goes_by_its_flags() {
+    let others = |update: Result<Update, Notification>| update.unwrap().announced.remove(0).attributes.others;
+    assert_eq!(
+        others(beside("c06302 0102"))[0].flags,
+        0xE0,
+        "passed on as partial"
+    );
+    assert_eq!(others(beside("806302 0102")), []);
+    let data = resets(beside("406302 0102"), 3, 2);
+    assert_eq!(data, octets("406302 0102"));
+    let raw = others(beside("c01008 0002fc0100000001")).remove(0);
+    assert_eq!(
+        (raw.flags, raw.code),
+        (0xC0, 16),
+        "extended communities are known"
+    );
+}
+
+#[test]
+fn an_old_peer_has_the_truth_in_as4_path() {
+    let old = Negotiated {
+        as4: false,
+        ..session(false)
+    };
+    let path = |attributes: &[&str]| {
+        let mut update = on(&old, &[&[ORIGIN, NEXT_HOP], attributes].concat(), NLRI).unwrap();
+        assert_eq!(update.faults, Vec::<String>::new());
+        let attributes = update.announced.remove(0).attributes;
+        (
+            attributes.as_path.0,
+            attributes.aggregator.map(|(number, _)| number),
+        )
+    };
+    let two = "400208 0203 fc01 5ba0 5ba0";
+    let four = "c0110a 0202 fa56ea07 fa56ea08";
+    let merged = vec![Segment::Sequence(vec![0xFC01, 0xFA56_EA07, 0xFA56_EA08])];
+    assert_eq!(path(&[two, four]), (merged.clone(), None));
+    // Longer than AS_PATH: made up.
+    let longer = "c01112 0204 00000001 00000002 00000003 00000004";
+    let transit = vec![Segment::Sequence(vec![0xFC01, 23456, 23456])];
+    assert_eq!(path(&[two, longer]), (transit.clone(), None));
+    // Aggregated by an old speaker since: both are ignored.
+    let since = "c00706 fc02 0a000001";
+    let before = "c01208 fa56ea07 0a000001";
+    assert_eq!(path(&[two, since, four, before]), (transit, Some(0xFC02)));
+    let through = "c00706 5ba0 0a000001";
+    assert_eq!(path(&[two, through, four, before]), (merged, Some(0xFA56_EA07)));
+}
+
+#[test]
+fn as4_path_is_discarded_from_a_new_peer_and_where_it_is_malformed() {
+    let path = "c01106 0201 fa56ea07";
+    assert_eq!(
+        discards(external(path)).as_path.0,
+        vec![Segment::Sequence(vec![0xFC01])]
+    );
+    let old = Negotiated {
+        as4: false,
+        ..session(false)
+    };
+    for bad in [
+        "c01105 0201 fa56ea",
+        "c01106 0201 00000000",
+        "401106 0201 fa56ea07",
+    ] {
+        discards(on(&old, &[ORIGIN, "400204 0201 5ba0", NEXT_HOP, bad], NLRI));
+    }
+}
+
+#[test]
+fn end_of_rib_is_an_update_with_nothing_in_it() {
+    let ended = |attributes: &[&str]| on(&session(false), attributes, "").unwrap().end_of_rib;
+    assert_eq!(ended(&[]), Some(Family::Ipv4));
+    assert_eq!(ended(&["800f03 000201"]), Some(Family::Ipv6));
+    assert_eq!(ended(&["800f03 000101"]), Some(Family::Ipv4));
+    assert_eq!(ended(&["800f08 00020120 20010db8"]), None);
+    assert_eq!(ended(&["800f03 001946"]), None, "a family that is not exchanged");
+}
+
+#[test]
+fn a_family_that_is_not_exchanged_is_ignored() {
+    let only = Negotiated {
+        families: [Family::Ipv6].into(),
+        ..session(false)
+    };
+    let update = on(&only, &[ORIGIN, AS_PATH, NEXT_HOP], NLRI).unwrap();
+    assert_eq!(
+        (
+            update.announced.len(),
+            update.withdrawn.len(),
+            update.faults.len()
+        ),
+        (0, 0, 1)
+    );
+    let only = Negotiated {
+        families: [Family::Ipv4].into(),
+        ..session(false)
+    };
+    let update = on(&only, &[MP_REACH, ORIGIN, AS_PATH], "").unwrap();
+    assert_eq!(
+        (
+            update.announced.len(),
+            update.withdrawn.len(),
+            update.faults.len()
+        ),
+        (0, 0, 1)
+    );
+}
+
+#[test]
+fn ipv4_may_come_in_mp_reach_and_masked() {
+    let reach = "800e0c 000101 04 0a000002 00 0c 0aff";
+    let update = on(&session(false), &[reach, ORIGIN, AS_PATH], "").unwrap();
+    let prefix: ipnet::IpNet = "10.240.0.0/12".parse().unwrap();
+    assert_eq!(update.announced[0].nlri, [Nlri::from(prefix)]);
+}
+
+#[test]
+fn a_prefix_that_is_no_unicast_is_passed_over() {
+    let update = on(&session(false), &[ORIGIN, AS_PATH, NEXT_HOP], "04e0 100a01").unwrap();
+    assert_eq!((update.announced[0].nlri.len(), update.faults.len()), (1, 1));
+}
