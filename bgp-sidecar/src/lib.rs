@@ -3,6 +3,7 @@
 //! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
 
 pub mod fsm;
+pub mod peer;
 pub mod policy;
 pub mod session;
 pub mod wire;

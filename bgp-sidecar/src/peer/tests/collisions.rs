@@ -1,0 +1,116 @@
+//! RFC 4271 §6.8 in each order, by an identifier below ours (10.0.0.5), above it, and equal to it.
+
+use super::*;
+
+/// Both connections have our OPEN out.
+fn two() -> Peer {
+    let mut peer = peer();
+    on(&mut peer, Side::Out, Event::TcpConnected);
+    assert!(peer.step(PeerEvent::Accepted).contains(&PeerAction::Adopt));
+    assert_eq!(states(&peer), (State::OpenSent, State::OpenSent));
+    peer
+}
+
+#[test]
+fn the_connection_that_the_greater_identifier_made_survives() {
+    for first in Side::ALL {
+        for (id, survivor) in [(1, Side::Out), (9, Side::In)] {
+            let mut peer = two();
+            on(&mut peer, first, open(id, false));
+            let actions = on(&mut peer, first.other(), open(id, false));
+            assert!(dumped(&actions, survivor.other()), "{first:?} {id}: {actions:?}");
+            assert_eq!(peer.fsm(survivor).state(), State::OpenConfirm, "{first:?} {id}");
+            assert_eq!(peer.fsm(survivor.other()).state(), State::Idle);
+            let actions = on(&mut peer, survivor, Event::KeepAliveMsg);
+            assert!(matches!(actions[..], [_, PeerAction::Up(side, _)] if side == survivor));
+            assert_eq!((peer.cause(), retry(&actions)), (None, None));
+        }
+    }
+}
+
+#[test]
+fn of_equal_identifiers_the_greater_as_decides() {
+    let mut peer = two();
+    on(&mut peer, Side::Out, open(OURS[3], false));
+    let actions = on(&mut peer, Side::In, open(OURS[3], false));
+    assert!(dumped(&actions, Side::Out), "64513 is more than 64512");
+}
+
+#[test]
+fn an_established_one_closes_whatever_else_is_under_way() {
+    let mut peer = two();
+    on(&mut peer, Side::In, open(1, false));
+    let actions = on(&mut peer, Side::In, Event::KeepAliveMsg);
+    assert!(dumped(&actions, Side::Out));
+    assert_eq!(states(&peer), (State::Idle, State::Established));
+    let mut dialling = super::peer();
+    dialling.step(PeerEvent::Accepted);
+    on(&mut dialling, Side::In, open(1, false));
+    let actions = on(&mut dialling, Side::In, Event::KeepAliveMsg);
+    assert!(actions.contains(&PeerAction::Drop(Side::Out)), "no more dialling");
+}
+
+#[test]
+fn an_established_one_survives_a_new_one() {
+    let mut dialled = peer();
+    up(&mut dialled, Side::Out, false);
+    assert!(dialled.step(PeerEvent::Accepted).contains(&PeerAction::Adopt));
+    let actions = on(&mut dialled, Side::In, open(9, false));
+    assert!(dumped(&actions, Side::In));
+    assert_eq!(dialled.established(), Some(Side::Out));
+    let mut accepted = peer();
+    up(&mut accepted, Side::In, false);
+    assert_eq!(accepted.step(PeerEvent::Accepted), [PeerAction::Reject]);
+    assert_eq!(accepted.established(), Some(Side::In));
+}
+
+#[test]
+fn a_peer_that_restarts_gracefully_replaces_its_dead_connection() {
+    let restarted = PeerAction::Down(Cause::Tcp(Failure::Restarted));
+    let mut accepted = peer();
+    up(&mut accepted, Side::In, true);
+    let actions = accepted.step(PeerEvent::Accepted);
+    let at = |wanted: &PeerAction| actions.iter().position(|action| action == wanted);
+    assert!(
+        at(&PeerAction::Drop(Side::In)) < at(&PeerAction::Adopt),
+        "{actions:?}"
+    );
+    assert!(actions.contains(&restarted));
+    assert_eq!(sent(&actions, Side::In).len(), 1, "our OPEN and no NOTIFICATION");
+    let mut dialled = peer();
+    up(&mut dialled, Side::Out, true);
+    let actions = dialled.step(PeerEvent::Accepted);
+    assert!(!actions.contains(&restarted), "not before its OPEN");
+    let actions = on(&mut dialled, Side::In, open(9, true));
+    assert!(actions.contains(&restarted));
+    assert_eq!(sent(&actions, Side::Out), Vec::<&Message>::new());
+    on(&mut dialled, Side::In, Event::KeepAliveMsg);
+    assert_eq!(dialled.established(), Some(Side::In));
+}
+
+#[test]
+fn an_open_of_somebody_else_decides_nothing() {
+    let mut peer = peer();
+    up(&mut peer, Side::Out, true);
+    peer.step(PeerEvent::Accepted);
+    let Event::BgpOpen(mut stranger) = open(9, true) else {
+        panic!("no OPEN");
+    };
+    stranger.number = 64999;
+    let actions = on(&mut peer, Side::In, Event::BgpOpen(stranger));
+    assert_eq!(
+        sent(&actions, Side::In),
+        [&Message::Notification(Notification::bad_peer_as())]
+    );
+    assert_eq!(peer.established(), Some(Side::Out));
+}
+
+#[test]
+fn a_second_incoming_one_replaces_the_first_before_it_is_established() {
+    let mut peer = peer();
+    peer.step(PeerEvent::Accepted);
+    on(&mut peer, Side::In, open(9, false));
+    let actions = peer.step(PeerEvent::Accepted);
+    assert!(dumped(&actions, Side::In) && actions.contains(&PeerAction::Adopt));
+    assert_eq!(peer.incoming.state(), State::OpenSent);
+}

@@ -1,0 +1,182 @@
+//! Two of ours against each other, every message at any time: one session stands in the end, the same for both.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One TCP connection; `dialler` made it.
+#[derive(Debug)]
+struct Connection {
+    dialler: usize,
+    /// The other end has it.
+    accepted: bool,
+    /// By end: still held there.
+    held: [bool; 2],
+    /// What is on its way to each end; `None` is the end of the stream.
+    pipes: [VecDeque<Option<Message>>; 2],
+}
+
+struct World {
+    peers: [Peer; 2],
+    connections: Vec<Connection>,
+    retry: [bool; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Accept(usize),
+    Deliver(usize, usize),
+    Retry(usize),
+}
+
+impl World {
+    fn new(ids: [u8; 2], passive: bool) -> Self {
+        let peer = |one: usize| {
+            let session = Session {
+                local_number: 64512,
+                number: 64512,
+                passive: passive && one == 1,
+                ..session()
+            };
+            let start = Start {
+                seed: one as u64,
+                ..Start::default()
+            };
+            Peer::new(session, local([10, 0, 0, ids[one]]), start)
+        };
+        let mut world = Self {
+            peers: [peer(0), peer(1)],
+            connections: Vec::new(),
+            retry: [false; 2],
+        };
+        for one in 0..2 {
+            let actions = world.peers[one].step(PeerEvent::Start);
+            world.act(one, None, actions);
+        }
+        world
+    }
+
+    fn side(&self, connection: usize, end: usize) -> Side {
+        if self.connections[connection].dialler == end {
+            Side::Out
+        } else {
+            Side::In
+        }
+    }
+
+    /// The connection that a peer means by a side.
+    fn held(&self, end: usize, side: Side) -> Option<usize> {
+        let is = |at: &usize| self.connections[*at].held[end] && self.side(*at, end) == side;
+        (0..self.connections.len()).rfind(is)
+    }
+
+    fn act(&mut self, end: usize, mut accepted: Option<usize>, actions: Vec<PeerAction>) {
+        for action in actions {
+            match action {
+                PeerAction::Connect => self.connections.push(Connection {
+                    dialler: end,
+                    accepted: false,
+                    held: [end == 0, end == 1],
+                    pipes: Default::default(),
+                }),
+                PeerAction::Adopt => {
+                    let at = accepted.take().unwrap();
+                    self.connections[at].held[end] = true;
+                }
+                PeerAction::Reject => {
+                    let at = accepted.take().unwrap();
+                    self.connections[at].pipes[1 - end].push_back(None);
+                }
+                PeerAction::Drop(side) => {
+                    if let Some(at) = self.held(end, side) {
+                        let connection = &mut self.connections[at];
+                        connection.held[end] = false;
+                        connection.pipes[1 - end].push_back(None);
+                    }
+                }
+                PeerAction::Send(side, message) => {
+                    let at = self.held(end, side).unwrap();
+                    self.connections[at].pipes[1 - end].push_back(Some(message));
+                }
+                PeerAction::ArmRetry(_) => self.retry[end] = true,
+                PeerAction::DisarmRetry => self.retry[end] = false,
+                PeerAction::Arm(..)
+                | PeerAction::Disarm(..)
+                | PeerAction::Up(..)
+                | PeerAction::Down(_)
+                | PeerAction::Failed(..)
+                | PeerAction::Deliver(_) => {}
+            }
+        }
+    }
+
+    /// What may happen next: retries only when nothing else does, since they take a second.
+    fn possible(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (at, connection) in self.connections.iter().enumerate() {
+            if !connection.accepted && connection.held[connection.dialler] {
+                steps.push(Step::Accept(at));
+            }
+            let full = |end: &usize| connection.held[*end] && !connection.pipes[*end].is_empty();
+            steps.extend((0..2).filter(full).map(|end| Step::Deliver(at, end)));
+        }
+        if steps.is_empty() {
+            steps.extend((0..2).filter(|end| self.retry[*end]).map(Step::Retry));
+        }
+        steps
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Accept(at) => {
+                let dialler = self.connections[at].dialler;
+                self.connections[at].accepted = true;
+                let actions = on(&mut self.peers[dialler], Side::Out, Event::TcpConnected);
+                self.act(dialler, None, actions);
+                let actions = self.peers[1 - dialler].step(PeerEvent::Accepted);
+                self.act(1 - dialler, Some(at), actions);
+            }
+            Step::Deliver(at, end) => {
+                let side = self.side(at, end);
+                let event = match self.connections[at].pipes[end].pop_front().unwrap() {
+                    Some(message) => Event::from(Ok(message)),
+                    None => Event::TcpConnectionFails(Failure::Lost),
+                };
+                let actions = on(&mut self.peers[end], side, event);
+                self.act(end, None, actions);
+            }
+            Step::Retry(end) => {
+                self.retry[end] = false;
+                let actions = self.peers[end].step(PeerEvent::RetryTimerExpires);
+                self.act(end, None, actions);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn two_peers_come_to_one_session(
+        ids in prop_oneof![Just([1, 2]), Just([2, 1])],
+        passive: bool,
+        choices in proptest::collection::vec(any::<prop::sample::Index>(), 400),
+    ) {
+        let mut world = World::new(ids, passive);
+        for choice in choices {
+            let steps = world.possible();
+            if steps.is_empty() {
+                break;
+            }
+            world.take(steps[choice.index(steps.len())]);
+        }
+        let over = |end: usize| {
+            let side = world.peers[end].established();
+            side.and_then(|side| world.held(end, side))
+        };
+        prop_assert!(over(0).is_some(), "{:?}", world.connections);
+        prop_assert_eq!(over(0), over(1));
+        prop_assert!(world.possible().is_empty());
+    }
+}
