@@ -3,5 +3,6 @@
 //! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
 
 pub mod policy;
+pub mod rib;
 pub mod session;
 pub mod wire;
