@@ -136,10 +136,7 @@ impl Model {
             .filter(|((at, _), kept)| *at == prefix && !kept.refused)
             .filter_map(|((_, peer), kept)| Some((*peer, kept, *self.costs.get(&kept.route.next_hop)?)))
             .collect();
-        let preference = |route: &Route4| match route.going {
-            true => 0,
-            false => route.local_pref.unwrap_or(100),
-        };
+        let preference = |route: &Route4| local_pref(&route.attributes());
         let most = left.iter().map(|(_, kept, _)| preference(&kept.route)).max();
         left.retain(|(_, kept, _)| Some(preference(&kept.route)) == most);
         let shortest = left.iter().map(|(_, kept, _)| kept.route.length).min();
