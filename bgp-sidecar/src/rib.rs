@@ -51,11 +51,16 @@ struct Parts {
 }
 
 impl Rib {
-    /// A peer is there, or something about it is new. Routes kept from before stay.
+    /// A peer is there, or something about it is new. Routes kept from before stay, and are named: who hears of them
+    /// may depend on it.
     pub fn peer_up(&mut self, peer: PeerKey, info: PeerInfo) -> Changes {
         let mut changes = Changes::default();
         if self.parts.peers.put(peer, info) {
             self.each_of(peer, None, &mut changes, |_, _| true);
+            let slot = self.parts.peers.slot(peer);
+            changes
+                .best
+                .extend(slot.into_iter().flat_map(|slot| self.prefixes_of(slot, None)));
         }
         changes
     }

@@ -260,3 +260,12 @@ fn policy_changes_what_is_used_and_not_what_is_shown_as_received() {
             .all(|one| one.attributes.local_pref.is_none())
     );
 }
+
+#[test]
+fn a_peer_that_is_another_now_has_its_routes_looked_at_again() {
+    let mut rib = rib();
+    assert!(rib.peer_up(peer(4), info(4)).is_empty());
+    let client = true;
+    let changes = rib.peer_up(peer(4), PeerInfo { client, ..info(4) });
+    assert_eq!(changes.best, [net("203.0.113.0/24")].into());
+}
