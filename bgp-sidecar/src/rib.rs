@@ -190,6 +190,8 @@ impl Rib {
                     let mut path = parts.first_seen(slot, nlri.prefix, &received, changes);
                     path.path_id = nlri.path_id;
                     path.id = Entry::free_id(paths);
+                    // Most prefixes have one route, and a vector would make room for four.
+                    paths.reserve_exact(1);
                     paths.push(path);
                     paths.len() - 1
                 });

@@ -162,6 +162,7 @@ impl Entry {
             let mut ranked: Vec<_> = rank.into_iter().zip(std::mem::take(&mut self.paths)).collect();
             ranked.sort_by_key(|(rank, path)| (*rank, path.peer, path.path_id));
             self.paths = ranked.into_iter().map(|(_, path)| path).collect();
+            self.paths.shrink_to_fit();
         }
     }
 }
