@@ -2,8 +2,11 @@
 //!
 //! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
 
+pub mod adj_rib_out;
+pub mod fib;
 pub mod fsm;
 pub mod peer;
 pub mod policy;
+pub mod rib;
 pub mod session;
 pub mod wire;

@@ -1,0 +1,146 @@
+//! What the kernel is to hold: learned routes, ways to what was borrowed from us, blackholes for our blocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{BLACKHOLE, Hop, Kind, LEARNED, LENT, Resolved, Routes, Unresolved};
+use crate::rib::{Rib, Source};
+
+/// What it is made of, besides what was learned.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Our blocks. Those of one address get no blackhole: it would be in the way of the pod's own route.
+    pub blocks: &'a BTreeSet<IpNet>,
+    /// Blocks of one address that were given back and are still announced: a blackhole until they are withdrawn.
+    pub released: &'a BTreeSet<IpNet>,
+    /// Addresses of our blocks that other nodes hold, and the address of the node that does.
+    pub lent: &'a BTreeMap<IpAddr, IpAddr>,
+    /// Encapsulated pools: announced, and not put into the kernel as plain routes.
+    pub encapsulated: &'a [IpNet],
+    /// Where a next hop leads. Asked once each.
+    pub resolve: &'a dyn Fn(IpAddr) -> Result<Resolved, Unresolved>,
+}
+
+/// Why a route is not put into the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// None of its next hops can be used; this is what is wrong with the first.
+    Unresolved(Unresolved),
+    /// Its pool is encapsulated.
+    Encapsulated,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unresolved(unresolved) => unresolved.fmt(f),
+            Self::Encapsulated => f.write_str(
+                "inside an IPPool with ipipMode or vxlanMode: set both to Never for routes without encapsulation",
+            ),
+        }
+    }
+}
+
+/// A route that is not put into the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// To here.
+    pub destination: IpNet,
+    /// And why.
+    pub why: Why,
+}
+
+/// What the kernel is to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// All routes of ours.
+    pub routes: Routes,
+    /// Those there might have been.
+    pub missing: Vec<Missing>,
+}
+
+/// The learned routes of Loc-RIB, or those to some prefixes: destination and next hops.
+pub fn learned<'a>(
+    rib: &'a Rib,
+    scope: Option<&'a BTreeSet<IpNet>>,
+) -> impl Iterator<Item = (IpNet, Vec<IpAddr>)> + 'a {
+    let all = scope.is_none().then(|| rib.prefixes()).into_iter().flatten();
+    let some = scope.into_iter().flatten().copied();
+    all.chain(some).filter_map(move |prefix| {
+        let theirs = rib.winners(prefix).filter(|route| route.source != Source::Own);
+        let hops: Vec<_> = theirs.map(|route| route.attributes.next_hop.address).collect();
+        (!hops.is_empty()).then_some((prefix, hops))
+    })
+}
+
+/// What the kernel is to hold.
+pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Vec<IpAddr>)>) -> Wanted {
+    let mut wanted = Wanted::default();
+    let mut hops = Hops {
+        resolve: inputs.resolve,
+        alone: BTreeMap::new(),
+        together: BTreeMap::new(),
+    };
+    let blocks = inputs
+        .blocks
+        .iter()
+        .filter(|block| block.prefix_len() < block.max_prefix_len());
+    for block in blocks.chain(inputs.released) {
+        wanted.routes.insert((*block, BLACKHOLE), Kind::Blackhole);
+    }
+    let lent = inputs
+        .lent
+        .iter()
+        .map(|(address, node)| (IpNet::from(*address), LENT, vec![*node]));
+    let learned = learned
+        .into_iter()
+        .map(|(destination, next_hops)| (destination, LEARNED, next_hops));
+    for (destination, metric, next_hops) in lent.chain(learned) {
+        let kind = match inputs.encapsulated.iter().any(|pool| pool.contains(&destination)) {
+            true => Err(Why::Encapsulated),
+            false => hops.of(next_hops).map_err(Why::Unresolved),
+        };
+        match kind {
+            Ok(kind) => drop(wanted.routes.insert((destination, metric), kind)),
+            Err(why) => wanted.missing.push(Missing { destination, why }),
+        }
+    }
+    wanted
+}
+
+/// Next hops, each resolved once, and each set of them kept once.
+struct Hops<'a> {
+    resolve: &'a dyn Fn(IpAddr) -> Result<Resolved, Unresolved>,
+    alone: BTreeMap<IpAddr, Result<Vec<Hop>, Unresolved>>,
+    together: BTreeMap<Vec<IpAddr>, Result<Kind, Unresolved>>,
+}
+
+impl Hops<'_> {
+    fn of(&mut self, next_hops: Vec<IpAddr>) -> Result<Kind, Unresolved> {
+        if let Some(known) = self.together.get(&next_hops) {
+            return known.clone();
+        }
+        let mut found = Vec::new();
+        let mut wrong = None;
+        for next_hop in &next_hops {
+            let resolve = self.resolve;
+            let alone = self.alone.entry(*next_hop);
+            match alone.or_insert_with(|| resolve(*next_hop).map(|resolved| resolved.hops)) {
+                Ok(hops) => found.extend(hops.iter().cloned()),
+                Err(why) => wrong = wrong.or_else(|| Some(why.clone())),
+            }
+        }
+        let kind = match wrong {
+            Some(wrong) if found.is_empty() => Err(wrong),
+            Some(_) | None => Ok(Kind::via(found)),
+        };
+        self.together.insert(next_hops, kind.clone());
+        kind
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Export policy: what a peer may hear (RFC 4456 for what is learned), BGPFilters, pools, and the attributes that go
+//! with it (RFC 4271 §5.1, §9.2).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::filter::{Action, Direction, Filter, Subject};
+use super::local::Pools;
+use super::{Community, Operation};
+use crate::rib::{PeerInfo, Route, Source, local_pref};
+use crate::session::{Local, NextHopMode, Session};
+use crate::wire::{Attributes, Family, NextHop};
+
+/// LOCAL_PREF of what this node originates: Calico's for its normal metric of 1024.
+pub const OWN_LOCAL_PREF: u32 = 2_147_483_647 - 1024;
+
+/// Everything about a peer that export depends on: peers that are equal here are told the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// An internal peer.
+    pub internal: bool,
+    /// Our AS on the session.
+    pub local_number: u32,
+    /// A client of ours.
+    pub client: bool,
+    /// `nextHopMode`
+    pub mode: NextHopMode,
+    /// Our own next hop, by family.
+    pub own: BTreeMap<Family, NextHop>,
+    /// BGPFilters, in order.
+    pub filters: Vec<Arc<Filter>>,
+    /// What is agreed on.
+    pub families: BTreeSet<Family>,
+    /// Where several paths are sent (RFC 7911).
+    pub add_path: BTreeSet<Family>,
+}
+
+impl Target {
+    /// As configured: our next hop is the session's source, else this node's address. What OPEN negotiates is left
+    /// to be narrowed: `families`, `add_path`.
+    pub fn of(session: &Session, local: &Local) -> Self {
+        let addresses = local.addresses.iter().copied().chain(session.source);
+        let own = addresses.map(|address| (Family::of(address), NextHop::from(address)));
+        Self {
+            internal: session.internal(),
+            local_number: session.local_number,
+            client: session.client,
+            mode: session.next_hop,
+            own: own.collect(),
+            filters: session.filters.clone(),
+            families: session.families.clone(),
+            add_path: BTreeSet::new(),
+        }
+    }
+}
+
+/// Communities for what is inside a prefix (BGPConfiguration `prefixAdvertisements`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its `cidr`.
+    pub cidr: IpNet,
+    /// Its `communities`, names looked up.
+    pub communities: BTreeSet<Community>,
+}
+
+/// What decides about routes to every peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Export {
+    /// Our cluster, if we reflect.
+    pub cluster: Option<Ipv4Addr>,
+    /// The pools.
+    pub pools: Pools,
+    /// `prefixAdvertisements`
+    pub tags: Vec<Tag>,
+    /// The node is to be avoided (RFC 8326).
+    pub draining: bool,
+}
+
+/// Why a route is not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum Withheld {
+    /// The session does not carry it.
+    #[error("the session does not carry this family")]
+    Family,
+    /// NO_ADVERTISE, or NO_EXPORT towards an external peer (RFC 1997).
+    #[error("its community forbids it")]
+    Community,
+    /// Between internal peers neither of which is our client (RFC 4456 §6).
+    #[error("internal peers hear only from a route reflector what another internal peer announced")]
+    NotReflected,
+    /// Learned, and the peer is external.
+    #[error("learned, and external peers hear only our own; a BGPFilter with source: RemotePeers accepts it")]
+    NotReannounced,
+    /// A BGPFilter rejects it.
+    #[error("rejected by a BGPFilter")]
+    Filter,
+    /// It is in no pool.
+    #[error("in no IPPool")]
+    OutsidePools,
+    /// Its pool is not exported.
+    #[error("inside an IPPool with disableBGPExport")]
+    ExportDisabled,
+    /// We have no address of its family to be its next hop.
+    #[error("this node has no address of its family to be the next hop")]
+    NoNextHop,
+}
+
+impl Export {
+    /// The attributes a route is announced with.
+    pub fn attributes(&self, target: &Target, route: &Route<'_>) -> Result<Attributes, Withheld> {
+        let source = match route.source {
+            Source::Own => None,
+            Source::Peer(_, info) => Some(info),
+        };
+        self.permitted(target, route, source)?;
+        let mut attributes = Attributes::clone(route.attributes);
+        if source.is_none() {
+            attributes.local_pref = Some(OWN_LOCAL_PREF);
+        }
+        let subject = Subject {
+            prefix: route.prefix,
+            attributes: &attributes,
+            learned: source.is_some(),
+            interface: route.interface,
+            internal: target.internal,
+        };
+        let operations = match accepted(target, &subject)? {
+            Some(operations) => operations,
+            None => {
+                self.by_default(target, &subject)?;
+                self.tag(route.prefix, &mut attributes);
+                &[]
+            }
+        };
+        if source.is_some_and(|info| !info.internal) {
+            attributes.local_pref = Some(local_pref(&attributes));
+        }
+        for operation in operations {
+            operation.apply(&mut attributes);
+        }
+        self.next_hop(target, route, &mut attributes)?;
+        match source {
+            _ if !target.internal => to_external(target, source, &mut attributes),
+            Some(info) if info.internal => self.reflect(info, &mut attributes),
+            Some(_) | None => {}
+        }
+        Ok(attributes)
+    }
+
+    /// What no filter can let out.
+    fn permitted(&self, target: &Target, route: &Route<'_>, from: Option<PeerInfo>) -> Result<(), Withheld> {
+        if !target.families.contains(&Family::of_net(route.prefix)) {
+            return Err(Withheld::Family);
+        }
+        let carries = |community: u32| route.attributes.communities.contains(&community);
+        let inside = carries(Attributes::NO_EXPORT) || carries(Attributes::NO_EXPORT_SUBCONFED);
+        if from.is_some() && (carries(Attributes::NO_ADVERTISE) || inside && !target.internal) {
+            return Err(Withheld::Community);
+        }
+        let both_internal = from.filter(|info| info.internal && target.internal);
+        let reflected = |info: PeerInfo| self.cluster.is_some() && (info.client || target.client);
+        if both_internal.is_some_and(|info| !reflected(info)) {
+            return Err(Withheld::NotReflected);
+        }
+        Ok(())
+    }
+
+    fn by_default(&self, target: &Target, subject: &Subject<'_>) -> Result<(), Withheld> {
+        if subject.learned && !target.internal {
+            return Err(Withheld::NotReannounced);
+        }
+        match self.pools.of(subject.prefix) {
+            None => Err(Withheld::OutsidePools),
+            Some(pool) if !pool.export => Err(Withheld::ExportDisabled),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn tag(&self, prefix: IpNet, attributes: &mut Attributes) {
+        let tags = self.tags.iter().filter(|tag| tag.cidr.contains(&prefix));
+        for community in tags.flat_map(|tag| &tag.communities) {
+            community.add(attributes);
+        }
+    }
+
+    /// §5.1.3, and with it whether the node is to be avoided: that concerns only what leads through it.
+    fn next_hop(&self, target: &Target, route: &Route<'_>, to: &mut Attributes) -> Result<(), Withheld> {
+        let learned = route.source != Source::Own;
+        let kept = match target.mode {
+            NextHopMode::Auto => learned && target.internal,
+            NextHopMode::Own => false,
+            NextHopMode::Keep => learned,
+        };
+        if kept {
+            // The other side of a link-local address need not share the link with this peer (RFC 2545 §3).
+            to.next_hop.link_local = None;
+            return Ok(());
+        }
+        let own = target.own.get(&Family::of_net(route.prefix));
+        to.next_hop = *own.ok_or(Withheld::NoNextHop)?;
+        if self.draining {
+            to.communities.insert(Attributes::GRACEFUL_SHUTDOWN);
+            to.local_pref = Some(0);
+        }
+        Ok(())
+    }
+
+    /// RFC 4456 §8.
+    fn reflect(&self, from: PeerInfo, attributes: &mut Attributes) {
+        attributes.originator_id.get_or_insert(from.id);
+        if let Some(cluster) = self.cluster {
+            attributes.cluster_list.insert(0, cluster);
+        }
+    }
+}
+
+/// What BGPFilters say: accepted with these changes, nothing (`None`), or no. What is learned goes to an external peer
+/// only by a rule that means learned routes.
+fn accepted<'a>(target: &'a Target, subject: &Subject<'_>) -> Result<Option<&'a [Operation]>, Withheld> {
+    match Filter::decide(&target.filters, Direction::Export, subject) {
+        None => Ok(None),
+        Some(found) => match &found.rule.action {
+            Action::Reject => Err(Withheld::Filter),
+            Action::Accept(_) if subject.learned && !target.internal && !found.rule.remote_peers => Ok(None),
+            Action::Accept(operations) => Ok(Some(operations)),
+        },
+    }
+}
+
+/// §5.1.2 b, §5.1.4, §5.1.5, RFC 4456 §8.
+fn to_external(target: &Target, source: Option<PeerInfo>, attributes: &mut Attributes) {
+    /// The flag of what another AS may see (§4.3).
+    const TRANSITIVE: u8 = 0x40;
+    attributes.as_path = attributes.as_path.prepended(&[target.local_number]);
+    attributes.local_pref = None;
+    attributes.originator_id = None;
+    attributes.cluster_list.clear();
+    attributes.others.retain(|raw| raw.flags & TRANSITIVE != 0);
+    if source.is_some() {
+        attributes.med = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! Adj-RIB-In of every peer, and Loc-RIB (RFC 4271 §3.2), of both families. Every received route is kept, refused ones
+//! with the reason; the decision process runs for the prefixes that a call concerns, and the call says which of them
+//! have another best route now.
+
+mod changes;
+mod decision;
+mod intern;
+mod judge;
+mod next_hops;
+mod path;
+mod peers;
+mod view;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+pub use changes::{Changes, Limit};
+pub use decision::local_pref;
+pub use intern::Interner;
+use next_hops::NextHops;
+pub use next_hops::Reach;
+use path::{Entry, Path};
+pub use peers::PeerInfo;
+use peers::{Peers, Slot};
+pub use view::{Received, Route, Source, Status};
+
+use crate::policy::{Refusal, Verdict};
+use crate::session::PeerKey;
+use crate::wire::{Announcement, Attributes, Family, Nlri, Update};
+
+/// Import policy of a peer, for one route.
+pub type Policy<'a> = &'a dyn Fn(IpNet, &Attributes) -> Verdict;
+
+/// All routes.
+#[derive(Clone, Debug, Default)]
+pub struct Rib {
+    entries: BTreeMap<IpNet, Entry>,
+    parts: Parts,
+}
+
+/// What routes refer to.
+#[derive(Clone, Debug, Default)]
+struct Parts {
+    peers: Peers,
+    next_hops: NextHops,
+    attributes: Interner,
+    arrivals: u64,
+}
+
+impl Rib {
+    /// A peer is there, or something about it is new. Routes kept from before stay, and are named: who hears of them
+    /// may depend on it.
+    pub fn peer_up(&mut self, peer: PeerKey, info: PeerInfo) -> Changes {
+        let mut changes = Changes::default();
+        if self.parts.peers.put(peer, info) {
+            self.each_of(peer, None, &mut changes, |_, _| true);
+            let slot = self.parts.peers.slot(peer);
+            changes
+                .best
+                .extend(slot.into_iter().flat_map(|slot| self.prefixes_of(slot, None)));
+        }
+        changes
+    }
+
+    /// A peer is gone for good, and all its routes with it.
+    pub fn peer_down(&mut self, peer: PeerKey) -> Changes {
+        let mut changes = Changes::default();
+        self.each_of(peer, None, &mut changes, |_, _| false);
+        self.parts.peers.remove(peer);
+        self.parts.attributes.sweep();
+        changes
+    }
+
+    /// What a peer sent. `End-of-RIB` is left to the caller, who knows what it ends: see [`Rib::flush_stale`].
+    pub fn update(&mut self, peer: PeerKey, update: &Update, policy: Policy<'_>) -> Changes {
+        let mut changes = Changes::default();
+        let Some(slot) = self.parts.peers.slot(peer) else {
+            return changes;
+        };
+        for nlri in &update.withdrawn {
+            self.withdraw(slot, *nlri, &mut changes);
+        }
+        for announcement in &update.announced {
+            self.announce(slot, announcement, policy, &mut changes);
+        }
+        changes
+    }
+
+    /// This node originates a prefix.
+    pub fn originate(&mut self, prefix: IpNet, attributes: &Attributes) -> Changes {
+        let mut changes = Changes::default();
+        let announcement = Announcement {
+            attributes: attributes.clone(),
+            nlri: vec![prefix.into()],
+        };
+        self.announce(Slot::OWN, &announcement, &|_, _| Verdict::Accepted, &mut changes);
+        changes
+    }
+
+    /// This node does so no longer.
+    pub fn withdraw_own(&mut self, prefix: IpNet) -> Changes {
+        let mut changes = Changes::default();
+        self.withdraw(Slot::OWN, prefix.into(), &mut changes);
+        changes
+    }
+
+    /// Whether a next hop can be reached. Decides again where it is the next hop of a route.
+    pub fn set_next_hop(&mut self, address: IpAddr, reach: Reach) -> Changes {
+        let mut changes = Changes::default();
+        if !self.parts.next_hops.set(address, reach) {
+            return changes;
+        }
+        let has_it = |path: &Path| path.refusal.is_none() && path.used.next_hop.address == address;
+        for (prefix, entry) in &mut self.entries {
+            if entry.paths.iter().any(has_it) {
+                let before = entry.before();
+                entry.decide(&self.parts);
+                changes.record(*prefix, entry.effect(&before));
+            }
+        }
+        changes
+    }
+
+    /// The session to a peer is lost and its routes are kept (RFC 4724 §4.2). What was still stale from a restart
+    /// before goes.
+    pub fn session_lost(&mut self, peer: PeerKey, family: Family) -> Changes {
+        let changes = self.flush_stale(peer, family);
+        self.mark_stale(peer, family);
+        changes
+    }
+
+    /// Every route of the peer's family has to be confirmed: a refresh begins (RFC 7313 §4.1).
+    pub fn mark_stale(&mut self, peer: PeerKey, family: Family) {
+        let slot = self.parts.peers.slot(peer);
+        let of_family = |(prefix, _): &(&IpNet, &mut Entry)| Family::of_net(**prefix) == family;
+        for (_, entry) in self.entries.iter_mut().filter(of_family) {
+            for path in &mut entry.paths {
+                path.stale |= Some(path.peer) == slot;
+            }
+        }
+    }
+
+    /// What was not confirmed goes: at End-of-RIB, at the end of a refresh, or when the time is over.
+    pub fn flush_stale(&mut self, peer: PeerKey, family: Family) -> Changes {
+        let mut changes = Changes::default();
+        self.each_of(peer, Some(family), &mut changes, |path, _| !path.stale);
+        changes
+    }
+
+    /// All routes of the peer's family go: no restart was agreed on, or its forwarding did not go on (F not set).
+    pub fn withdraw_all(&mut self, peer: PeerKey, family: Family) -> Changes {
+        let mut changes = Changes::default();
+        self.each_of(peer, Some(family), &mut changes, |_, _| false);
+        changes
+    }
+
+    /// Import policy of a peer is another: applied to all its routes, or to those inside or above some prefixes.
+    pub fn reimport(&mut self, peer: PeerKey, scope: Option<&[IpNet]>, policy: Policy<'_>) -> Changes {
+        let mut changes = Changes::default();
+        let Some(slot) = self.parts.peers.slot(peer) else {
+            return changes;
+        };
+        for prefix in self.prefixes_of(slot, scope) {
+            self.edit(prefix, &mut changes, |paths, parts, changes| {
+                for path in paths.iter_mut().filter(|path| path.peer == slot) {
+                    if path.refusal != Some(Refusal::MaxPrefixes) {
+                        parts.judge(path, policy(prefix, &path.received), changes);
+                    }
+                }
+            });
+        }
+        changes
+    }
+
+    /// How many sets of attributes are kept.
+    pub fn attribute_sets(&self) -> usize {
+        self.parts.attributes.len()
+    }
+
+    fn announce(&mut self, slot: Slot, from: &Announcement, policy: Policy<'_>, changes: &mut Changes) {
+        let received = self.parts.attributes.intern(&from.attributes);
+        for nlri in &from.nlri {
+            let verdict = policy(nlri.prefix, &received);
+            self.edit(nlri.prefix, changes, |paths, parts, changes| {
+                let at = paths.iter().position(|path| path.is(slot, nlri.path_id));
+                let at = at.unwrap_or_else(|| {
+                    let mut path = parts.first_seen(slot, nlri.prefix, &received, changes);
+                    path.path_id = nlri.path_id;
+                    path.id = Entry::free_id(paths);
+                    // Most prefixes have one route, and a vector would make room for four.
+                    paths.reserve_exact(1);
+                    paths.push(path);
+                    paths.len() - 1
+                });
+                let path = &mut paths[at];
+                path.stale = false;
+                if !Arc::ptr_eq(&path.received, &received) {
+                    parts.arrivals += 1;
+                    path.since = parts.arrivals;
+                    path.received = Arc::clone(&received);
+                }
+                if path.refusal != Some(Refusal::MaxPrefixes) {
+                    parts.judge(path, verdict, changes);
+                }
+            });
+        }
+    }
+
+    fn withdraw(&mut self, slot: Slot, nlri: Nlri, changes: &mut Changes) {
+        if self.entries.contains_key(&nlri.prefix) {
+            self.edit(nlri.prefix, changes, |paths, parts, _| {
+                parts.retain(paths, nlri.prefix, |path| !path.is(slot, nlri.path_id));
+            });
+        }
+    }
+
+    /// Keeps those routes of a peer that the function wants kept.
+    fn each_of(
+        &mut self,
+        peer: PeerKey,
+        family: Option<Family>,
+        changes: &mut Changes,
+        keep: impl Fn(&Path, IpNet) -> bool,
+    ) {
+        let Some(slot) = self.parts.peers.slot(peer) else {
+            return;
+        };
+        for prefix in self.prefixes_of(slot, None) {
+            if family.is_none_or(|family| Family::of_net(prefix) == family) {
+                self.edit(prefix, changes, |paths, parts, _| {
+                    parts.retain(paths, prefix, |path| path.peer != slot || keep(path, prefix));
+                });
+            }
+        }
+    }
+
+    fn prefixes_of(&self, slot: Slot, scope: Option<&[IpNet]>) -> Vec<IpNet> {
+        let has_one = |entry: &Entry| entry.paths.iter().any(|path| path.peer == slot);
+        let Some(scope) = scope else {
+            let all = self.entries.iter().filter(|(_, entry)| has_one(entry));
+            return all.map(|(prefix, _)| *prefix).collect();
+        };
+        let mut found = std::collections::BTreeSet::new();
+        for net in scope {
+            let inside = self
+                .entries
+                .range(net..)
+                .take_while(|(prefix, _)| net.contains(*prefix));
+            found.extend(
+                inside
+                    .filter(|(_, entry)| has_one(entry))
+                    .map(|(prefix, _)| *prefix),
+            );
+            let above = std::iter::successors(net.supernet(), IpNet::supernet);
+            found.extend(above.filter(|prefix| self.entries.get(prefix).is_some_and(has_one)));
+        }
+        found.into_iter().collect()
+    }
+
+    /// The one way to change the routes to a prefix.
+    fn edit(
+        &mut self,
+        prefix: IpNet,
+        changes: &mut Changes,
+        edit: impl FnOnce(&mut Vec<Path>, &mut Parts, &mut Changes),
+    ) {
+        let entry = self.entries.entry(prefix).or_default();
+        let before = entry.before();
+        edit(&mut entry.paths, &mut self.parts, changes);
+        entry.decide(&self.parts);
+        changes.record(prefix, entry.effect(&before));
+        if entry.paths.is_empty() {
+            self.entries.remove(&prefix);
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
