@@ -2,6 +2,7 @@
 //!
 //! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
 
+pub mod autodetect;
 pub mod origin;
 pub mod peers;
 pub mod policy;
