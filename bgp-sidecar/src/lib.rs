@@ -7,4 +7,5 @@ pub mod origin;
 pub mod peers;
 pub mod policy;
 pub mod session;
+pub mod settings;
 pub mod wire;
