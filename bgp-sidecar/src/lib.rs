@@ -6,6 +6,7 @@ pub mod autodetect;
 pub mod origin;
 pub mod peers;
 pub mod policy;
+pub mod register;
 pub mod session;
 pub mod settings;
 pub mod wire;
