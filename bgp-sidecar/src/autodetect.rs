@@ -80,37 +80,29 @@ pub struct Found {
 pub fn choose(method: &Method, facts: &Facts, family: Family) -> Result<Found, String> {
     let mut interfaces: Vec<&Interface> = facts.interfaces.iter().filter(|one| one.up).collect();
     interfaces.sort_by_key(|one| one.index);
-    let first = |mut wanted: Vec<&Interface>, fits: &dyn Fn(IpAddr) -> bool| {
-        let candidates = wanted.drain(..).flat_map(|one| {
-            let fitting = one.candidates(family).filter(|net| fits(net.addr()));
-            fitting.map(|net| found(one, net)).collect::<Vec<_>>()
-        });
-        candidates.into_iter().next()
-    };
-    let any = |_: IpAddr| true;
     let plain = || {
-        interfaces
-            .iter()
-            .copied()
-            .filter(|one| !method::left_out(&one.name))
+        let all = interfaces.iter().copied();
+        all.filter(|one| !method::left_out(&one.name))
     };
+    let named =
+        |patterns: &[Pattern], one: &Interface| patterns.iter().any(|pattern| pattern.matches(&one.name));
     let answer = match method {
-        Method::FirstFound => first(plain().collect(), &any),
+        Method::FirstFound => plain().find_map(|one| one.first(family, |_| true)),
         Method::Interface(patterns) => {
             let whole = |one: &&Interface| patterns.iter().any(|pattern| pattern.is_whole(&one.name));
-            let mut wanted = interfaces.clone();
-            wanted.retain(|one| patterns.iter().any(|pattern| pattern.matches(&one.name)));
-            wanted.sort_by_key(|one| !whole(one));
-            first(wanted, &any)
+            interfaces.retain(|one| named(patterns, one));
+            interfaces.sort_by_key(|one| !whole(one));
+            interfaces.iter().find_map(|one| one.first(family, |_| true))
         }
         Method::SkipInterface(patterns) => {
-            let skipped = |one: &&Interface| patterns.iter().any(|pattern| pattern.matches(&one.name));
-            first(plain().filter(|one| !skipped(one)).collect(), &any)
+            let mut others = plain().filter(|one| !named(patterns, one));
+            others.find_map(|one| one.first(family, |_| true))
         }
         Method::CanReach(_) => facts.source.and_then(|source| at(&interfaces, source, family)),
-        Method::Cidr(ranges) => first(plain().collect(), &|address| {
-            ranges.iter().any(|range| range.contains(&address))
-        }),
+        Method::Cidr(ranges) => {
+            let inside = |net: &IpNet| ranges.iter().any(|range| range.contains(&net.addr()));
+            plain().find_map(|one| one.first(family, inside))
+        }
         Method::KubernetesInternalIp => {
             let mut known = facts.internal.iter();
             known.find_map(|address| at(&interfaces, *address, family))
@@ -123,19 +115,19 @@ pub fn choose(method: &Method, facts: &Facts, family: Family) -> Result<Found, S
 fn at(interfaces: &[&Interface], address: IpAddr, family: Family) -> Option<Found> {
     let has = |one: &&&Interface| one.addresses.iter().any(|own| own.net.addr() == address);
     let one = interfaces.iter().find(has)?;
-    let candidates: Vec<IpNet> = one.candidates(family).collect();
-    let itself = candidates.iter().find(|net| net.addr() == address);
-    itself.or(candidates.first()).map(|net| found(one, *net))
-}
-
-fn found(interface: &Interface, net: IpNet) -> Found {
-    Found {
-        net,
-        interface: interface.name.clone(),
-    }
+    let itself = one.first(family, |net| net.addr() == address);
+    itself.or_else(|| one.first(family, |_| true))
 }
 
 impl Interface {
+    fn first(&self, family: Family, fits: impl Fn(&IpNet) -> bool) -> Option<Found> {
+        let net = self.candidates(family).find(fits)?;
+        Some(Found {
+            net,
+            interface: self.name.clone(),
+        })
+    }
+
     /// Its addresses of a family that may be a node's.
     fn candidates(&self, family: Family) -> impl Iterator<Item = IpNet> + '_ {
         let of_family = move |one: &&Address| Family::of(one.net.addr()) == family;

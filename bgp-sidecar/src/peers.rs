@@ -5,7 +5,7 @@
 //!
 //! 1. a BGPPeer for this node by name, by `nodeSelector`, for every node; with a `peerIP` before a `peerSelector`;
 //! 2. the mirror of a BGPPeer that makes another node peer with this one;
-//! 3. the node-to-node mesh.
+//! 3. the node-to-node mesh, which also yields to a session with the same address at another port.
 //!
 //! Two of one rank that differ are a [`Problem`]; the first by name counts. What may not start (a filter that does
 //! not exist) keeps its place in this order: a filtered session is never replaced by an unfiltered one.
@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::model::bgp::{BGPConfiguration, BGPPeer};
+use shared::model::bgp::{BGPConfiguration, BGPPeer, Unreadable};
 use shared::model::node::Node;
 
 use crate::policy::Filter;
@@ -39,7 +39,8 @@ pub struct Input<'a> {
     pub node: &'a str,
     /// Every node of the cluster.
     pub nodes: &'a [Node],
-    /// By name: `default` and `node.<name>` have an effect.
+    /// By name: `default` and `node.<name>` have an effect. Of one that cannot be read any more, the last that could
+    /// be: its absence would mean other things.
     pub configurations: &'a BTreeMap<String, BGPConfiguration>,
     /// Every BGPPeer that could be read.
     pub peers: &'a [BGPPeer],
@@ -56,7 +57,7 @@ pub struct Input<'a> {
 pub struct Defaults {
     /// Hold time offered, seconds.
     pub hold: u16,
-    /// Keepalive time, seconds; `None` is a third of the agreed hold time.
+    /// Keepalive time, seconds; `None` is a third of the agreed hold time (RFC 4271 §10).
     pub keepalive: Option<u16>,
     /// Between two attempts to connect.
     pub connect_retry: Duration,
@@ -74,7 +75,7 @@ impl Default for Defaults {
     fn default() -> Self {
         Self {
             hold: 90,
-            keepalive: Some(30),
+            keepalive: None,
             connect_retry: Duration::from_secs(5),
             restart_time: 120,
             max_prefixes: None,
@@ -114,6 +115,12 @@ pub struct Problem {
     pub text: String,
 }
 
+impl From<&Unreadable> for Problem {
+    fn from(one: &Unreadable) -> Self {
+        problem(&format!("{} {}", one.kind, one.name), &one.problem)
+    }
+}
+
 /// Which of several with one key is the session, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -141,7 +148,13 @@ pub fn resolve(input: &Input<'_>) -> Resolved {
     let mut drafts = Vec::new();
     if let Some(world) = &world {
         drafts.extend(explicit::drafts(world, &mut problems));
-        drafts.extend(mesh::drafts(world, &mut problems));
+        let told: BTreeSet<IpAddr> = drafts
+            .iter()
+            .map(|draft: &Draft| draft.session.key.address)
+            .collect();
+        let mut mesh = mesh::drafts(world, &mut problems);
+        mesh.retain(|draft| !told.contains(&draft.session.key.address));
+        drafts.extend(mesh);
     }
     let mut resolved = Resolved::default();
     for (_, drafts) in by_key(drafts) {
@@ -162,6 +175,23 @@ pub fn resolve(input: &Input<'_>) -> Resolved {
     problems.sort();
     problems.dedup();
     Resolved { problems, ..resolved }
+}
+
+/// The Secrets' names and keys that the passwords are read from, whatever node they are for.
+pub fn secrets(
+    configurations: &BTreeMap<String, BGPConfiguration>,
+    peers: &[BGPPeer],
+) -> BTreeSet<(String, String)> {
+    let mesh = configurations
+        .values()
+        .filter_map(|one| one.spec.node_mesh_password.as_ref());
+    let all = peers
+        .iter()
+        .filter_map(|peer| peer.spec.password.as_ref())
+        .chain(mesh);
+    all.filter_map(|password| password.secret_key_ref.as_ref())
+        .map(|reference| (reference.name.clone(), reference.key.clone()))
+        .collect()
 }
 
 fn by_key(drafts: Vec<Draft>) -> BTreeMap<crate::session::PeerKey, Vec<Draft>> {

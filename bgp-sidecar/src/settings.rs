@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
+use shared::model::bgp::BGPConfiguration;
 
 use crate::autodetect::Method;
 use crate::peers::{Defaults, RouterId};
@@ -139,7 +140,7 @@ pub struct FirstPool {
 }
 
 /// The settings in a file's document, the environment and the flags (by name, with or without `--`), and warnings;
-/// or everything that is wrong with them.
+/// or everything that is wrong with them. Flags that are orders, such as `--check-config`, are the caller's.
 pub fn load(
     file: &Value,
     environment: &BTreeMap<String, String>,
@@ -178,6 +179,21 @@ fn settings(given: &mut Given) -> Settings {
         ipv4_pool: parse::first_pool(given, true),
         ipv6_pool: parse::first_pool(given, false),
     }
+}
+
+/// How much is logged: what the daemon is told, else the node's own BGPConfiguration, else the default one, else `info`.
+pub fn log_level(
+    told: Option<LogLevel>,
+    configurations: &BTreeMap<String, BGPConfiguration>,
+    node: &str,
+) -> LogLevel {
+    let severity = |name: &str| {
+        let configuration = configurations.get(name)?;
+        parse::log_level(configuration.spec.log_severity_screen.as_deref()?).ok()
+    };
+    told.or_else(|| severity(&BGPConfiguration::name_of(node)))
+        .or_else(|| severity(BGPConfiguration::DEFAULT))
+        .unwrap_or(LogLevel::Info)
 }
 
 #[cfg(test)]

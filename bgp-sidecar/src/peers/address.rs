@@ -26,6 +26,11 @@ fn usable(text: &str, address: IpAddr) -> Result<IpAddr, String> {
     if address.is_unspecified() || address.is_multicast() {
         return Err(format!("peerIP: {text:?} is the address of no peer"));
     }
+    if matches!(address, IpAddr::V6(six) if six.is_unicast_link_local()) {
+        return Err(format!(
+            "peerIP: {text:?} is link-local, and a BGPPeer names no interface: write the peer's global address"
+        ));
+    }
     Ok(address)
 }
 
@@ -57,6 +62,7 @@ mod tests {
             "[10.0.0.1]",
             "0.0.0.0",
             "ff02::1",
+            "fe80::1",
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(error.contains(&format!("{wrong:?}")), "{error}");

@@ -23,6 +23,15 @@ pub(super) struct Remote<'w> {
     pub(super) node: Option<&'w Member>,
 }
 
+impl Remote<'_> {
+    fn key(&self) -> PeerKey {
+        PeerKey {
+            address: self.address,
+            port: self.port,
+        }
+    }
+}
+
 /// The longest restart time (RFC 4724 §3: 12 bits).
 const LONGEST_RESTART: u16 = 4095;
 
@@ -42,10 +51,7 @@ pub(super) fn session(
     let (reachable_by, unreachable) = gateway(spec, remote.address);
     let held = missing.or(unknown).or(unknown_source).or(unreachable);
     let session = Session {
-        key: PeerKey {
-            address: remote.address,
-            port: remote.port,
-        },
+        key: remote.key(),
         kind,
         origin: origin.to_owned(),
         node: remote.node.map(|node| node.name.clone()),

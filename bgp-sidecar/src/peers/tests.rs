@@ -119,7 +119,7 @@ fn five_nodes_are_a_mesh_of_ten_sessions() {
     assert_eq!(session.source, Some("10.0.0.1".parse().unwrap()));
     assert_eq!(
         (session.hold, session.keepalive, session.passive),
-        (90, Some(30), false)
+        (90, None, false)
     );
     assert_eq!(session.node.as_deref(), Some("n2"));
     assert_eq!(session.families, BTreeSet::from([Family::Ipv4]));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use serde_json::Value;
 use shared::model::bgp::{BGPConfiguration, BGPPeer, DEFAULT_NUMBER, Speaker, listen_port};
 use shared::model::node::Node;
 
@@ -108,9 +109,8 @@ fn without_effect(input: &Input<'_>, problems: &mut Vec<Problem>) {
     for (name, configuration) in input.configurations {
         let origin = format!("BGPConfiguration {name}");
         if name == BGPConfiguration::DEFAULT {
-            continue;
-        }
-        if !name.starts_with("node.") {
+            problems.extend(services(configuration).map(|text| problem(&origin, &text)));
+        } else if !name.starts_with("node.") {
             let text = "it has no effect: the names that count are default and node.<name>";
             problems.push(problem(&origin, text));
         } else if *name == own && !configuration.default_only_fields().is_empty() {
@@ -119,4 +119,24 @@ fn without_effect(input: &Input<'_>, problems: &mut Vec<Problem>) {
             problems.push(problem(&origin, &text));
         }
     }
+}
+
+/// Service addresses are not announced in this version.
+fn services(configuration: &BGPConfiguration) -> Option<String> {
+    let names = [
+        "serviceClusterIPs",
+        "serviceExternalIPs",
+        "serviceLoadBalancerIPs",
+    ];
+    let says = |name: &&str| {
+        let list = configuration.spec.other.get(*name).and_then(Value::as_array);
+        list.is_some_and(|list| !list.is_empty())
+    };
+    let said: Vec<&str> = names.into_iter().filter(says).collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "{}: addresses of services are not announced, which is not supported",
+            said.join(", ")
+        )
+    })
 }

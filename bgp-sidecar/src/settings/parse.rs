@@ -159,19 +159,17 @@ fn extra_families(text: &str) -> Parsed<BTreeMap<IpAddr, BTreeSet<Family>>> {
 
 pub(super) fn sessions(given: &mut Given) -> Defaults {
     let hold = given.value("hold_time", hold_time);
-    let told = given.text("keepalive_time").is_some();
-    let keepalive = given.value("keepalive_time", positive);
-    if told && hold != 0 && keepalive >= hold {
+    let keepalive = given.maybe("keepalive_time", positive);
+    if let Some(time) = keepalive.filter(|time| hold != 0 && *time >= hold) {
         let problem = format!(
-            "{keepalive} s is not less than the hold time of {hold} s: write {} s",
+            "{time} s is not less than the hold time of {hold} s: write {} s",
             hold / 3
         );
         given.refuse("keepalive_time", problem);
     }
     Defaults {
         hold,
-        // The default goes with the default hold time; with another one a third of that is meant.
-        keepalive: (told || keepalive <= hold / 3).then_some(keepalive),
+        keepalive,
         connect_retry: Duration::from_secs(given.value("connect_retry_time", positive).into()),
         restart_time: given.value("restart_time", restart_time),
         max_prefixes: given.maybe("max_prefixes", count),

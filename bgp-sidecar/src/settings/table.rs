@@ -82,7 +82,7 @@ pub const KEYS: &[Key] = &[
     key("listen_address", &[], "", "listen here only; without it on every address"),
     key("listen_port", &[], "", "listen on this port; without it BGPConfiguration's listenPort, then 179"),
     key("hold_time", &[], "90s", "hold time offered to peers (RFC 4271); 0 switches keepalives off"),
-    key("keepalive_time", &[], "30s", "between two KEEPALIVEs, where a BGPPeer says nothing"),
+    key("keepalive_time", &[], "", "between two KEEPALIVEs, where a BGPPeer says nothing; without it a third of the agreed hold time"),
     key("connect_retry_time", &[], "5s", "between two attempts to connect"),
     key("restart_time", &[], "120s", "restart time offered (RFC 4724), where a BGPPeer says nothing"),
     key("max_prefixes", &[], "", "more prefixes than this from a peer end its session; without it there is no limit"),

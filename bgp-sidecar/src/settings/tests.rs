@@ -104,8 +104,6 @@ fn sessions_are_told_times_limits_and_peers() {
     };
     assert_eq!(of("10.0.0.1"), Family::ALL);
     assert_eq!(of("fd00::1"), [Family::Ipv4]);
-    // A shorter hold time takes its keepalive time along.
-    assert_eq!(good(json!({"hold_time": 9}), &[], &[]).sessions.keepalive, None);
     assert_eq!(good(json!({"hold_time": 0}), &[], &[]).sessions.hold, 0);
 }
 
@@ -262,5 +260,30 @@ fn every_key_has_its_own_flag_and_variable_and_a_default_that_can_be_read() {
             "{}",
             key.name
         );
+    }
+}
+
+#[test]
+fn the_level_of_the_log_follows_the_resources_unless_told() {
+    let configuration = |level: &str| {
+        let mut one = BGPConfiguration::default();
+        one.spec.log_severity_screen = Some(level.to_owned());
+        one
+    };
+    let mut all = BTreeMap::new();
+    assert_eq!(log_level(None, &all, "n1"), LogLevel::Info);
+    all.insert("default".to_owned(), configuration("Fatal"));
+    all.insert("node.n1".to_owned(), configuration("debug"));
+    assert_eq!(log_level(None, &all, "n2"), LogLevel::Error);
+    assert_eq!(log_level(None, &all, "n1"), LogLevel::Debug);
+    assert_eq!(log_level(Some(LogLevel::Trace), &all, "n1"), LogLevel::Trace);
+    all.insert("node.n1".to_owned(), configuration("loud"));
+    assert_eq!(log_level(None, &all, "n1"), LogLevel::Error);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_of_any_key_is_more_than_an_error(key in 0..KEYS.len(), text in "[ -~]{0,12}|[0-9.=:,+/smh-]{0,24}") {
+        let _ = load(&json!({ KEYS[key].name: text }), &BTreeMap::new(), &BTreeMap::new());
     }
 }

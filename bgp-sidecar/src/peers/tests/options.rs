@@ -117,7 +117,7 @@ fn times_that_cannot_be_are_named_and_left_aside() {
             session.restart_time,
             session.allowed_local_numbers
         ),
-        (Some(30), 4095, 0)
+        (None, 4095, 0)
     );
     let fields: Vec<_> = resolved
         .problems
@@ -147,4 +147,29 @@ fn settings_of_the_daemon_reach_the_peer_they_name() {
         (9, Some(100), true)
     );
     assert_eq!(session.families, BTreeSet::from(Family::ALL));
+}
+
+#[test]
+fn the_secrets_to_read_are_those_that_passwords_name() {
+    let reference = |key: &str| json!({"secretKeyRef": {"name": "bgp", "key": key}});
+    let cluster = with(json!({"password": reference("r7")}))
+        .configuration("default", json!({"nodeMeshPassword": reference("mesh")}))
+        .peer("q", json!({"password": {}}));
+    let of = |key: &str| ("bgp".to_owned(), key.to_owned());
+    assert_eq!(
+        secrets(&cluster.configurations, &cluster.peers),
+        BTreeSet::from([of("mesh"), of("r7")])
+    );
+}
+
+#[test]
+fn the_mesh_has_its_password_too() {
+    let cluster = Cluster::plain(2).configuration(
+        "default",
+        json!({"nodeMeshPassword": {"secretKeyRef": {"name": "a", "key": "b"}}}),
+    );
+    assert!(matches!(
+        only(&cluster.resolve("n1")).password,
+        Password::Missing(_)
+    ));
 }

@@ -72,6 +72,37 @@ fn configurations_without_effect_are_named() {
     assert_eq!(texts.len(), 2);
 }
 
+#[test]
+fn the_mesh_yields_to_a_session_with_the_same_address_at_another_port() {
+    let cluster = Cluster::plain(3).peer(
+        "p",
+        json!({"node": "n1", "peerIP": "10.0.0.2:1790", "asNumber": 64512}),
+    );
+    assert_eq!(
+        cluster.sessions("n1"),
+        ["10.0.0.2:1790 AS 64512 Node", "10.0.0.3:179 AS 64512 Mesh"]
+    );
+}
+
+#[test]
+fn what_is_not_supported_or_not_readable_is_a_problem() {
+    let cluster = Cluster::plain(1).configuration(
+        "default",
+        json!({"serviceClusterIPs": [{"cidr": "10.96.0.0/12"}], "serviceExternalIPs": []}),
+    );
+    let [text] = texts(&cluster.resolve("n1")).try_into().unwrap();
+    assert!(
+        text.starts_with("BGPConfiguration default: serviceClusterIPs: addresses of services"),
+        "{text}"
+    );
+    let unreadable = Unreadable {
+        kind: "BGPPeer",
+        name: "x".to_owned(),
+        problem: "odd".to_owned(),
+    };
+    assert_eq!(Problem::from(&unreadable).to_string(), "BGPPeer x: odd");
+}
+
 fn any_cluster() -> impl Strategy<Value = Cluster> {
     let node = (
         any::<bool>(),
