@@ -3,10 +3,15 @@
 //! Everything here but `io` is pure: values in, values out, no socket, no clock, no log.
 
 pub mod adj_rib_out;
+pub mod autodetect;
 pub mod fib;
 pub mod fsm;
+pub mod origin;
 pub mod peer;
+pub mod peers;
 pub mod policy;
+pub mod register;
 pub mod rib;
 pub mod session;
+pub mod settings;
 pub mod wire;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub mod affinity;
+pub mod bgp;
 pub mod block;
 pub mod clusterinformation;
 pub mod handle;

@@ -1,0 +1,170 @@
+//! Which of a machine's addresses is the node's: Calico's `IP_AUTODETECTION_METHOD`.
+//!
+//! | method | takes the first address |
+//! |---|---|
+//! | `first-found` | of an interface that is not a container's or a tunnel's |
+//! | `interface=REGEX,…` | of an interface whose name matches; a name matched as a whole comes first |
+//! | `skip-interface=REGEX,…` | as `first-found`, of an interface whose name does not match |
+//! | `can-reach=DESTINATION` | that the kernel would send from |
+//! | `cidr=CIDR,…` | inside one of these |
+//! | `kubernetes-internal-ip` | that Kubernetes calls the node's InternalIP |
+//!
+//! Interfaces come in the order of their index, their addresses in the kernel's. Default routes play no part, as in
+//! Calico. A service address is never the node's: one the kernel calls secondary, or a /32 or /128 beside an address
+//! with a network.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::wire::Family;
+
+mod method;
+
+pub use method::{Method, Pattern};
+
+/// What is known of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its interfaces, in any order.
+    pub interfaces: Vec<Interface>,
+    /// The answer to [`Question::Towards`]: the address that the kernel would send from.
+    pub source: Option<IpAddr>,
+    /// The answer to [`Question::Kubernetes`]: the node's addresses of type InternalIP.
+    pub internal: Vec<IpAddr>,
+}
+
+/// An interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// It is up.
+    pub up: bool,
+    /// In the kernel's order.
+    pub addresses: Vec<Address>,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// With the length of its network.
+    pub net: IpNet,
+    /// `IFA_F_SECONDARY`, which is `IFA_F_TEMPORARY` for IPv6.
+    pub secondary: bool,
+    /// Neither tentative, nor deprecated, nor a duplicate.
+    pub usable: bool,
+}
+
+/// What a method wants to know beside the interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The address that the kernel would send to this destination from; an address or a name.
+    Towards(String),
+    /// The addresses that Kubernetes knows the node by.
+    Kubernetes,
+}
+
+/// The node's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// With the length of its network.
+    pub net: IpNet,
+    /// The interface that has it.
+    pub interface: String,
+}
+
+/// The node's address of a family, or why there is none.
+pub fn choose(method: &Method, facts: &Facts, family: Family) -> Result<Found, String> {
+    let mut interfaces: Vec<&Interface> = facts.interfaces.iter().filter(|one| one.up).collect();
+    interfaces.sort_by_key(|one| one.index);
+    let plain = || {
+        let all = interfaces.iter().copied();
+        all.filter(|one| !method::left_out(&one.name))
+    };
+    let named =
+        |patterns: &[Pattern], one: &Interface| patterns.iter().any(|pattern| pattern.matches(&one.name));
+    let answer = match method {
+        Method::FirstFound => plain().find_map(|one| one.first(family, |_| true)),
+        Method::Interface(patterns) => {
+            let whole = |one: &&Interface| patterns.iter().any(|pattern| pattern.is_whole(&one.name));
+            interfaces.retain(|one| named(patterns, one));
+            interfaces.sort_by_key(|one| !whole(one));
+            interfaces.iter().find_map(|one| one.first(family, |_| true))
+        }
+        Method::SkipInterface(patterns) => {
+            let mut others = plain().filter(|one| !named(patterns, one));
+            others.find_map(|one| one.first(family, |_| true))
+        }
+        Method::CanReach(_) => facts.source.and_then(|source| at(&interfaces, source, family)),
+        Method::Cidr(ranges) => {
+            let inside = |net: &IpNet| ranges.iter().any(|range| range.contains(&net.addr()));
+            plain().find_map(|one| one.first(family, inside))
+        }
+        Method::KubernetesInternalIp => {
+            let mut known = facts.internal.iter();
+            known.find_map(|address| at(&interfaces, *address, family))
+        }
+    };
+    answer.ok_or_else(|| refusal(method, facts, family))
+}
+
+/// The interface's own address, where this one is a service's.
+fn at(interfaces: &[&Interface], address: IpAddr, family: Family) -> Option<Found> {
+    let has = |one: &&&Interface| one.addresses.iter().any(|own| own.net.addr() == address);
+    let one = interfaces.iter().find(has)?;
+    let itself = one.first(family, |net| net.addr() == address);
+    itself.or_else(|| one.first(family, |_| true))
+}
+
+impl Interface {
+    fn first(&self, family: Family, fits: impl Fn(&IpNet) -> bool) -> Option<Found> {
+        let net = self.candidates(family).find(fits)?;
+        Some(Found {
+            net,
+            interface: self.name.clone(),
+        })
+    }
+
+    /// Its addresses of a family that may be a node's.
+    fn candidates(&self, family: Family) -> impl Iterator<Item = IpNet> + '_ {
+        let of_family = move |one: &&Address| Family::of(one.net.addr()) == family;
+        let host = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
+        let own = move || {
+            self.addresses
+                .iter()
+                .filter(of_family)
+                .filter(|one| one.may_be_own())
+        };
+        let networked = own().any(|one| !host(&one.net));
+        own()
+            .map(|one| one.net)
+            .filter(move |net| !networked || !host(net))
+    }
+}
+
+impl Address {
+    fn may_be_own(&self) -> bool {
+        let local = match self.net.addr() {
+            IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        let address = self.net.addr();
+        let special = local || address.is_loopback() || address.is_multicast() || address.is_unspecified();
+        self.usable && !self.secondary && !special
+    }
+}
+
+fn refusal(method: &Method, facts: &Facts, family: Family) -> String {
+    let names: Vec<&str> = facts.interfaces.iter().map(|one| one.name.as_str()).collect();
+    format!(
+        "no {family:?} address found by {method}; there are the interfaces {}: set IP (or IP6), or another \
+         IP_AUTODETECTION_METHOD",
+        names.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests;
