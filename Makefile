@@ -3,8 +3,8 @@
 MUSL := $(shell uname -m)-unknown-linux-musl
 GLIBC := $(shell uname -m)-unknown-linux-gnu
 PROGRAMS := cni-net cni-ipam cnictl
-# 12 MiB.
-LIMIT := 12582912
+# Octets.
+LIMIT := 12000000
 SEED ?= $(shell date +%s)
 
 ROOT := $(filter 0,$(shell id -u))

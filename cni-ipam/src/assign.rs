@@ -10,7 +10,7 @@ use shared::store::transact_from;
 use shared::txn::{Decision, Snapshot};
 
 use crate::call::Call;
-use crate::{error, memory, owed};
+use crate::{config, error, memory, owed, release};
 
 /// Takes addresses for a container, with an attachment file written before each try.
 pub(crate) async fn add(
@@ -25,8 +25,13 @@ pub(crate) async fn add(
     let earlier = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
     let mut file = earlier.unwrap_or(attachment::Attachment {
         id,
+        kubernetes: config::pod(attachment).is_some(),
         ..attachment::Attachment::default()
     });
+    if !file.blocks.is_empty() {
+        // An ADD had begun and no DEL came since: what it sent may still be on its way.
+        release::fence(call, &file).await.map_err(error::transact)?;
+    }
     call.store.dial().await;
     let _host = lock::host(&call.config.lock_file, call.deadline());
     let mut hint = memory::read(call);

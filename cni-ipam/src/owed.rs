@@ -54,6 +54,12 @@ pub(crate) async fn replay(call: &Call) {
     if spool::is_empty(&call.config.dirs, Side::Ipam) {
         return;
     }
+    for aside in spool::set_aside_unreadable(&call.config.dirs, Side::Ipam) {
+        call.log.warning(
+            "owed release cannot be read: look for its address with cnictl ipam check",
+            &[("file", &aside.display().to_string())],
+        );
+    }
     if tokio::time::timeout(REPLAY, settle(call)).await.is_err() {
         call.log.warning("owed releases kept: the datastore is slow", &[]);
     }
@@ -120,7 +126,7 @@ async fn carry_out(call: &Call, spooled: spool::Spooled) -> Result<(), CniError>
     let mut freed = freed.await.map_err(error::transact)?;
     if freed.as_ref().is_some_and(|freed| !freed.found) {
         // What a killed ADD sent to a datastore that slept may arrive only now.
-        release::fence(call, held, None).await.map_err(error::transact)?;
+        release::fence(call, held).await.map_err(error::transact)?;
         freed = Some(release::once(call, &request).await.map_err(error::transact)?);
     }
     match freed {

@@ -30,8 +30,7 @@ pub(crate) async fn del(call: &Call, attachment: &Attachment, env: &Env) -> Resu
     });
     let rest = env.get(ONLY).map(|only| split(&mut held, only));
     let request = request(call, &held, rest.is_some(), attachment);
-    let kubernetes = config::pod(attachment).is_some();
-    match free(call, &request, (file.as_ref(), kubernetes)).await {
+    match free(call, &request, file.as_ref()).await {
         Ok(()) => {}
         Err(TransactError::Decide(error)) => return Err(error),
         Err(TransactError::Store(why)) => owed::keep(call, held, &why)?,
@@ -81,27 +80,23 @@ fn split(held: &mut attachment::Attachment, only: &str) -> attachment::Attachmen
 async fn free(
     call: &Call,
     request: &ReleaseRequest,
-    (begun, kubernetes): (Option<&attachment::Attachment>, bool),
+    begun: Option<&attachment::Attachment>,
 ) -> Result<(), TransactError<CniError>> {
     let released = once(call, request).await?;
     if let Some(file) = begun.filter(|_| !released.found) {
-        fence(call, file, Some(kubernetes)).await?;
+        fence(call, file).await?;
         once(call, request).await?;
     }
     Ok(())
 }
 
 /// Makes whatever an ADD of this attachment has sent, and the datastore has not seen yet, fail when it arrives.
-pub(crate) async fn fence(
-    call: &Call,
-    file: &attachment::Attachment,
-    kubernetes: Option<bool>,
-) -> Result<(), TransactError<CniError>> {
+pub(crate) async fn fence(call: &Call, file: &attachment::Attachment) -> Result<(), TransactError<CniError>> {
     let request = FenceRequest {
         host: file.id.node.clone(),
         blocks: file.blocks.clone(),
         uid: call.uid(),
-        kubernetes,
+        kubernetes: file.kubernetes,
         now: call.now,
     };
     transact(&call.store, fence::reads(&request), |snapshot| {

@@ -156,6 +156,7 @@ fn retiring(words: Decommission) -> Result<decommission::Request, String> {
         gone: None,
         here: Some(here.map_err(|error| error.to_string())?.name),
         this_node: words.this_node,
+        no_sidecars: words.no_sidecars,
     })
 }
 

@@ -97,6 +97,20 @@ fn one_witness_is_not_enough_and_the_node_itself_not_the_place() {
 }
 
 #[test]
+fn where_no_node_has_a_sidecar_the_silence_of_one_is_no_witness() {
+    let store = cluster();
+    store.delete(Key::stored("/manx/v1/nodes/lives/alive"));
+    let before = store.dump();
+    let error = cnictl(&store, ACT).error.unwrap();
+    assert!(
+        error.contains("the silence of dead-7's says nothing") && error.contains("--no-sidecars"),
+        "{error}"
+    );
+    assert_eq!(store.dump(), before);
+    assert_eq!(cnictl(&store, &format!("{ACT} --no-sidecars")).error, None);
+}
+
+#[test]
 fn a_thousand_single_addresses_go_in_batches() {
     let store = Memory::new();
     apply(
@@ -125,6 +139,7 @@ fn a_thousand_single_addresses_go_in_batches() {
         cnictl(&store, "ipam configure --ip-cooldown-seconds=60").error,
         None
     );
+    store.put(Key::stored("/manx/v1/nodes/lives/alive"), "{}");
     let before = store.revision().0;
     assert_eq!(cnictl(&store, ACT).error, None);
     assert_eq!(mentions(&store), Vec::<String>::new());

@@ -32,6 +32,8 @@ pub enum Manner {
     Prompt,
     /// Answers after this.
     Slow(Duration),
+    /// Answers nobody before so many have asked.
+    Together(usize),
     /// Takes connections and never answers.
     Silent,
     /// Answers every question with this HTTP status and reason.
@@ -246,6 +248,11 @@ fn answer(state: &State, path: &str, known: bool) -> Option<(u16, &'static str, 
     match manner {
         Manner::Prompt => {}
         Manner::Slow(time) => std::thread::sleep(time),
+        Manner::Together(count) => {
+            while lock(&state.requests).len() < count && !state.stop.load(Ordering::SeqCst) {
+                std::thread::park_timeout(PAUSE);
+            }
+        }
         Manner::Silent => {
             while !state.stop.load(Ordering::SeqCst) {
                 std::thread::park_timeout(PAUSE);

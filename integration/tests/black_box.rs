@@ -17,6 +17,7 @@ mod ipam_limits;
 mod ipam_plugin;
 mod kubernetes;
 mod kubernetes_faults;
+mod kubernetes_identity;
 mod layering;
 mod leaks;
 mod lost_messages;

@@ -97,8 +97,6 @@ impl<'l> Crowd<'l> {
         count(&self.tally.killed, answer.status.signal().is_some());
         count(&self.tally.delayed, late);
         count(&self.tally.cut, site.proxy.has_struck());
-        // The claim of a new block that is still on its way cannot be fenced off.
-        site.proxy.settle();
         let gives = verb == "ADD" && answer.status.success();
         gives.then(|| addresses(&answer.json()))
     }

@@ -164,16 +164,52 @@ fn a_kill_at_any_point_between_a_request_and_its_reply_leaves_nothing_after_the_
     }
 }
 
-#[test]
-fn a_write_of_a_killed_add_that_arrives_after_its_del_is_fenced_off() {
-    let lab = lab();
-    let site = site(&lab, 10, POOLS[0]);
+/// Kills an ADD at every part of its traffic, does what comes then, and lets the part arrive at last.
+fn late(
+    site: &mut Site<'_>,
+    name: &str,
+    before: impl Fn(&mut Site<'_>, u32),
+    then: impl Fn(&Site<'_>, &str),
+) {
     at_every_part(|part| {
-        let name = format!("late-{part}");
-        let held = kill_when_held(&site, Fault::HoldRequest(part), "ADD", &name);
+        let name = format!("{name}-{part}");
+        before(site, part);
+        let held = kill_when_held(site, Fault::HoldRequest(part), "ADD", &name);
+        then(site, &name);
         site.call("DEL", &name).run().silent();
         site.proxy.release(Held::Deliver);
         site.nothing_of(&name);
         held
     });
+}
+
+#[test]
+fn a_write_of_a_killed_add_that_arrives_after_its_del_is_fenced_off() {
+    let lab = lab();
+    for (last, pool) in (10..).zip(POOLS) {
+        // A claim of the pool of single addresses is one of a new block each time.
+        late(&mut site(&lab, last, pool), pool, |_, _| {}, |_, _| {});
+    }
+}
+
+#[test]
+fn the_first_claim_of_a_host_that_arrives_after_its_del_is_fenced_off() {
+    let lab = lab();
+    let mut site = Site::new(&lab, &lab.node, 10).with("ipv4_pools", json!([POOLS[0]]));
+    let new_host = |site: &mut Site<'_>, part: u32| {
+        site.conf = with(site.conf.clone(), "nodename", format!("new{part}"));
+    };
+    late(&mut site, "first", new_host, |_, _| {});
+}
+
+#[test]
+fn a_write_of_a_killed_add_that_is_tried_again_with_other_words_is_fenced_off() {
+    let lab = lab();
+    let elsewhere = site(&lab, 11, POOLS[1]);
+    late(
+        &mut site(&lab, 10, POOLS[0]),
+        "again",
+        |_, _| {},
+        |_, name| elsewhere.add(name),
+    );
 }

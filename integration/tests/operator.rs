@@ -105,7 +105,12 @@ fn a_dead_node_leaves_nothing_and_a_living_ones_pods_stay(kind: Kind) {
         assert!(error.contains("worker01 is alive"), "{error}");
         lab.etcd().delete(alive);
     }
-    let done = said(lab.cnictl(words("node decommission worker01 --dead")).run());
+    let silence = refused(&lab, "node decommission worker01 --dead");
+    assert!(silence.contains("--no-sidecars"), "{silence}");
+    let done = said(
+        lab.cnictl(words("node decommission worker01 --dead --no-sidecars"))
+            .run(),
+    );
     assert!(
         done.contains("Successfully decommissioned node worker01: ") && done.contains(" 5 addresses"),
         "{done}"

@@ -105,7 +105,7 @@ fn a_node_that_kubernetes_has_is_not_taken_away_and_one_that_it_has_not_is() {
         refused.told()
     );
     server.remove(node);
-    cnictl(&lab, "node decommission worker01", &kubeconfig).ok_only();
+    cnictl(&lab, "node decommission worker01 --dead", &kubeconfig).ok_only();
     assert!(server.requests().iter().any(|path| path == node));
     let shown = lab.cnictl(["ipam", "show", "--ip", held.as_str()]).run().ok();
     assert!(shown.stdout.contains("is not assigned"), "{}", shown.told());

@@ -5,10 +5,10 @@ use std::fs;
 use integration::process::Cmd;
 use integration::require;
 
-const LIMIT: u64 = 12 << 20;
+const LIMIT: u64 = 12_000_000;
 
 #[test]
-fn every_program_is_one_static_stripped_file_of_at_most_12_mebibytes() {
+fn every_program_is_one_static_stripped_file_of_at_most_12_million_octets() {
     for program in ["cni-net", "cni-ipam", "cnictl"] {
         let path = require::dist(program);
         let size = fs::metadata(&path)

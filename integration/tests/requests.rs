@@ -1,5 +1,5 @@
 //! How much etcd is asked: requests and bytes per call, counted by etcd itself. On a busy machine a request may be given up and
-//! made again: every count is asked for once in several turns.
+//! made again: every count is asked for in most of several turns.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,8 @@ use integration::{Kind, Lab, Pod};
 use serde_json::{Value, json};
 
 const KIB: u64 = 1024;
-const TURNS: usize = 4;
+const TURNS: usize = 5;
+const MOST: usize = 3;
 /// The blocks of 10.64.0.0/14.
 const ALL: u32 = 4096;
 
@@ -45,9 +46,9 @@ fn counted(lab: &Lab, verb: &str, conf: &Value, pod: &Pod) -> Counts {
     counts
 }
 
-/// One of several turns costs no more than that; a turn is several calls, each with its limit.
+/// Most of several turns cost no more than that; a turn is several calls, each with its limit.
 fn at_most<const N: usize>(limits: [u64; N], bytes: u64, mut turn: impl FnMut(usize) -> [Counts; N]) {
-    let mut all = Vec::new();
+    let (mut all, mut good) = (Vec::new(), 0);
     for number in 0..TURNS {
         let counts = turn(number);
         let few = counts
@@ -55,11 +56,14 @@ fn at_most<const N: usize>(limits: [u64; N], bytes: u64, mut turn: impl FnMut(us
             .zip(limits)
             .all(|(counts, limit)| counts.requests <= limit);
         if few && counts.iter().all(|counts| counts.sent <= bytes) {
+            good += 1;
+        }
+        if good == MOST {
             return;
         }
         all.push(counts);
     }
-    panic!("never at most {limits:?} requests and {bytes} bytes: {all:#?}");
+    panic!("{good} times at most {limits:?} requests and {bytes} bytes: {all:#?}");
 }
 
 fn add_and_del(lab: &Lab, conf: &Value) -> [Counts; 2] {

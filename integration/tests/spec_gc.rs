@@ -6,6 +6,8 @@ use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::{Value, json};
 
+use crate::owed::RECORDS;
+
 const KEY: &str = "cni.dev/valid-attachments";
 
 on_both_stores!(
@@ -81,6 +83,27 @@ fn gc_leaves_other_networks_alone(kind: Kind) {
     lab.node.verb("GC", &listing(conf, json!([]))).run().silent();
     before.unchanged(&lab);
     pod.must_reach("192.168.1.4");
+}
+
+#[test]
+fn an_address_whose_interface_lives_is_kept_though_file_and_record_are_gone() {
+    let lab = lab(Kind::Etcd);
+    let (conf, pod) = (lab.node.conf(), Pod::new("forgotten"));
+    lab.node.add(&conf, &pod);
+    std::fs::remove_dir_all(lab.node.run_dir().join("attachments")).expect("ADD made it");
+    for (key, _) in lab.etcd().under(RECORDS) {
+        lab.etcd().delete(&key);
+    }
+    let before = Traces::of(&lab);
+    for valid in [Value::Null, json!([])] {
+        lab.node.verb("GC", &listing(conf.clone(), valid)).run().silent();
+        before.unchanged(&lab);
+        pod.must_reach("192.168.1.4");
+    }
+    // Its namespace ends, and with it the last that held the address.
+    drop(pod);
+    lab.node.verb("GC", &listing(conf, json!([]))).run().silent();
+    assert_eq!(lab.etcd().under("/calico/ipam/v2/handle/").len(), 0);
 }
 
 #[test]

@@ -24,7 +24,7 @@ mod schedules {
     use crate::world::steps::{self, Start, Step};
 
     /// Schedules of all tests together.
-    const ALL: u64 = 12_160;
+    const ALL: u64 = 14_160;
 
     fn number(name: &str) -> Option<u64> {
         std::env::var(name).ok()?.parse().ok()
@@ -56,6 +56,11 @@ mod schedules {
 
     /// So many schedules of this length, one seed each.
     fn schedules(start: Start, count: u64, length: std::ops::Range<usize>) {
+        all_of(start, count, || steps::schedule(length.clone()));
+    }
+
+    /// The same, of these steps.
+    fn all_of<S: Strategy<Value = Vec<Step>>>(start: Start, count: u64, steps: impl Fn() -> S) {
         let (first, scale) = (number("MANX_SEED"), number("MANX_SCHEDULES"));
         let count = match (first, scale) {
             (Some(_), None) => 1,
@@ -65,7 +70,7 @@ mod schedules {
         let first = first.unwrap_or_default();
         for seed in first..first + count {
             let mut runner = runner(seed);
-            let tree = steps::schedule(length.clone()).new_tree(&mut runner).unwrap();
+            let tree = steps().new_tree(&mut runner).unwrap();
             match runner.run_one(tree, |steps| run(start, &steps)) {
                 Ok(_) => {}
                 Err(TestError::Fail(reason, steps)) => panic!(
@@ -101,6 +106,13 @@ mod schedules {
     #[test]
     fn schedules_beside_a_wide_and_crowded_pool() {
         schedules(Start::Wide, 100, 1..64);
+    }
+
+    #[test]
+    fn schedules_of_killed_calls_whose_writes_come_late() {
+        for start in [Start::Empty, Start::TwoHosts] {
+            all_of(start, 1000, || steps::lateness(1..48));
+        }
     }
 
     #[test]

@@ -21,8 +21,9 @@ mod large {
 
     const BLOCKS: u32 = 5_000;
     const SIZE: u32 = 64;
-    /// Of a machine that does a dozen other things; it takes a few seconds.
-    const LIMIT: Duration = Duration::from_secs(120);
+    /// What "seconds" still means, once in several turns, on a machine that does a dozen other things.
+    const LIMIT: Duration = Duration::from_secs(30);
+    const TURNS: usize = 3;
 
     fn block(number: u32) -> Vec<Write> {
         let base = std::net::Ipv4Addr::from((10 << 24) + number * SIZE);
@@ -86,6 +87,20 @@ mod large {
             Duration::from_secs(600),
         );
         fill(&store).await;
+        assert!(quick(&store).await, "never within {LIMIT:?}");
+    }
+
+    /// Whether one of several checks was quick; each of them finds the one fault.
+    async fn quick(store: &Etcd) -> bool {
+        for _ in 0..TURNS {
+            if once(store).await < LIMIT {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn once(store: &Etcd) -> Duration {
         let start = Instant::now();
         let snapshot = store.read(&check_reads()).await.unwrap();
         let read = start.elapsed();
@@ -97,6 +112,6 @@ mod large {
         );
         let kinds: Vec<Kind> = found.iter().map(|finding| finding.kind).collect();
         assert_eq!(kinds, [Kind::OrphanHandle]);
-        assert!(whole < LIMIT, "it took {whole:?}");
+        whole
     }
 }

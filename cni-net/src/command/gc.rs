@@ -1,7 +1,7 @@
 //! GC: what this network has on this node for attachments that the runtime no longer knows.
 //!
 //! Found by this node's attachment files and, after a reboot has taken those, by the owners in this node's own
-//! blocks (`leftover`). Other networks are untouched. An attachment whose interface cannot be removed keeps its
+//! blocks (`leftover`). An address is freed on two witnesses: the runtime, and this node's kernel. Other networks are untouched. An attachment whose interface cannot be removed keeps its
 //! address: then the IPAM plugin is not asked to free anything, and the call fails.
 
 use std::path::PathBuf;
@@ -31,11 +31,15 @@ pub(super) async fn gc(call: &Call, path: &[PathBuf], valid: &[ValidAttachment])
             });
         }
     }
-    failed.extend(leftover::collect(call, &kernel, valid).await.err());
+    let kept = leftover::collect(call, &kernel, valid).await;
+    let kept = kept.unwrap_or_else(|error| {
+        failed.push(error);
+        Vec::new()
+    });
     let mut failed = failed.into_iter();
     match failed.next() {
         Some(first) => Err(error::and(first, failed.collect())),
-        None => call.gc_ipam(path).map(|_| ()),
+        None => call.gc_ipam(path, &kept).map(|_| ()),
     }
 }
 

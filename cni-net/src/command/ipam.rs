@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::cni::delegate::{Delegate, Running};
 use shared::cni::{AddResult, Args, Attachment, CniError, Env};
 
-use super::{Call, Target};
+use super::{Call, Target, leftover};
 use crate::hostlocal;
 
 /// What undoing an ADD may take beyond its own time.
@@ -121,10 +121,11 @@ impl Call {
         Delegate::start(&binary, command, Some(&attachment), path, &env, stdin)
     }
 
-    /// Its GC, which reads the same list of valid attachments.
-    pub(super) fn gc_ipam(&self, path: &[PathBuf]) -> Result<Value, CniError> {
+    /// Its GC, which reads the same list of valid attachments; what these containers hold stays too.
+    pub(super) fn gc_ipam(&self, path: &[PathBuf], kept: &[String]) -> Result<Value, CniError> {
         let binary = self.find_ipam(path)?;
         let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
+        let stdin = leftover::listed(stdin, kept);
         Delegate::start(&binary, "GC", None, path, &self.env, stdin)?.wait(self.deadline())
     }
 

@@ -66,6 +66,12 @@ pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
 /// may wait for this process.
 pub(super) async fn replay(call: &Call) {
     if !spool::is_empty(&call.dirs, Side::Net) {
+        for aside in spool::set_aside_unreadable(&call.dirs, Side::Net) {
+            call.log.warning(
+                "owed removal of a record cannot be read: look for the record with cnictl ipam check",
+                &[("file", &aside.display().to_string())],
+            );
+        }
         // What is not done by then is the next call's.
         let _ = tokio::time::timeout(REPLAY, replay_all(call)).await;
     }

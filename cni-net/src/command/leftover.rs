@@ -2,14 +2,17 @@
 //! owners in this node's own blocks say which containers of this network there were; a record that still names
 //! one the runtime does not know goes, with its host interface.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
+use serde_json::{Value, json};
 use shared::cni::CniError;
 use shared::cni::config::ValidAttachment;
 use shared::kernel::Kernel;
+use shared::kernel::fact::Path;
 use shared::model::Stored as _;
 use shared::model::block::{Attribute, Block};
-use shared::model::key::{Key, Path, Prefix};
+use shared::model::key::{self, Key, Prefix};
 use shared::store::{Datastore as _, transact};
 use shared::txn::{Decision, Reads, Snapshot};
 
@@ -18,9 +21,15 @@ use crate::names::Workload;
 use crate::record::{self, Owner};
 use crate::{error, observe};
 
-/// Removes them.
-pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachment]) -> Result<(), CniError> {
-    for (container, workload) in gone(call, valid).await? {
+/// Removes them. Answers with the containers that keep their addresses: no record names them any more, and yet a live
+/// interface is routed to.
+pub(super) async fn collect(
+    call: &Call,
+    kernel: &Kernel,
+    valid: &[ValidAttachment],
+) -> Result<Vec<String>, CniError> {
+    let mut kept = Vec::new();
+    for ((container, workload), held) in gone(call, valid).await? {
         let host_if = workload.host_interface(call.env.get("FELIX_INTERFACEPREFIX"))?;
         let turn = call.turn_of(&call.id(&container, ""), &host_if)?;
         let Ok(reads) = record::reads(&workload, &call.node, None) else {
@@ -33,7 +42,12 @@ pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachme
         let owner = transact(&call.store, reads, ours)
             .await
             .map_err(error::transact)?;
-        let Owner::Ours(stored) = owner else { continue };
+        let Owner::Ours(stored) = owner else {
+            if routed(call, kernel, &container, &held).await? {
+                kept.push(container);
+            }
+            continue;
+        };
         let addresses = stored
             .iter()
             .flat_map(|one| record::addresses(&one.record))
@@ -49,24 +63,77 @@ pub(super) async fn collect(call: &Call, kernel: &Kernel, valid: &[ValidAttachme
             .info("collected: no runtime knows it", &[("container", &container)]);
         turn.retire();
     }
-    Ok(())
+    Ok(kept)
 }
 
+/// Whether one of a container's addresses is routed to an interface of this node whose other end lives.
+async fn routed(
+    call: &Call,
+    kernel: &Kernel,
+    container: &str,
+    held: &BTreeSet<IpAddr>,
+) -> Result<bool, CniError> {
+    for address in held {
+        let path = kernel.path(*address).await.map_err(error::kernel)?;
+        let Path::Exact(_, Some(link)) = path else {
+            continue;
+        };
+        if !link.is_orphaned() {
+            call.log.warning(
+                "not freed: no runtime knows the container, but its interface lives; stop what runs there or delete it",
+                &[
+                    ("container", container),
+                    ("address", &address.to_string()),
+                    ("interface", &link.name),
+                ],
+            );
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The configuration with these containers among the valid attachments.
+pub(super) fn listed(stdin: Vec<u8>, kept: &[String]) -> Vec<u8> {
+    let Ok(Value::Object(mut conf)) = serde_json::from_slice(&stdin) else {
+        return stdin;
+    };
+    match conf.get_mut("cni.dev/valid-attachments") {
+        Some(Value::Array(valid)) => {
+            valid.extend(
+                kept.iter()
+                    .map(|container| json!({"containerID": container, "ifname": "eth0"})),
+            );
+            Value::Object(conf).to_string().into_bytes()
+        }
+        Some(null) if !kept.is_empty() => {
+            *null = Value::Array(Vec::new());
+            listed(Value::Object(conf).to_string().into_bytes(), kept)
+        }
+        Some(_) | None => stdin,
+    }
+}
+
+/// Whose, and what they hold.
+type Holders = BTreeMap<(String, Workload), BTreeSet<IpAddr>>;
+
 /// Containers of this network that own addresses in this node's blocks and that the runtime does not know.
-async fn gone(call: &Call, valid: &[ValidAttachment]) -> Result<BTreeSet<(String, Workload)>, CniError> {
+async fn gone(call: &Call, valid: &[ValidAttachment]) -> Result<Holders, CniError> {
     let prefix = Prefix::affinities(&call.node);
     let own = call
         .store
         .read(&Reads::new().prefix(prefix.clone()))
         .await
         .map_err(error::store)?;
-    let blocks = own.under(&prefix).filter_map(|(key, _)| match Path::parse(key) {
-        Some(Path::Affinity { cidr, .. }) => Some(Key::block(cidr)),
-        Some(Path::IpamConfig | Path::Block(_) | Path::Handle(_)) | None => None,
-    });
+    let blocks = own
+        .under(&prefix)
+        .filter_map(|(key, _)| match key::Path::parse(key) {
+            Some(key::Path::Affinity { cidr, .. }) => Some(Key::block(cidr)),
+            Some(key::Path::IpamConfig | key::Path::Block(_) | key::Path::Handle(_)) | None => None,
+        });
     let keys: Vec<Key> = blocks.collect();
     if keys.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(Holders::new());
     }
     let reads = keys
         .iter()
@@ -75,11 +142,20 @@ async fn gone(call: &Call, valid: &[ValidAttachment]) -> Result<BTreeSet<(String
     let blocks = keys
         .iter()
         .filter_map(|key| Block::from_bytes(&snapshot.get(key)?.value).ok());
-    let owners = blocks.flat_map(|block| block.attributes.unwrap_or_default());
-    let known = owners.filter_map(|owner| workload(&owner, &call.config.network, &call.node));
-    Ok(known
-        .filter(|(container, _)| !gc::is_valid(valid, container, None))
-        .collect())
+    let mut holders = Holders::new();
+    for block in blocks {
+        for ordinal in 0..block.allocations.len() {
+            let owner = block.attribute(ordinal);
+            let Some(known) = owner.and_then(|owner| workload(owner, &call.config.network, &call.node))
+            else {
+                continue;
+            };
+            if !gc::is_valid(valid, &known.0, None) {
+                holders.entry(known).or_default().insert(block.address(ordinal));
+            }
+        }
+    }
+    Ok(holders)
 }
 
 /// The container and its workload, if the owner is one of this network on this node.
@@ -110,6 +186,21 @@ mod tests {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Attribute::new(handle, &secondary.collect())
+    }
+
+    #[test]
+    fn who_keeps_an_address_is_listed_as_valid_beside_the_others() {
+        let stdin =
+            |valid: &str| format!(r#"{{"name":"net","cni.dev/valid-attachments":{valid}}}"#).into_bytes();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let kept = ["c1".to_owned()];
+        let listed = |valid: &str| text(super::listed(stdin(valid), &kept));
+        assert!(listed("null").ends_with(r#":[{"containerID":"c1","ifname":"eth0"}]}"#));
+        assert!(
+            listed(r#"[{"containerID":"c0","ifname":"eth0"}]"#)
+                .contains(r#""c0","ifname":"eth0"},{"containerID":"c1""#)
+        );
+        assert_eq!(text(super::listed(stdin("null"), &[])), text(stdin("null")));
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub struct Decommission {
     /// Even though this is the very node
     #[arg(long)]
     pub this_node: bool,
+    /// No node of this cluster runs a sidecar: its silence is no witness, and the operator has looked
+    #[arg(long)]
+    pub no_sidecars: bool,
     /// Says which node this machine is [default: /var/lib/calico/nodename]
     #[arg(long, value_name = "FILE")]
     pub nodename_file: Option<PathBuf>,

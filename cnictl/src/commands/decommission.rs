@@ -37,6 +37,8 @@ pub struct Request {
     pub here: Option<String>,
     /// The operator knows that this is the very node.
     pub this_node: bool,
+    /// The operator knows that no node has a sidecar, so that one's silence says nothing.
+    pub no_sidecars: bool,
 }
 
 /// Plans, and unless only that is asked for, does it.
@@ -124,6 +126,13 @@ fn permitted(plan: &Plan, request: &Request) -> Result<(), String> {
             "its pods have {held} addresses, and one is freed on two witnesses only: the sidecar of {node} is silent \
              ({} is absent), and --kubeconfig or --dead says that the node is gone for good; look with --plan first",
             alive(node)
+        ));
+    }
+    if in_use && !plan.sidecars && !request.no_sidecars && !(request.dead && request.gone == Some(true)) {
+        return Err(format!(
+            "its pods have {held} addresses, and no node has a sidecar that holds its key alive, so the silence of \
+             {node}'s says nothing: let the API server say that the node is gone too (--dead --kubeconfig FILE), or, \
+             if no sidecars run here, see that the machine is off and give --dead --no-sidecars"
         ));
     }
     Ok(())

@@ -89,6 +89,7 @@ pub(crate) fn cluster() -> Memory {
         &json!({"state": "pending"}),
     );
     put(&store, "/calico/ipam/v2/host/dead-7", &json!({}));
+    put(&store, "/manx/v1/nodes/lives/alive", &json!({}));
     put(&store, "/manx/v1/nodes/dead-7/machine", &json!({"of": "dead-7"}));
     store
 }

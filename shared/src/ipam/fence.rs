@@ -23,8 +23,8 @@ pub struct FenceRequest {
     pub blocks: Vec<IpNet>,
     /// For a Node that does not exist yet and that the ADD would have made: its uid.
     pub uid: String,
-    /// The same: whether Kubernetes knows it. `None`: no Node is made.
-    pub kubernetes: Option<bool>,
+    /// The same: whether Kubernetes knows it.
+    pub kubernetes: bool,
     /// The time.
     pub now: Timestamp,
 }
@@ -57,10 +57,11 @@ pub fn decide(snapshot: &Snapshot, request: &FenceRequest) -> Result<Decision<()
     for key in request.blocks() {
         let Some(entry) = snapshot.get(&key) else {
             let stored = snapshot.get(&request.node()).map(|node| node.value.clone());
-            if let Some(value) = stored.or_else(|| first_seen(request)) {
-                txn.guard(snapshot.guard(&request.node()));
-                txn.write(Write::Put(request.node(), value));
-            }
+            txn.guard(snapshot.guard(&request.node()));
+            txn.write(Write::Put(
+                request.node(),
+                stored.unwrap_or_else(|| first_seen(request)),
+            ));
             continue;
         };
         if let Ok(mut block) = Block::from_bytes(&entry.value) {
@@ -76,9 +77,8 @@ pub fn decide(snapshot: &Snapshot, request: &FenceRequest) -> Result<Decision<()
     })
 }
 
-fn first_seen(request: &FenceRequest) -> Option<Vec<u8>> {
-    let node = Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes?);
-    Some(node.to_bytes())
+fn first_seen(request: &FenceRequest) -> Vec<u8> {
+    Node::first_seen(&request.host, &request.uid, request.now, request.kubernetes).to_bytes()
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
             host: "n1".to_owned(),
             blocks: blocks.to_vec(),
             uid: "u".to_owned(),
-            kubernetes: Some(false),
+            kubernetes: false,
             now: Timestamp::UNIX_EPOCH,
         };
         transact(store, reads(&request), |snapshot| decide(snapshot, &request))

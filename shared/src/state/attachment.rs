@@ -78,6 +78,9 @@ pub struct Attachment {
     /// names that one, the interface may be this one's already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_over: Option<String>,
+    /// The container is a Kubernetes pod's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kubernetes: bool,
     /// The addresses are the pod's own: no IPAM plugin was asked for them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_ipam: bool,

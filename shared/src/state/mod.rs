@@ -123,6 +123,14 @@ fn remove(path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// Gives a file a name that nothing looks for, and answers with it.
+fn set_aside(path: &Path) -> Option<PathBuf> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".unreadable");
+    let aside = PathBuf::from(name);
+    fs::rename(path, &aside).ok().map(|()| aside)
+}
+
 /// The paths in a directory that end so, sorted by name; empty when there is no such directory.
 fn listing(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::attachment::{Attachment, Id, Side};
-use super::{Durable, StateError, listing, remove, replace, text};
+use super::{Durable, StateError, listing, remove, replace, set_aside, text};
 use crate::store::config::Dirs;
 
 /// Releases replayed per call, so that no call pays for a long outage.
@@ -113,6 +113,16 @@ fn read(path: &Path) -> Option<Spooled> {
     })
 }
 
+/// Puts what cannot be read out of the way, under a name that no replay looks at, and answers with the new names: an
+/// operator may still make sense of them.
+pub fn set_aside_unreadable(dirs: &Dirs, side: Side) -> Vec<PathBuf> {
+    let all = listing(&directory(dirs), side.ending());
+    let wrong = all
+        .into_iter()
+        .filter(|path| matches!(text(path), Ok(Some(text)) if serde_json::from_str::<Owed>(&text).is_err()));
+    wrong.filter_map(|path| set_aside(&path)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +186,26 @@ mod tests {
         let found = owed_to(&dirs, Side::Ipam, "https://a:2379,https://b:2379", Some("guid"));
         assert_eq!(found.len(), 1, "not the one of the cluster that was here before");
         assert_eq!(found[0].owed.since, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_set_aside_once_and_holds_nothing_up() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs = Dirs {
+            state: root.path().join("s"),
+            run: root.path().join("r"),
+        };
+        let torn = keep(&dirs, Side::Ipam, &owed("a", "net.1", 1)).unwrap();
+        replace(&torn, b"{\"since\":", Durable::No).unwrap();
+        keep(&dirs, Side::Ipam, &owed("a", "net.2", 2)).unwrap();
+        let aside = set_aside_unreadable(&dirs, Side::Ipam);
+        assert_eq!(aside.len(), 1);
+        assert_eq!(text(&aside[0]).unwrap().unwrap(), "{\"since\":");
+        assert!(set_aside_unreadable(&dirs, Side::Ipam).is_empty());
+        for release in owed_to(&dirs, Side::Ipam, "a", None) {
+            release.done().unwrap();
+        }
+        assert!(is_empty(&dirs, Side::Ipam), "no later call looks in vain");
     }
 
     #[test]

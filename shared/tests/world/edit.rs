@@ -98,7 +98,7 @@ impl World {
             let mut world = Self::new(super::Start::Empty);
             for pod in 0..HOSTS {
                 let wish = if pod % 4 == 0 { Wish::Dual } else { Wish::V4 };
-                world.add(pod, &wish).unwrap();
+                world.add(pod, &wish);
                 world.settle().unwrap();
                 assert_eq!(world.pods[pod].phase, Phase::Up);
             }

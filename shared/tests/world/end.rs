@@ -20,7 +20,7 @@ impl World {
         for pod in 0..PODS {
             let here = &self.pods[pod];
             if here.touched && (here.phase != Phase::Gone || here.owed.is_some()) {
-                self.del(pod, Way::Now)?;
+                self.del(pod, Way::Now);
             }
         }
         self.settle()?;

@@ -14,18 +14,35 @@ use super::{Verdict, World, edit};
 use crate::scene::wanted;
 
 impl World {
-    pub(super) fn add(&mut self, pod: usize, wish: &Wish) -> Verdict {
-        let idle = self.pods[pod].errand.is_none();
-        if !idle || !matches!(self.pods[pod].phase, Phase::Gone | Phase::Up) {
-            return Ok(());
-        }
-        let request = self.request(pod, wish);
+    pub(super) fn add(&mut self, pod: usize, wish: &Wish) {
+        let here = &self.pods[pod];
+        let wish = match here.phase {
+            _ if here.errand.is_some() => None,
+            Phase::Gone | Phase::Up => Some(wish.clone()),
+            // A runtime may try a killed ADD again, and asks for the same.
+            Phase::Unsure => here.wish.clone(),
+            Phase::Adding | Phase::Lost => None,
+        };
+        let Some(wish) = wish else { return };
+        self.pods[pod].tried_again |= self.pods[pod].phase == Phase::Unsure;
+        let request = self.request(pod, &wish);
         self.pods[pod].next = Some(request);
+        self.pods[pod].wish = Some(wish);
         if self.pods[pod].owed.is_some() {
-            self.replay(pod)
+            self.replay(pod);
         } else {
-            self.next(pod);
-            Ok(())
+            self.again(pod);
+        }
+    }
+
+    /// An ADD of what has a file already first fences off whatever was sent for it.
+    fn again(&mut self, pod: usize) {
+        match self.pods[pod].file.clone() {
+            Some(file) if !file.blocks.is_empty() => {
+                let fence = self.fence(pod, file.blocks);
+                self.start(pod, Errand::FenceAdd, fence);
+            }
+            _ => self.next(pod),
         }
     }
 
@@ -76,18 +93,18 @@ impl World {
     }
 
     /// DEL, or, for one that is gone already, the replay of what it owes.
-    pub(super) fn del(&mut self, pod: usize, way: Way) -> Verdict {
+    pub(super) fn del(&mut self, pod: usize, way: Way) {
         let here = &mut self.pods[pod];
         if here.errand.is_some() || here.phase == Phase::Lost {
-            return Ok(());
+            return;
         }
+        here.wish = None;
         match (here.phase, way) {
-            (Phase::Gone, _) if here.owed.is_some() => return self.replay(pod),
+            (Phase::Gone, _) if here.owed.is_some() => self.replay(pod),
             (_, Way::Spooled) if here.phase != Phase::Gone => {
                 here.touched = true;
-                here.owed = Some(here.file.take().unwrap_or_default());
-                here.phase = Phase::Gone;
-                here.told.clear();
+                here.owed = Some(here.file.clone().unwrap_or_default());
+                here.is_gone();
             }
             (_, _) => {
                 here.phase = Phase::Unsure;
@@ -96,7 +113,6 @@ impl World {
                 self.start(pod, Errand::Look, verb);
             }
         }
-        Ok(())
     }
 
     fn departure(&self, pod: usize) -> Verb {
@@ -112,7 +128,7 @@ impl World {
             host: format!("n{}", self.pods[pod].host),
             blocks,
             uid: format!("uid-{pod}"),
-            kubernetes: Some(false),
+            kubernetes: false,
             now: self.now(),
         })
     }
@@ -137,13 +153,19 @@ impl World {
         })
     }
 
-    /// A spool is replayed when the datastore has long answered what was sent to it before.
-    fn replay(&mut self, pod: usize) -> Verdict {
-        self.arrive_all(pod)?;
-        let owed = self.pods[pod].owed.clone().unwrap_or_default();
-        let verb = self.by_file(pod, &owed);
+    fn replay(&mut self, pod: usize) {
+        let verb = self.by_owed(pod);
         self.start(pod, Errand::Replay, verb);
-        Ok(())
+    }
+
+    fn by_owed(&self, pod: usize) -> Verb {
+        let owed = self.pods[pod].owed.clone().unwrap_or_default();
+        self.by_file(pod, &owed)
+    }
+
+    fn replayed(&mut self, pod: usize) {
+        self.pods[pod].owed = None;
+        self.next(pod);
     }
 
     /// Whatever was sent for a container.
@@ -208,10 +230,12 @@ impl World {
             // The runtime deletes what failed to be added, and starts it anew.
             (Errand::Add, Err((140..=145 | 147 | 150..=152, _))) => {
                 self.pods[pod].phase = Phase::Unsure;
+                self.pods[pod].wish = None;
                 self.pods[pod].told.clear();
                 let verb = self.departure(pod);
                 self.start(pod, Errand::Look, verb);
             }
+            (Errand::FenceAdd, Ok(_)) => self.next(pod),
             (Errand::Look, Ok(Outcome::Released(released))) => match self.pods[pod].file.clone() {
                 Some(file) if !released.found => {
                     let fence = self.fence(pod, file.blocks);
@@ -224,10 +248,16 @@ impl World {
                 self.start(pod, Errand::LookAgain, verb);
             }
             (Errand::LookAgain, Ok(_)) => self.pods[pod].is_gone(),
-            (Errand::Replay, Ok(_)) => {
-                self.pods[pod].owed = None;
-                self.next(pod);
+            (Errand::Replay, Ok(Outcome::Released(released))) if !released.found => {
+                let blocks = self.pods[pod].owed.clone().unwrap_or_default().blocks;
+                let fence = self.fence(pod, blocks);
+                self.start(pod, Errand::ReplayFence, fence);
             }
+            (Errand::ReplayFence, Ok(_)) => {
+                let verb = self.by_owed(pod);
+                self.start(pod, Errand::ReplayAgain, verb);
+            }
+            (Errand::Replay | Errand::ReplayAgain, Ok(_)) => self.replayed(pod),
             (errand, outcome) => return Err(format!("{errand:?} of c{pod}: {outcome:?}")),
         }
         Ok(())

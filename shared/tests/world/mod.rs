@@ -156,8 +156,14 @@ impl World {
                     None => Ok(()),
                 }
             }
-            Step::Add(pod, wish) => self.add(usize::from(*pod) % PODS, wish),
-            Step::Del(pod, way) => self.del(usize::from(*pod) % PODS, *way),
+            Step::Add(pod, wish) => {
+                self.add(usize::from(*pod) % PODS, wish);
+                Ok(())
+            }
+            Step::Del(pod, way) => {
+                self.del(usize::from(*pod) % PODS, *way);
+                Ok(())
+            }
             Step::Kill(who, fate) => {
                 let running: Vec<usize> = (0..PODS).filter(|pod| self.pods[*pod].errand.is_some()).collect();
                 let chosen = running.get(usize::from(*who) % running.len().max(1));

@@ -8,6 +8,7 @@ use shared::ipam::{AssignRequest, Lease};
 
 use super::HOSTS;
 use super::call::Call;
+use super::steps::Wish;
 
 /// What an attachment file, and later the spool, says.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +25,12 @@ pub(crate) enum Errand {
     Look,
     Fence,
     LookAgain,
-    /// A spooled release is carried out, perhaps before an ADD.
+    /// A spooled release is carried out, perhaps before an ADD; like a DEL, it fences and looks again.
     Replay,
+    ReplayFence,
+    ReplayAgain,
+    /// Before an ADD of what an ADD had begun for already.
+    FenceAdd,
 }
 
 /// What is known of what it holds.
@@ -55,6 +60,10 @@ pub(crate) struct Pod {
     pub(crate) touched: bool,
     /// What it will ask for when the spool is empty.
     pub(super) next: Option<AssignRequest>,
+    /// What the ADD asked for that no DEL has followed yet.
+    pub(super) wish: Option<Wish>,
+    /// An ADD was killed and tried again: it may hold what it was never told, until its DEL.
+    pub(super) tried_again: bool,
 }
 
 impl Pod {
@@ -73,6 +82,8 @@ impl Pod {
             errand: None,
             touched: false,
             next: None,
+            wish: None,
+            tried_again: false,
         }
     }
 
@@ -87,7 +98,7 @@ impl Pod {
     /// The process is gone; the runtime will delete what it wanted.
     pub(crate) fn killed(&mut self, errand: Errand) {
         self.next = None;
-        if errand != Errand::Replay {
+        if !matches!(errand, Errand::Replay | Errand::ReplayFence | Errand::ReplayAgain) {
             self.phase = Phase::Unsure;
         }
     }
@@ -106,6 +117,7 @@ impl Pod {
 impl Pod {
     pub(super) fn is_gone(&mut self) {
         self.phase = Phase::Gone;
+        self.tried_again = false;
         self.file = None;
         self.told.clear();
     }

@@ -183,3 +183,18 @@ fn step() -> impl Strategy<Value = Step> {
 pub(crate) fn schedule(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), length)
 }
+
+/// So many steps of containers of one host whose calls are killed, and whose writes arrive whenever they do.
+pub(crate) fn lateness(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
+    let pod = || prop::sample::select(vec![0u8, 16, 20, 24]);
+    let way = prop_oneof![Just(Way::Now), Just(Way::Spooled)];
+    let wish = prop_oneof![2 => Just(Wish::V4), 1 => Just(Wish::Dual), 2 => any::<u8>().prop_map(Wish::Pool)];
+    let step = prop_oneof![
+        16 => any::<u8>().prop_map(|who| Step::Go(who, Fault::None)),
+        5 => (pod(), wish).prop_map(|(pod, wish)| Step::Add(pod, wish)),
+        4 => (pod(), way).prop_map(|(pod, way)| Step::Del(pod, way)),
+        4 => any::<u8>().prop_map(|who| Step::Kill(who, Fate::Late)),
+        1 => any::<u8>().prop_map(Step::Arrive),
+    ];
+    prop::collection::vec(step, length)
+}

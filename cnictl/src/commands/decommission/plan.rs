@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
+use shared::ipam::audit::around;
 use shared::model::block::{Attribute, Block};
 use shared::model::key::{Key, Path, Plural, Prefix};
 use shared::txn::{Reads, Revision, Snapshot};
@@ -66,6 +67,8 @@ pub(super) struct Plan {
     pub(super) node: Option<Object>,
     /// What stays in the node's blocks although nothing says whose it is.
     pub(super) unknown: Vec<String>,
+    /// Other nodes have a sidecar, so that the silence of this one's says something.
+    pub(super) sidecars: bool,
 }
 
 /// Everything a plan is made from.
@@ -73,7 +76,7 @@ pub(super) fn reads(node: &str) -> Reads {
     let reads = free::reads()
         .prefix(Prefix::affinities(node))
         .prefix(Prefix::resources(Plural::WorkloadEndpoints))
-        .prefix(Prefix::stored(format!("/manx/v1/nodes/{node}/")))
+        .prefix(around::lives())
         .key(legacy(node))
         .key(Key::resource(Plural::Nodes, node));
     let bound = BOUND.iter().fold(reads, |reads, (_, plural)| {
@@ -86,7 +89,13 @@ pub(super) fn reads(node: &str) -> Reads {
 
 /// What the sidecar of a living node holds leased.
 pub(super) fn alive(node: &str) -> Key {
-    Key::stored(format!("/manx/v1/nodes/{node}/alive"))
+    around::life(node)
+}
+
+/// Whether any other node's sidecar holds one.
+fn sidecars(snapshot: &Snapshot, node: &str) -> bool {
+    let leased = |key: &Key| key.as_str().ends_with("/alive") && *key != alive(node);
+    snapshot.under(&around::lives()).any(|(key, _)| leased(key))
 }
 
 /// Calico's oldest versions kept this for every host.
@@ -127,6 +136,7 @@ impl Plan {
     pub(super) fn of(snapshot: &Snapshot, node: &str) -> Result<Self, String> {
         let mut plan = Self {
             endpoints: endpoints(snapshot, node)?,
+            sidecars: sidecars(snapshot, node),
             ..Self::default()
         };
         for block in free::blocks(snapshot, |_| true)? {
