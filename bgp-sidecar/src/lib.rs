@@ -6,6 +6,7 @@ pub mod adj_rib_out;
 pub mod autodetect;
 pub mod fib;
 pub mod fsm;
+pub mod io;
 pub mod origin;
 pub mod peer;
 pub mod peers;

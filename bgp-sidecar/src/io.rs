@@ -1,0 +1,2 @@
+//! The only part that knows sockets, clocks and files.
+
