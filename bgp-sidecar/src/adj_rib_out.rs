@@ -46,18 +46,29 @@ pub struct Sources<'a> {
 impl AdjRibOut {
     /// A session is established: everything the peer is to hear, then End-of-RIB of each family (RFC 4724 §2).
     pub fn open(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) -> Vec<Message> {
-        self.close(peer);
-        let number = self.join(peer, target, from);
-        let told = self.groups.get(&number).map(|group| group.visible(peer));
-        let all = told.into_iter().flatten();
-        let mut messages = pack(all.map(|(nlri, attributes)| (nlri, Some(Arc::clone(attributes)))));
-        for family in &target.families {
-            messages.push(Message::Update(Update {
-                end_of_rib: Some(*family),
-                ..Update::default()
-            }));
-        }
+        let mut messages = self.open_deferred(peer, target, from);
+        messages.extend(self.end_of_rib(peer));
         messages
+    }
+
+    /// The same without End-of-RIB, for a reflector that has restarted: it has not heard yet what it is to reflect,
+    /// and End-of-RIB would make the peer forget it (RFC 4724 §4.1).
+    pub fn open_deferred(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) -> Vec<Message> {
+        self.close(peer);
+        self.join(peer, target, from);
+        let all = self.advertised(peer);
+        pack(all.map(|(nlri, attributes)| (nlri, Some(Arc::clone(attributes)))))
+    }
+
+    /// End-of-RIB of each family of the peer.
+    pub fn end_of_rib(&self, peer: PeerKey) -> Vec<Message> {
+        let group = self.peers.get(&peer).and_then(|number| self.groups.get(number));
+        let families = group.into_iter().flat_map(|group| &group.target.families);
+        let end = families.map(|family| Update {
+            end_of_rib: Some(*family),
+            ..Update::default()
+        });
+        end.map(Message::Update).collect()
     }
 
     /// The session is gone.

@@ -91,6 +91,9 @@ impl fmt::Display for Route {
 }
 
 #[cfg(test)]
+mod scenarios;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -111,6 +111,10 @@ fn a_new_peer_hears_everything_packed_and_then_the_end() {
     ];
     assert_eq!(text(&messages), expected);
     assert_eq!(out.advertised(key(1)).count(), 3);
+
+    let deferred = out.open_deferred(key(2), &to(65107), from);
+    assert_eq!(text(&deferred), expected[..2]);
+    assert_eq!(text(&out.end_of_rib(key(2))), expected[2..]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct Rule {
     pub net: Option<Net>,
     /// `source: RemotePeers`: learned by BGP.
     pub remote_peers: bool,
-    /// `interface`: the route's, with `*` for any text.
+    /// `interface`: the route's, with `*` for any text. Only a learned route on its way out has one.
     pub interface: Option<String>,
     /// `peerType`: the session's.
     pub peer_type: Option<PeerType>,
