@@ -50,6 +50,8 @@ fn another_cluster_withdraws_nothing_beyond_a_fifth() {
 fn the_same_cluster_may_withdraw_everything() {
     assert_eq!(judged((10, 5, Some("a")), (0, 5, Some("a"))), Verdict::Accept);
     assert_eq!(judged((10, 5, None), (0, 1, None)), Verdict::Accept);
+    // No Node is left, but it is the cluster that it was.
+    assert_eq!(judged((10, 5, Some("a")), (0, 0, Some("a"))), Verdict::Accept);
     assert_eq!(judged((10, 5, None), (0, 5, Some("a"))), Verdict::Accept);
 }
 

@@ -158,6 +158,13 @@ fn a_peer_by_a_nodes_address_is_mirrored_in_that_family_with_its_port() {
     let wrong = cluster.clone().peer("p", named(65000));
     assert_eq!(wrong.sessions("a"), ["10.0.0.2:179 AS 65000 Node"]);
     assert_eq!(wrong.sessions("b"), [""; 0]);
+    // Nor is another port.
+    let elsewhere = cluster.clone().peer(
+        "p",
+        json!({"node": "a", "peerIP": "10.0.0.2:1799", "asNumber": 64512}),
+    );
+    assert_eq!(elsewhere.sessions("a"), ["10.0.0.2:1799 AS 64512 Node"]);
+    assert_eq!(elsewhere.sessions("b"), [""; 0]);
     let silent = cluster.peer("p", json!({"node": "a", "peerIP": "[fd00::2]:1790"}));
     assert_eq!(silent.sessions("a"), ["[fd00::2]:1790 AS 64512 Node"]);
     assert_eq!(silent.sessions("b"), ["[fd00::1]:179 AS 64512 Node"]);

@@ -29,6 +29,14 @@ fn every_field_reaches_the_session() {
 }
 
 #[test]
+fn no_hops_is_no_ttl_security() {
+    assert_eq!(
+        only(&with(json!({"ttlSecurity": 0})).resolve("n1")).ttl_security,
+        None
+    );
+}
+
+#[test]
 fn the_next_hop_is_kept_in_old_words_on_external_sessions_only() {
     let mode = |fields: Value| only(&with(fields).resolve("n1")).next_hop;
     assert_eq!(mode(json!({})), NextHopMode::Auto);
