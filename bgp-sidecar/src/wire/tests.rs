@@ -83,6 +83,13 @@ proptest! {
     }
 
     #[test]
+    fn a_tight_limit_is_kept((session, update) in tight()) {
+        let octets = encode(&Message::Update(update.clone()), &session);
+        prop_assert!(octets.iter().all(|one| one.len() <= session.max_send));
+        prop_assert_eq!(said(&updates(&octets, &session)), said(&[update]));
+    }
+
+    #[test]
     fn every_other_message_is_read_as_it_was_written((session, message) in session().prop_flat_map(|session| {
         let message = message(&session);
         (Just(session), message)
@@ -147,6 +154,24 @@ proptest! {
             prop_assert_eq!(again, octets);
         }
     }
+}
+
+/// Prefixes that need several messages, with few attributes.
+fn tight() -> impl Strategy<Value = (Negotiated, Update)> {
+    (session(), 120..300_usize)
+        .prop_flat_map(|(session, max_send)| {
+            let update = update(&session);
+            (Just(Negotiated { max_send, ..session }), update)
+        })
+        .prop_map(|(session, mut update)| {
+            for one in &mut update.announced {
+                one.attributes = Attributes {
+                    local_pref: session.internal.then_some(100),
+                    ..Attributes::originated(one.attributes.next_hop)
+                };
+            }
+            (session, update)
+        })
 }
 
 #[test]
