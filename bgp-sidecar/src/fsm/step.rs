@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, Cause, Event, Failure, Fsm, Received, State, Timer};
+use crate::wire::notification::cease;
 use crate::wire::{Capabilities, Family, Message, Notification, Open, negotiate};
 
 /// Until the OPENs have agreed on one (RFC 4271 §8.2.2, OpenSent).
@@ -89,20 +90,11 @@ impl Fsm {
                 let cause = Cause::LocalCease(notification.clone());
                 self.tell(self.final_word(notification), cause)
             }
-            Event::AutomaticStop(notification) => {
-                self.tell(notification.clone(), Cause::LocalCease(notification))
-            }
+            Event::AutomaticStop(told) => self.tell(told.clone(), Cause::LocalCease(told)),
             Event::PlannedStop => self.end(Vec::new(), Cause::PlannedStop),
-            Event::OpenCollisionDump => {
-                let collision = crate::wire::notification::cease::COLLISION;
-                self.tell(Notification::cease(collision), Cause::Collision)
-            }
+            Event::OpenCollisionDump => self.tell(Notification::cease(cease::COLLISION), Cause::Collision),
             Event::HoldTimerExpires => {
-                let silent = if self.state == State::OpenSent {
-                    LARGE_HOLD
-                } else {
-                    self.negotiated.hold
-                };
+                let silent = self.patience();
                 self.tell(Notification::hold_timer_expired(), Cause::HoldTimer(silent))
             }
             Event::TcpConnectionFails(Failure::Timeout | Failure::Md5) => {
@@ -215,6 +207,15 @@ impl Fsm {
 
     fn retry(&self) -> Action {
         Action::Arm(Timer::ConnectRetry, self.config.connect_retry)
+    }
+
+    /// How long the peer may be silent.
+    fn patience(&self) -> u16 {
+        if self.state == State::OpenSent {
+            LARGE_HOLD
+        } else {
+            self.negotiated.hold
+        }
     }
 
     /// Nought is forever (RFC 4271 §4.2).

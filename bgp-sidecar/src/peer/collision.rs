@@ -97,7 +97,9 @@ impl Peer {
         }
     }
 
+    /// It keeps the state of some family at least (RFC 4724 §5).
     fn restarts(&self, side: Side) -> bool {
-        self.fsm(side).negotiated().restart.is_some()
+        let restart = self.fsm(side).negotiated().restart.as_ref();
+        restart.is_some_and(|restart| !restart.families.is_empty())
     }
 }

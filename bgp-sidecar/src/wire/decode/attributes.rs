@@ -37,6 +37,9 @@ pub(super) mod flag {
     pub(crate) const EXTENDED: u8 = 0x10;
 }
 
+/// More are not remembered of one message: it may have thousands.
+pub(super) const MOST_FAULTS: usize = 20;
+
 /// What to do about a fault, the mildest first (RFC 7606 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Approach {
@@ -133,7 +136,10 @@ impl Parsed {
         if fault.approach == Approach::Reset {
             return Err(fault.notification);
         }
-        self.faults.push(fault);
+        let worst = self.faults.iter().map(|fault| fault.approach).max();
+        if self.faults.len() < MOST_FAULTS || Some(fault.approach) > worst {
+            self.faults.push(fault);
+        }
         Ok(())
     }
 }
