@@ -6,6 +6,7 @@
 
 mod cause;
 mod step;
+mod words;
 
 use std::time::Duration;
 

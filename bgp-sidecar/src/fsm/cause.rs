@@ -1,11 +1,10 @@
-//! Why there is no session, in words that say what to do about it.
+//! Why there is no session, and what follows from that.
 
-use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 
 use super::State;
-use crate::wire::notification::{CEASE, describe};
-use crate::wire::{Family, Notification};
+use crate::wire::notification::{CEASE, cease};
+use crate::wire::{Family, Negotiated, Notification};
 
 /// How TCP failed (RFC 4271 §8.1.4, event 18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,10 +48,12 @@ pub enum Cause {
     HoldTimer(u16),
     /// The peer ended it (RFC 4486).
     RemoteCease {
-        /// Code, 6.
+        /// Code, 6 but in a hard reset.
         code: u8,
         /// Subcode.
         subcode: u8,
+        /// By a hard reset (RFC 8538 §3), of which code and subcode are the inner ones.
+        hard: bool,
         /// What its operator says (RFC 9003).
         text: Option<String>,
     },
@@ -78,13 +79,39 @@ impl Cause {
     /// What a NOTIFICATION received in this state stands for.
     pub fn received(notification: Notification) -> Self {
         match (notification.code, notification.subcode) {
-            (CEASE, subcode) => Self::RemoteCease {
-                code: CEASE,
-                subcode,
-                text: notification.text(),
-            },
+            (CEASE, cease::COLLISION) => Self::Collision,
+            (CEASE, outer) => {
+                let Notification { code, subcode, .. } = notification.inner();
+                Self::RemoteCease {
+                    code,
+                    subcode,
+                    hard: outer == cease::HARD_RESET,
+                    text: notification.text(),
+                }
+            }
             (2, 4 | 7) => Self::Unsupported(notification),
             _ => Self::Remote(notification),
+        }
+    }
+
+    /// The peer's routes are kept until it is back (RFC 4724 §4.2): after the loss of TCP, and after a NOTIFICATION if
+    /// both said so (RFC 8538 §4). What was ended on purpose is over.
+    pub fn keeps_routes(&self, agreed: &Negotiated) -> bool {
+        let Some(restart) = &agreed.restart else {
+            return false;
+        };
+        match self {
+            Self::Tcp(_) | Self::PlannedStop | Self::Collision => true,
+            Self::RemoteCease { hard: true, .. } | Self::LocalCease(_) | Self::NoPassword(_) => false,
+            Self::RemoteCease { hard: false, .. }
+            | Self::Remote(_)
+            | Self::Unsupported(_)
+            | Self::HoldTimer(_)
+            | Self::Malformed(_)
+            | Self::Unexpected(_)
+            | Self::BadAs { .. }
+            | Self::BadId(_)
+            | Self::NoFamily { .. } => restart.notification,
         }
     }
 
@@ -115,106 +142,10 @@ impl From<Failure> for Cause {
     }
 }
 
-impl Display for Failure {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => {
-                "connection refused: nothing listens there, or not for us; start BGP on the peer \
-                 or correct its port"
-            }
-            Self::NoRoute => "no route to the peer: check its address, the interface and the node's routes",
-            Self::Timeout => {
-                "the peer does not answer: is it up, and does a firewall let TCP port 179 through?"
-            }
-            Self::Md5 => "the peer does not answer: it is down, or has no password or another one",
-            Self::Lost => "the connection was lost: the peer has stopped or the path to it is broken",
-            Self::Restarted => "the peer has restarted and connected anew",
-        })
-    }
-}
-
-impl Display for Cause {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(failure) => failure.fmt(f),
-            Self::BadAs { expected, got } => {
-                write!(
-                    f,
-                    "the peer is AS {got} and AS {expected} is configured: correct the BGPPeer's asNumber"
-                )
-            }
-            Self::BadId(id) => {
-                write!(
-                    f,
-                    "the peer has our own router ID {id}: give one of the two nodes another"
-                )
-            }
-            Self::NoFamily { ours, theirs } => write!(
-                f,
-                "nothing to exchange: we offer {}, the peer offers {}; enable one on both sides",
-                Families(ours),
-                Families(theirs)
-            ),
-            Self::HoldTimer(seconds) => {
-                write!(
-                    f,
-                    "hold timer expired: nothing from the peer for {seconds} s; it hangs or the path is broken"
-                )
-            }
-            Self::RemoteCease { code, subcode, text } => {
-                let cease = describe(&Notification::new(*code, *subcode, []));
-                write!(f, "the peer closed the session: {cease}")?;
-                text.as_ref().map_or(Ok(()), |text| write!(f, ": \"{text}\""))?;
-                write!(f, "; ask its operator")
-            }
-            Self::Remote(notification) => {
-                write!(
-                    f,
-                    "the peer reports {}; compare the configuration of both sides",
-                    describe(notification)
-                )
-            }
-            Self::Unsupported(notification) => write!(
-                f,
-                "the peer reports {}; the next attempt goes without capabilities",
-                describe(notification)
-            ),
-            Self::LocalCease(notification) => write!(f, "closed by this node: {}", describe(notification)),
-            Self::PlannedStop => f.write_str("this node restarts its BGP"),
-            Self::Collision => f.write_str("closed in favour of the connection that the other side made"),
-            Self::Malformed(notification) => {
-                write!(
-                    f,
-                    "the peer sent a malformed message: {}; capture it and report it to its vendor",
-                    describe(notification)
-                )
-            }
-            Self::Unexpected(state) => write!(
-                f,
-                "the peer sent what it must not in {state}: report it to its vendor"
-            ),
-            Self::NoPassword(why) => write!(f, "the password cannot be read: {why}; no session without it"),
-        }
-    }
-}
-
-struct Families<'a>(&'a [Family]);
-
-impl Display for Families<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let name = |family: &Family| match family {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        };
-        let names: Vec<_> = self.0.iter().map(name).collect();
-        f.write_str(if names.is_empty() { "IPv4" } else { "" })?;
-        f.write_str(&names.join(" and "))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Restart;
 
     #[test]
     fn a_cease_keeps_its_text_and_says_whom_to_ask() {
@@ -222,6 +153,38 @@ mod tests {
         assert_eq!(
             cause.to_string(),
             "the peer closed the session: Cease: Administrative Shutdown (6/2): \"moving rack 7\"; ask its operator"
+        );
+    }
+
+    #[test]
+    fn a_hard_reset_shows_what_is_inside_and_ends_the_grace() {
+        let soft = Cause::received(Notification::shutdown(2, "bye"));
+        let hard = Cause::received(Notification::shutdown(2, "bye").hard());
+        assert!(
+            hard.to_string()
+                .contains("Hard Reset: Cease: Administrative Shutdown (6/2): \"bye\"")
+        );
+        let agreed = |notification| Negotiated {
+            restart: Some(Restart {
+                notification,
+                ..Restart::default()
+            }),
+            ..Negotiated::default()
+        };
+        let lost = Cause::Tcp(Failure::Lost);
+        let kept = |cause: &Cause| [true, false].map(|bit| cause.keeps_routes(&agreed(bit)));
+        assert_eq!(kept(&lost), [true, true]);
+        assert_eq!(kept(&soft), [true, false]);
+        assert_eq!(kept(&hard), [false, false]);
+        assert_eq!(kept(&Cause::LocalCease(Notification::cease(1))), [false, false]);
+        assert!(!lost.keeps_routes(&Negotiated::default()));
+    }
+
+    #[test]
+    fn a_collision_is_one_whoever_resolves_it() {
+        assert_eq!(
+            Cause::received(Notification::cease(cease::COLLISION)),
+            Cause::Collision
         );
     }
 
@@ -251,7 +214,7 @@ mod tests {
         assert!(
             cause
                 .to_string()
-                .starts_with("the peer is AS 4200002024 and AS 64512 is configured")
+                .starts_with("the peer is AS 4200002024, configured is AS 64512")
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, Cause, Event, Failure, Fsm, Received, State, Timer};
+use crate::wire::notification::cease;
 use crate::wire::{Capabilities, Family, Message, Notification, Open, negotiate};
 
 /// Until the OPENs have agreed on one (RFC 4271 §8.2.2, OpenSent).
@@ -85,20 +86,15 @@ impl Fsm {
     /// OpenSent, OpenConfirm and Established: what is the same in all three.
     fn connected(&mut self, event: Event) -> Vec<Action> {
         match event {
-            Event::ManualStop(notification) | Event::AutomaticStop(notification) => {
-                self.tell(notification.clone(), Cause::LocalCease(notification))
+            Event::ManualStop(notification) => {
+                let cause = Cause::LocalCease(notification.clone());
+                self.tell(self.final_word(notification), cause)
             }
+            Event::AutomaticStop(told) => self.tell(told.clone(), Cause::LocalCease(told)),
             Event::PlannedStop => self.end(Vec::new(), Cause::PlannedStop),
-            Event::OpenCollisionDump => {
-                let collision = crate::wire::notification::cease::COLLISION;
-                self.tell(Notification::cease(collision), Cause::Collision)
-            }
+            Event::OpenCollisionDump => self.tell(Notification::cease(cease::COLLISION), Cause::Collision),
             Event::HoldTimerExpires => {
-                let silent = if self.state == State::OpenSent {
-                    LARGE_HOLD
-                } else {
-                    self.negotiated.hold
-                };
+                let silent = self.patience();
                 self.tell(Notification::hold_timer_expired(), Cause::HoldTimer(silent))
             }
             Event::TcpConnectionFails(Failure::Timeout | Failure::Md5) => {
@@ -113,27 +109,32 @@ impl Fsm {
             | Event::TcpConnected => Vec::new(),
             Event::KeepaliveTimerExpires if self.state == State::OpenSent => Vec::new(),
             Event::KeepaliveTimerExpires => {
-                let mut actions = vec![Action::Send(Message::Keepalive)];
-                actions.extend(self.keepalive());
-                actions
-            }
-            Event::BgpOpen(open) if self.state == State::OpenSent => self.opened(&open),
-            Event::KeepAliveMsg if self.state == State::OpenConfirm => {
-                self.state = State::Established;
-                let mut actions: Vec<_> = self.hold().into_iter().collect();
-                actions.push(Action::Up(self.negotiated.clone()));
-                actions
-            }
-            Event::KeepAliveMsg if self.state == State::Established => self.hold().into_iter().collect(),
-            Event::UpdateMsg(update) if self.state == State::Established => {
-                self.deliver(Received::Update(update))
-            }
-            Event::RouteRefreshMsg(refresh) if self.state == State::Established => {
-                self.deliver(Received::Refresh(refresh))
+                let keepalive = Action::Send(Message::Keepalive);
+                [keepalive].into_iter().chain(self.keepalive()).collect()
             }
             Event::BgpOpen(_) | Event::KeepAliveMsg | Event::UpdateMsg(_) | Event::RouteRefreshMsg(_) => {
-                self.unexpected()
+                self.heard(event)
             }
+        }
+    }
+
+    /// A message, which each state expects another of.
+    fn heard(&mut self, event: Event) -> Vec<Action> {
+        let held = self.hold().into_iter();
+        match (self.state, event) {
+            (State::OpenSent, Event::BgpOpen(open)) => self.opened(&open),
+            (State::OpenConfirm, Event::KeepAliveMsg) => {
+                self.state = State::Established;
+                held.chain([Action::Up(self.negotiated.clone())]).collect()
+            }
+            (State::Established, Event::KeepAliveMsg) => held.collect(),
+            (State::Established, Event::UpdateMsg(update)) => {
+                held.chain([Action::Deliver(Received::Update(update))]).collect()
+            }
+            (State::Established, Event::RouteRefreshMsg(refresh)) => held
+                .chain([Action::Deliver(Received::Refresh(refresh))])
+                .collect(),
+            _ => self.unexpected(),
         }
     }
 
@@ -168,12 +169,6 @@ impl Fsm {
         actions
     }
 
-    fn deliver(&self, received: Received) -> Vec<Action> {
-        let mut actions: Vec<_> = self.hold().into_iter().collect();
-        actions.push(Action::Deliver(received));
-        actions
-    }
-
     /// RFC 6608 §3.
     fn unexpected(&mut self) -> Vec<Action> {
         let subcode = match self.state {
@@ -186,6 +181,16 @@ impl Fsm {
             Notification::unexpected_message(subcode),
             Cause::Unexpected(self.state),
         )
+    }
+
+    /// A peer that would keep our routes over a NOTIFICATION has to be told that it is meant (RFC 8538 §3).
+    fn final_word(&self, notification: Notification) -> Notification {
+        let kept = self
+            .negotiated
+            .restart
+            .as_ref()
+            .is_some_and(|restart| restart.notification);
+        if kept { notification.hard() } else { notification }
     }
 
     /// Ends it with a word to the peer.
@@ -202,6 +207,15 @@ impl Fsm {
 
     fn retry(&self) -> Action {
         Action::Arm(Timer::ConnectRetry, self.config.connect_retry)
+    }
+
+    /// How long the peer may be silent.
+    fn patience(&self) -> u16 {
+        if self.state == State::OpenSent {
+            LARGE_HOLD
+        } else {
+            self.negotiated.hold
+        }
     }
 
     /// Nought is forever (RFC 4271 §4.2).

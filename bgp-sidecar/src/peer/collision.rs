@@ -1,6 +1,6 @@
 //! Two connections with one peer (RFC 4271 §6.8).
 
-use super::{Event, Failure, Peer, PeerAction, Side, State, open};
+use super::{Event, Failure, Password, Peer, PeerAction, Side, State, open};
 use crate::fsm::Fsm;
 use crate::wire::Open;
 
@@ -38,7 +38,24 @@ impl Peer {
         if (&event, state) == (&Event::KeepAliveMsg, State::Established) {
             self.forgive();
         }
+        if (&event, state) == (&Event::ConnectRetryTimerExpires, State::Connect) {
+            self.cause = Some(self.silence().into());
+        }
+        let unanswered = Event::TcpConnectionFails(Failure::Timeout);
+        let event = if event == unanswered {
+            Event::TcpConnectionFails(self.silence())
+        } else {
+            event
+        };
         self.drive(side, event)
+    }
+
+    /// A wrong password looks like a dead peer.
+    fn silence(&self) -> Failure {
+        match self.session.password {
+            Password::Key(_) => Failure::Md5,
+            Password::None | Password::Missing(_) => Failure::Timeout,
+        }
     }
 
     fn opened(&mut self, side: Side, open: Open) -> Vec<PeerAction> {
@@ -80,7 +97,9 @@ impl Peer {
         }
     }
 
+    /// It keeps the state of some family at least (RFC 4724 §5).
     fn restarts(&self, side: Side) -> bool {
-        self.fsm(side).negotiated().restart.is_some()
+        let restart = self.fsm(side).negotiated().restart.as_ref();
+        restart.is_some_and(|restart| !restart.families.is_empty())
     }
 }

@@ -69,7 +69,10 @@ fn open(id: u8, graceful: bool) -> Event {
         capabilities: Capabilities {
             families: Family::ALL.into(),
             as4: Some(64513),
-            restart: graceful.then(Restart::default),
+            restart: graceful.then(|| Restart {
+                families: [(Family::Ipv4, true)].into(),
+                ..Restart::default()
+            }),
             ..Capabilities::default()
         },
     })

@@ -158,52 +158,59 @@ fn class(code: u8) -> &'static str {
     }
 }
 
+/// Subcodes by class, from 1.
+const HEADER: &[&str] = &[
+    "Connection Not Synchronized",
+    "Bad Message Length",
+    "Bad Message Type",
+];
+const OPEN: &[&str] = &[
+    "Unsupported Version Number",
+    "Bad Peer AS",
+    "Bad BGP Identifier",
+    "Unsupported Optional Parameter",
+    "Authentication Failure",
+    "Unacceptable Hold Time",
+    "Unsupported Capability",
+];
+const UPDATE: &[&str] = &[
+    "Malformed Attribute List",
+    "Unrecognized Well-known Attribute",
+    "Missing Well-known Attribute",
+    "Attribute Flags Error",
+    "Attribute Length Error",
+    "Invalid ORIGIN Attribute",
+    "AS Routing Loop",
+    "Invalid NEXT_HOP Attribute",
+    "Optional Attribute Error",
+    "Invalid Network Field",
+    "Malformed AS_PATH",
+];
+const MACHINE: &[&str] = &[
+    "Receive Unexpected Message in OpenSent State",
+    "Receive Unexpected Message in OpenConfirm State",
+    "Receive Unexpected Message in Established State",
+];
+const CEASES: &[&str] = &[
+    "Maximum Number of Prefixes Reached",
+    "Administrative Shutdown",
+    "Peer De-configured",
+    "Administrative Reset",
+    "Connection Rejected",
+    "Other Configuration Change",
+    "Connection Collision Resolution",
+    "Out of Resources",
+    "Hard Reset",
+    "BFD Down",
+];
+
 fn name(code: u8, subcode: u8) -> Option<&'static str> {
-    let names: &[&str] = match code {
-        1 => &[
-            "Connection Not Synchronized",
-            "Bad Message Length",
-            "Bad Message Type",
-        ],
-        2 => &[
-            "Unsupported Version Number",
-            "Bad Peer AS",
-            "Bad BGP Identifier",
-            "Unsupported Optional Parameter",
-            "Authentication Failure",
-            "Unacceptable Hold Time",
-            "Unsupported Capability",
-        ],
-        3 => &[
-            "Malformed Attribute List",
-            "Unrecognized Well-known Attribute",
-            "Missing Well-known Attribute",
-            "Attribute Flags Error",
-            "Attribute Length Error",
-            "Invalid ORIGIN Attribute",
-            "AS Routing Loop",
-            "Invalid NEXT_HOP Attribute",
-            "Optional Attribute Error",
-            "Invalid Network Field",
-            "Malformed AS_PATH",
-        ],
-        5 => &[
-            "Receive Unexpected Message in OpenSent State",
-            "Receive Unexpected Message in OpenConfirm State",
-            "Receive Unexpected Message in Established State",
-        ],
-        CEASE => &[
-            "Maximum Number of Prefixes Reached",
-            "Administrative Shutdown",
-            "Peer De-configured",
-            "Administrative Reset",
-            "Connection Rejected",
-            "Other Configuration Change",
-            "Connection Collision Resolution",
-            "Out of Resources",
-            "Hard Reset",
-            "BFD Down",
-        ],
+    let names = match code {
+        1 => HEADER,
+        2 => OPEN,
+        3 => UPDATE,
+        5 => MACHINE,
+        CEASE => CEASES,
         7 => &["Invalid Message Length"],
         _ => &[],
     };

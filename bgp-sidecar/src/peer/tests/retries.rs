@@ -152,3 +152,39 @@ fn what_comes_late_on_a_closed_connection_is_ignored() {
         []
     );
 }
+
+#[test]
+fn a_peer_that_does_not_answer_may_have_another_password() {
+    let unanswered = || Event::TcpConnectionFails(Failure::Timeout);
+    let secret = Session {
+        password: Password::Key(b"secret".to_vec()),
+        ..session()
+    };
+    for (session, failure) in [(session(), Failure::Timeout), (secret, Failure::Md5)] {
+        let mut peer = started(session.clone(), Start::default());
+        let again = on(&mut peer, Side::Out, Event::ConnectRetryTimerExpires);
+        assert!(again.contains(&PeerAction::Connect));
+        assert_eq!(
+            peer.cause(),
+            Some(&Cause::Tcp(failure)),
+            "known while it is tried again"
+        );
+        let mut peer = started(session, Start::default());
+        fail(&mut peer, unanswered());
+        assert_eq!(peer.cause(), Some(&Cause::Tcp(failure)));
+    }
+}
+
+#[test]
+fn a_collision_that_the_peer_resolves_is_no_failure() {
+    let mut peer = peer();
+    on(&mut peer, Side::Out, Event::TcpConnected);
+    peer.step(PeerEvent::Accepted);
+    on(&mut peer, Side::In, open(9, false));
+    on(
+        &mut peer,
+        Side::Out,
+        Event::NotifMsg(Notification::cease(cease::COLLISION)),
+    );
+    assert_eq!((peer.cause(), peer.failures), (None, 0));
+}

@@ -31,31 +31,64 @@ enum Step {
     Retry(usize),
 }
 
+fn machine(one: usize, ids: [u8; 2], passive: bool, restarting: bool) -> Peer {
+    let session = Session {
+        local_number: 64512,
+        number: 64512,
+        passive: passive && one == 1,
+        ..session()
+    };
+    let start = Start {
+        seed: one as u64,
+        restarting,
+        ..Start::default()
+    };
+    Peer::new(session, local([10, 0, 0, ids[one]]), start)
+}
+
 impl World {
     fn new(ids: [u8; 2], passive: bool) -> Self {
-        let peer = |one: usize| {
-            let session = Session {
-                local_number: 64512,
-                number: 64512,
-                passive: passive && one == 1,
-                ..session()
-            };
-            let start = Start {
-                seed: one as u64,
-                ..Start::default()
-            };
-            Peer::new(session, local([10, 0, 0, ids[one]]), start)
-        };
         let mut world = Self {
-            peers: [peer(0), peer(1)],
+            peers: [0, 1].map(|one| machine(one, ids, passive, false)),
             connections: Vec::new(),
             retry: [false; 2],
         };
-        for one in 0..2 {
-            let actions = world.peers[one].step(PeerEvent::Start);
-            world.act(one, None, actions);
-        }
+        (0..2).for_each(|one| world.begin(one));
         world
+    }
+
+    fn begin(&mut self, one: usize) {
+        let actions = self.peers[one].step(PeerEvent::Start);
+        self.act(one, None, actions);
+    }
+
+    /// Dies and starts again; the other side may hear nothing of it.
+    fn crash(&mut self, one: usize, again: Peer, heard: bool) {
+        for connection in &mut self.connections {
+            if std::mem::take(&mut connection.held[one]) && heard {
+                connection.pipes[1 - one].push_back(None);
+            }
+        }
+        self.peers[one] = again;
+        self.retry[one] = false;
+        self.begin(one);
+    }
+
+    /// Until nothing is left to happen.
+    fn run(&mut self, choices: &[prop::sample::Index]) {
+        for choice in choices {
+            let steps = self.possible();
+            if steps.is_empty() {
+                break;
+            }
+            self.take(steps[choice.index(steps.len())]);
+        }
+    }
+
+    /// The connection that an end is established over.
+    fn session(&self, end: usize) -> Option<usize> {
+        let side = self.peers[end].established()?;
+        self.held(end, side)
     }
 
     fn side(&self, connection: usize, end: usize) -> Side {
@@ -164,19 +197,28 @@ proptest! {
         choices in proptest::collection::vec(any::<prop::sample::Index>(), 400),
     ) {
         let mut world = World::new(ids, passive);
-        for choice in choices {
-            let steps = world.possible();
-            if steps.is_empty() {
-                break;
-            }
-            world.take(steps[choice.index(steps.len())]);
-        }
-        let over = |end: usize| {
-            let side = world.peers[end].established();
-            side.and_then(|side| world.held(end, side))
-        };
-        prop_assert!(over(0).is_some(), "{:?}", world.connections);
-        prop_assert_eq!(over(0), over(1));
+        world.run(&choices);
+        prop_assert!(world.session(0).is_some(), "{:?}", world.connections);
+        prop_assert_eq!(world.session(0), world.session(1));
+        prop_assert!(world.possible().is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_crashed_is_back_in_the_one_session(
+        ids in prop_oneof![Just([1, 2]), Just([2, 1])],
+        passive: bool,
+        (one, heard) in (0..2_usize, any::<bool>()),
+        before in proptest::collection::vec(any::<prop::sample::Index>(), 0..40),
+        after in proptest::collection::vec(any::<prop::sample::Index>(), 400),
+    ) {
+        let mut world = World::new(ids, passive);
+        world.run(&before);
+        // One that never dials comes back when the other has noticed.
+        let heard = heard || (passive && one == 1) || world.session(1 - one).is_none();
+        world.crash(one, machine(one, ids, passive, true), heard);
+        world.run(&after);
+        prop_assert!(world.session(0).is_some(), "{:?}", world.connections);
+        prop_assert_eq!(world.session(0), world.session(1));
         prop_assert!(world.possible().is_empty());
     }
 }

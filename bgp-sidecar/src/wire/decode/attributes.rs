@@ -37,6 +37,9 @@ pub(super) mod flag {
     pub(crate) const EXTENDED: u8 = 0x10;
 }
 
+/// More are not remembered of one message: it may have thousands.
+pub(super) const MOST_FAULTS: usize = 20;
+
 /// What to do about a fault, the mildest first (RFC 7606 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Approach {
@@ -133,7 +136,10 @@ impl Parsed {
         if fault.approach == Approach::Reset {
             return Err(fault.notification);
         }
-        self.faults.push(fault);
+        let worst = self.faults.iter().map(|fault| fault.approach).max();
+        if self.faults.len() < MOST_FAULTS || Some(fault.approach) > worst {
+            self.faults.push(fault);
+        }
         Ok(())
     }
 }
@@ -170,14 +176,7 @@ fn truncated(octets: &[u8]) -> Fault {
 
 fn one(tlv: &Tlv<'_>, session: &Negotiated, parsed: &mut Parsed) -> Result<(), Fault> {
     if !parsed.seen.insert(tlv.code) {
-        let approach = match tlv.code {
-            code::MP_REACH | code::MP_UNREACH => Approach::Reset,
-            _ => Approach::Discard,
-        };
-        return Err(Fault {
-            notification: Notification::new(3, 1, []),
-            ..tlv.fault(approach, 1, "occurs twice")
-        });
+        return Err(twice(tlv));
     }
     let Some(rule) = rule(tlv.code) else {
         return unknown(tlv, parsed);
@@ -198,20 +197,37 @@ fn one(tlv: &Tlv<'_>, session: &Negotiated, parsed: &mut Parsed) -> Result<(), F
         ));
     }
     if tlv.flags & (flag::OPTIONAL | flag::TRANSITIVE) != rule.flags {
-        let approach = match tlv.code {
-            code::AS4_PATH | code::AS4_AGGREGATOR => Approach::Discard,
-            _ => Approach::Withdraw,
-        };
         if rule.approach == Approach::Reset {
             // The prefixes in it are still needed, to be withdrawn.
             values::read(tlv, session, parsed)?;
         }
-        return Err(tlv.fault(approach, 4, "has wrong flags"));
+        return Err(misflagged(tlv));
     }
     if !(rule.length)(tlv.value.len(), session.as4) {
         return Err(tlv.fault(rule.approach, 5, "has a wrong length"));
     }
     values::read(tlv, session, parsed)
+}
+
+/// RFC 7606 §3 g.
+fn twice(tlv: &Tlv<'_>) -> Fault {
+    let approach = match tlv.code {
+        code::MP_REACH | code::MP_UNREACH => Approach::Reset,
+        _ => Approach::Discard,
+    };
+    Fault {
+        notification: Notification::new(3, 1, []),
+        ..tlv.fault(approach, 1, "occurs twice")
+    }
+}
+
+/// RFC 7606 §3 c; RFC 6793 §6 for the two that old speakers pass on.
+fn misflagged(tlv: &Tlv<'_>) -> Fault {
+    let approach = match tlv.code {
+        code::AS4_PATH | code::AS4_AGGREGATOR => Approach::Discard,
+        _ => Approach::Withdraw,
+    };
+    tlv.fault(approach, 4, "has wrong flags")
 }
 
 /// RFC 4271 §5: passed on if it may be, with the word that somebody did not understand it.

@@ -9,6 +9,8 @@ use crate::wire::message::{AddPath, Capabilities, Notification, Open, Restart};
 const VERSION: u8 = 4;
 /// The optional parameter that holds capabilities (RFC 5492 §4).
 const CAPABILITIES: u8 = 2;
+/// The capability that offers a family (RFC 4760 §8).
+const MULTIPROTOCOL: u8 = 1;
 /// In place of length and type: both have two octets (RFC 9072 §2).
 const EXTENDED: u8 = 255;
 
@@ -53,13 +55,20 @@ fn parameters(octets: &[u8]) -> Result<Capabilities, Notification> {
         return Err(malformed());
     }
     let mut all = Capabilities::default();
+    let mut foreign = false;
     while !rest.is_empty() {
         let (code, value, after) = parameter(rest, extended).ok_or_else(malformed)?;
         if code != CAPABILITIES {
             return Err(Notification::new(2, 4, [code]));
         }
-        capabilities(value, &mut all)?;
+        foreign |= capabilities(value, &mut all)?;
         rest = after;
+    }
+    if foreign && all.families.is_empty() {
+        // None known is not none at all, which would stand for IPv4.
+        return Err(Notification::unsupported_capability([
+            1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1,
+        ]));
     }
     Ok(all)
 }
@@ -77,22 +86,25 @@ fn parameter(octets: &[u8], extended: bool) -> Option<Tlv<'_>> {
     Some((code, value, after))
 }
 
-fn capabilities(mut octets: &[u8], all: &mut Capabilities) -> Result<(), Notification> {
+/// Whether families are among them.
+fn capabilities(mut octets: &[u8], all: &mut Capabilities) -> Result<bool, Notification> {
+    let mut multiprotocol = false;
     while !octets.is_empty() {
         let read =
             parameter(octets, false).filter(|(code, value, _)| capability(*code, value, all).is_some());
-        let Some((_, _, after)) = read else {
+        let Some((code, _, after)) = read else {
             return Err(Notification::new(2, 0, octets));
         };
+        multiprotocol |= code == MULTIPROTOCOL;
         octets = after;
     }
-    Ok(())
+    Ok(multiprotocol)
 }
 
 /// `None` where it has a wrong length; what is unknown is passed over (RFC 5492 §3).
 fn capability(code: u8, value: &[u8], all: &mut Capabilities) -> Option<()> {
     match (code, value) {
-        (1, [high, low, _, subsequent]) => {
+        (MULTIPROTOCOL, [high, low, _, subsequent]) => {
             all.families
                 .extend(family(u16::from_be_bytes([*high, *low]), *subsequent));
         }
@@ -102,7 +114,7 @@ fn capability(code: u8, value: &[u8], all: &mut Capabilities) -> Option<()> {
         (65, value) => all.as4 = Some(u32::from_be_bytes(value.try_into().ok()?)),
         (69, families) => add_path(families, all)?,
         (70, []) => all.enhanced_refresh = true,
-        (1 | 2 | 6 | 64 | 70, _) => return None,
+        (MULTIPROTOCOL | 2 | 6 | 64 | 70, _) => return None,
         _ => {}
     }
     Some(())

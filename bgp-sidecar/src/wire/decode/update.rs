@@ -150,7 +150,7 @@ fn announce(parsed: &Parsed, next_hop: NextHop, mut nlri: Vec<Nlri>, update: &mu
     let faults = &mut update.faults;
     nlri.retain(|one| {
         let fine = prefix::unicast(one.prefix);
-        if !fine {
+        if !fine && faults.len() < attributes::MOST_FAULTS {
             faults.push(format!("{} is no unicast prefix", one.prefix));
         }
         fine

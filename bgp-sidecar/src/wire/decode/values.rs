@@ -31,17 +31,9 @@ pub(super) fn read(tlv: &Tlv<'_>, session: &Negotiated, parsed: &mut Parsed) -> 
         }
         code::ATOMIC_AGGREGATE => parsed.atomic_aggregate = true,
         code::AGGREGATOR => parsed.aggregator = Some(aggregator(tlv, session.as4)?),
-        code::COMMUNITIES => {
-            let all: octets::Communities = by(tlv, Approach::Withdraw, 9)?;
-            parsed.communities = all.communities().iter().map(|one| one.value()).collect();
-        }
         code::ORIGINATOR_ID => {
             let id: octets::Originator = by(tlv, Approach::Withdraw, 9)?;
             parsed.originator_id = Some(id.id());
-        }
-        code::CLUSTER_LIST => {
-            let list: octets::ClusterList = by(tlv, Approach::Withdraw, 9)?;
-            parsed.cluster_list = list.cluster_list().iter().map(octets::ClusterId::id).collect();
         }
         code::MP_REACH => reach(tlv, session, parsed)?,
         code::MP_UNREACH => unreach(tlv, session, parsed)?,
@@ -50,6 +42,22 @@ pub(super) fn read(tlv: &Tlv<'_>, session: &Negotiated, parsed: &mut Parsed) -> 
             parsed.as4_path = Some(path_of(path.segments(), tlv, Approach::Discard)?);
         }
         code::AS4_AGGREGATOR => parsed.as4_aggregator = Some(aggregator(tlv, true)?),
+        _ => return lists(tlv, parsed),
+    }
+    Ok(())
+}
+
+/// Those with any number of equal members, and what is carried unread.
+fn lists(tlv: &Tlv<'_>, parsed: &mut Parsed) -> Result<(), Fault> {
+    match tlv.code {
+        code::COMMUNITIES => {
+            let all: octets::Communities = by(tlv, Approach::Withdraw, 9)?;
+            parsed.communities = all.communities().iter().map(|one| one.value()).collect();
+        }
+        code::CLUSTER_LIST => {
+            let list: octets::ClusterList = by(tlv, Approach::Withdraw, 9)?;
+            parsed.cluster_list = list.cluster_list().iter().map(octets::ClusterId::id).collect();
+        }
         code::LARGE_COMMUNITIES => {
             let all: octets::LargeCommunities = by(tlv, Approach::Withdraw, 9)?;
             let triple = |one: &netgauze_bgp_pkt::community::LargeCommunity| {

@@ -127,3 +127,36 @@ fn a_prefix_that_is_no_unicast_is_passed_over() {
     let update = on(&session(false), &[ORIGIN, AS_PATH, NEXT_HOP], "04e0 100a01").unwrap();
     assert_eq!((update.announced[0].nlri.len(), update.faults.len()), (1, 1));
 }
+
+#[test]
+fn what_is_withdrawn_and_announced_at_once_is_announced() {
+    let attributes = octets(&[ORIGIN, AS_PATH, NEXT_HOP].concat());
+    let length = u16::try_from(attributes.len()).unwrap().to_be_bytes();
+    let withdrawn = octets("0006 100a01 100a02");
+    let body = [&withdrawn[..], &length, &attributes, &octets(NLRI)].concat();
+    let Ok(Message::Update(update)) = decode(&framed(kind::UPDATE, &body), &session(false)) else {
+        panic!("no UPDATE");
+    };
+    let other: ipnet::IpNet = "10.2.0.0/16".parse().unwrap();
+    assert_eq!(update.withdrawn, [Nlri::from(other)]);
+    assert_eq!(update.announced[0].nlri.len(), 1);
+}
+
+#[test]
+fn a_peer_without_a_global_address_is_reached_by_its_link_local_one() {
+    let hop = |global: &str, local: &str| {
+        let reach = format!("800e2a 0002 01 20 {global} {local} 00 20 20010db8");
+        let update = on(&session(false), &[&reach, ORIGIN, AS_PATH], "").unwrap();
+        update.announced[0].attributes.next_hop
+    };
+    let (none, global) = ("0".repeat(32), "20010db8000000000000000000000002");
+    let local = "fe800000000000000000000000000002";
+    let address: std::net::Ipv6Addr = "fe80::2".parse().unwrap();
+    let both = hop(global, local);
+    assert_eq!(
+        (both.address.to_string(), both.link_local),
+        ("2001:db8::2".to_owned(), Some(address))
+    );
+    assert_eq!(hop(&none, local).address, std::net::IpAddr::V6(address));
+    assert_eq!(hop(global, global).link_local, None);
+}

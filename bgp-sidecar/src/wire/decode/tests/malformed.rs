@@ -180,3 +180,15 @@ fn a_fault_in_a_message_without_prefixes_ends_the_session() {
     let update = on(&session(true), &["800f08 00020120 20010db8", "40060101"], "").unwrap();
     assert_eq!((update.withdrawn.len(), update.faults.len()), (1, 1));
 }
+
+#[test]
+fn of_thousands_of_faults_the_worst_counts_and_few_are_told() {
+    let many = "c06300".repeat(1000);
+    let update = beside(&many).unwrap();
+    assert_eq!((update.announced.len(), update.faults.len()), (1, 20));
+    let update = beside(&(many + "800403 000001")).unwrap();
+    assert_eq!((update.withdrawn.len(), update.faults.len()), (1, 21));
+    let multicast = "08e0".repeat(600) + NLRI;
+    let update = on(&session(false), &[ORIGIN, AS_PATH, NEXT_HOP], &multicast).unwrap();
+    assert_eq!((update.announced[0].nlri.len(), update.faults.len()), (1, 20));
+}

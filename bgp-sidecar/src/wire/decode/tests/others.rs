@@ -18,6 +18,7 @@ fn an_open_is_refused_with_the_right_subcode() {
     resets(opened("04 fc00 005a 00000000 00"), 2, 3);
     assert_eq!(resets(opened("04 fc00 005a 0a000001 03 01 01 00"), 2, 4), [1]);
     assert_eq!(resets(opened("04 fc00 0002 0a000001 00"), 2, 6), [0, 2]);
+    resets(opened("04 fc00 005a 0a000001 08 02 06 0104 00190046"), 2, 7);
     // A length that does not hold, a capability cut short, one of a wrong length.
     resets(opened("04 fc00 005a 0a000001 05 02 01"), 2, 0);
     resets(opened("04 fc00 005a 0a000001 04 02 02 41 04"), 2, 0);
