@@ -1,2 +1,1 @@
 //! The only part that knows sockets, clocks and files.
-

@@ -4,6 +4,7 @@
 
 pub mod adj_rib_out;
 pub mod autodetect;
+pub mod cluster;
 pub mod fib;
 pub mod fsm;
 pub mod io;
@@ -15,4 +16,5 @@ pub mod register;
 pub mod rib;
 pub mod session;
 pub mod settings;
+pub mod speaker;
 pub mod wire;

@@ -1,0 +1,217 @@
+//! What another picture of the cluster means: sessions that nothing changed for are not touched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Action, Level, Neighbour, Speaker, TimerKey};
+use crate::adj_rib_out::Sources;
+use crate::cluster::Picture;
+use crate::origin::{self, Verdict};
+use crate::peer::{Peer, PeerEvent, Start};
+use crate::policy::{Export, Import};
+use crate::rib::Changes;
+use crate::session::{Local, PeerKey, Session};
+use crate::wire::{Attributes, Family, Notification};
+
+/// Cease subcodes (RFC 4486 §3).
+const DECONFIGURED: u8 = 3;
+const OTHER_CONFIGURATION: u8 = 6;
+/// How long the blackhole of a released address stays; withdrawals take no longer (blueprint rule 6).
+const HOLD: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Speaker {
+    pub(super) fn configure(&mut self, next: Arc<Picture>, actions: &mut Vec<Action>) {
+        let previous = self.picture.clone();
+        if let Some(previous) = &previous
+            && let Verdict::Refuse(why) = origin::withdrawal(&seen(previous), &seen(&next))
+        {
+            return actions.push(Self::log(Level::Error, why));
+        }
+        self.tell_problems(previous.as_deref(), &next, actions);
+        let same_self = previous
+            .as_ref()
+            .is_some_and(|previous| previous.local == next.local);
+        self.export = Export {
+            cluster: next.local.as_ref().ok().and_then(|local| local.cluster),
+            pools: next.pools.clone(),
+            tags: next.tags.clone(),
+            draining: self.export.draining,
+        };
+        self.picture = Some(Arc::clone(&next));
+        self.sessions(&next, same_self, actions);
+        let mut changes = self.originate(previous.as_deref(), &next, actions);
+        let policy = |one: &Picture| (one.pools.clone(), one.own.clone());
+        if previous.as_ref().is_some_and(|one| policy(one) != policy(&next)) {
+            let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
+            for key in keys {
+                changes.merge(self.reimport(key));
+            }
+        }
+        self.everything(changes, actions);
+        if previous.is_some_and(|one| (&one.pools, &one.tags) != (&next.pools, &next.tags)) {
+            self.reexport(actions);
+        }
+    }
+
+    /// What is new among the problems.
+    fn tell_problems(&self, previous: Option<&Picture>, next: &Picture, actions: &mut Vec<Action>) {
+        let known: BTreeSet<String> = previous.map(problems).unwrap_or_default();
+        let new = problems(next).into_iter().filter(|text| !known.contains(text));
+        actions.extend(new.map(|text| Self::log(Level::Warning, text)));
+    }
+
+    /// Prefixes of our own that come and go.
+    fn originate(
+        &mut self,
+        previous: Option<&Picture>,
+        next: &Picture,
+        actions: &mut Vec<Action>,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        let nothing = origin::Origin::default();
+        let before = previous.map_or(&nothing, |one| &one.origin);
+        for prefix in before.announced.difference(&next.origin.announced) {
+            changes.merge(self.rib.withdraw_own(*prefix));
+        }
+        let held = origin::to_hold(before, &next.origin);
+        if !held.is_empty() {
+            self.released.extend(held);
+            actions.push(Action::Arm(TimerKey::Withdrawn, HOLD));
+        }
+        self.released
+            .retain(|prefix| !next.origin.own.contains(&prefix.addr()));
+        let Ok(local) = &next.local else {
+            return changes;
+        };
+        for prefix in &next.origin.announced {
+            let family = Family::of_net(*prefix);
+            let own = local.addresses.iter().find(|own| Family::of(**own) == family);
+            // Without an address of the family there is no next hop, and export says so.
+            let Some(next_hop) = own.or(local.addresses.first()) else {
+                continue;
+            };
+            changes.merge(self.rib.originate(*prefix, &Attributes::originated(*next_hop)));
+        }
+        changes
+    }
+
+    fn sessions(&mut self, next: &Picture, same_self: bool, actions: &mut Vec<Action>) {
+        let wanted: BTreeSet<PeerKey> = next.sessions.sessions.iter().map(|one| one.key).collect();
+        let gone: Vec<PeerKey> = self.neighbours.keys().copied().collect();
+        for key in gone.into_iter().filter(|key| !wanted.contains(key)) {
+            self.end(key, DECONFIGURED, actions);
+        }
+        actions.push(Action::Peers(next.sessions.sessions.clone()));
+        let Ok(local) = &next.local else { return };
+        for session in &next.sessions.sessions {
+            let known = self.neighbours.get(&session.key).map(|one| one.session.clone());
+            match known {
+                Some(known) if same_self && known == *session => {}
+                Some(known) if same_self && only_policy(&known, session) => {
+                    self.policy(session, actions);
+                }
+                Some(_) => {
+                    self.end(session.key, OTHER_CONFIGURATION, actions);
+                    self.begin(session, local, actions);
+                }
+                None => self.begin(session, local, actions),
+            }
+        }
+    }
+
+    fn begin(&mut self, session: &Session, local: &Local, actions: &mut Vec<Action>) {
+        let forwarding = match self.looked && (self.restarting || !self.starting) {
+            true => session.families.clone(),
+            false => BTreeSet::new(),
+        };
+        let start = Start {
+            seed: self.start.seed,
+            restarting: self.restarting && self.starting,
+            forwarding,
+        };
+        let peer = Peer::new(session.clone(), local.clone(), start);
+        self.neighbours
+            .insert(session.key, Neighbour::new(peer, session.clone()));
+        self.drive(session.key, PeerEvent::Start, actions);
+    }
+
+    fn end(&mut self, key: PeerKey, subcode: u8, actions: &mut Vec<Action>) {
+        let stop = PeerEvent::Stop(Notification::cease(subcode));
+        self.drive(key, stop, actions);
+        self.neighbours.remove(&key);
+        self.out.close(key);
+        actions.push(Action::Disarm(TimerKey::Stale(key)));
+        let changes = self.rib.peer_down(key);
+        self.changed(changes, actions);
+    }
+
+    /// Another policy, and the session goes on.
+    fn policy(&mut self, session: &Session, actions: &mut Vec<Action>) {
+        if let Some(neighbour) = self.neighbours.get_mut(&session.key) {
+            neighbour.session = session.clone();
+        }
+        let changes = self.reimport(session.key);
+        self.changed(changes, actions);
+        if let Some(target) = self.target(session.key) {
+            let sources = Sources {
+                rib: &self.rib,
+                export: &self.export,
+            };
+            let messages = self.out.retarget(session.key, &target, sources);
+            self.tell(session.key, &messages, actions);
+        }
+    }
+
+    fn reimport(&mut self, key: PeerKey) -> Changes {
+        let (Some(neighbour), Some(picture)) = (self.neighbours.get(&key), &self.picture) else {
+            return Changes::default();
+        };
+        let Ok(local) = &picture.local else {
+            return Changes::default();
+        };
+        let import = Import {
+            session: &neighbour.session,
+            local,
+            pools: &picture.pools,
+            own: &picture.own,
+            all: self.start.import_all,
+        };
+        self.rib.reimport(key, None, &|prefix, attributes| {
+            import.verdict(prefix, attributes)
+        })
+    }
+
+    pub(super) fn drain(&mut self, on: bool, actions: &mut Vec<Action>) {
+        if std::mem::replace(&mut self.export.draining, on) != on {
+            self.reexport(actions);
+        }
+    }
+}
+
+fn seen(picture: &Picture) -> origin::Picture<'_> {
+    origin::Picture {
+        origin: &picture.origin,
+        nodes: picture.nodes,
+        guid: picture.guid.as_deref(),
+    }
+}
+
+fn problems(picture: &Picture) -> BTreeSet<String> {
+    let sessions = picture.sessions.problems.iter().map(ToString::to_string);
+    let local = picture.local.as_ref().err().cloned();
+    sessions.chain(local).chain(picture.problems.clone()).collect()
+}
+
+/// Nothing that was said in OPEN, and nothing that TCP depends on, is another.
+fn only_policy(known: &Session, next: &Session) -> bool {
+    let aligned = Session {
+        origin: next.origin.clone(),
+        kind: next.kind,
+        node: next.node.clone(),
+        next_hop: next.next_hop,
+        allowed_local_numbers: next.allowed_local_numbers,
+        filters: next.filters.clone(),
+        ..known.clone()
+    };
+    aligned == *next
+}

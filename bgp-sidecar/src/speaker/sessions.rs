@@ -1,0 +1,211 @@
+//! Sessions: what begins and ends with them, and what peers send over them.
+
+use std::time::Duration;
+
+use super::{Action, Level, Speaker, TimerKey};
+use crate::adj_rib_out::Sources;
+use crate::fsm::{Cause, Received};
+use crate::peer::{PeerEvent, Side};
+use crate::policy::{Import, Target};
+use crate::rib::{Changes, Limit, PeerInfo};
+use crate::session::PeerKey;
+use crate::wire::{Family, Negotiated, Notification, Refresh, Update};
+
+/// Maximum Number of Prefixes Reached (RFC 4486 §3).
+const MAX_PREFIXES: u8 = 1;
+/// The longest a peer's routes are kept while it is away or has not said everything again.
+const LONGEST_STALE: Duration = Duration::from_secs(240);
+
+impl Speaker {
+    pub(super) fn up(&mut self, key: PeerKey, (side, agreed): (Side, Negotiated), actions: &mut Vec<Action>) {
+        let Some(neighbour) = self.neighbours.get_mut(&key) else {
+            return;
+        };
+        let session = neighbour.session.clone();
+        let restarted = agreed.restart.clone();
+        neighbour.up = Some(side);
+        neighbour.agreed = Some(agreed.clone());
+        neighbour.awaited.clone_from(&agreed.families);
+        actions.push(Self::log(
+            Level::Info,
+            format!(
+                "peer {} is up: {} of AS {}",
+                key.address, agreed.id, agreed.number
+            ),
+        ));
+        let info = PeerInfo {
+            internal: session.internal(),
+            client: session.client,
+            id: agreed.id,
+            max_prefixes: session.max_prefixes,
+        };
+        let mut changes = self.rib.peer_up(key, info);
+        for family in Family::ALL {
+            let kept = restarted.as_ref().and_then(|one| one.families.get(&family));
+            if !agreed.families.contains(&family) || kept != Some(&true) {
+                changes.merge(self.rib.withdraw_all(key, family));
+            }
+        }
+        actions.push(Action::Arm(TimerKey::Stale(key), stale_time(&agreed)));
+        if let Some(target) = self.target(key) {
+            let sources = Sources {
+                rib: &self.rib,
+                export: &self.export,
+            };
+            let deferred = self.starting && self.export.cluster.is_some();
+            let messages = match deferred {
+                true => self.out.open_deferred(key, &target, sources),
+                false => self.out.open(key, &target, sources),
+            };
+            self.tell(key, &messages, actions);
+        }
+        self.changed(changes, actions);
+    }
+
+    /// What a peer that is up is told.
+    pub(super) fn target(&self, key: PeerKey) -> Option<Target> {
+        let neighbour = self.neighbours.get(&key)?;
+        let agreed = neighbour.agreed.as_ref().filter(|_| neighbour.up.is_some())?;
+        let local = self.picture.as_ref()?.local.as_ref().ok()?;
+        let mut target = Target::of(&neighbour.session, local);
+        target.families.clone_from(&agreed.families);
+        let several = agreed
+            .families
+            .iter()
+            .filter(|family| agreed.sends_paths(**family));
+        target.add_path = several.copied().collect();
+        Some(target)
+    }
+
+    pub(super) fn down(&mut self, key: PeerKey, cause: Cause, actions: &mut Vec<Action>) {
+        let Some(neighbour) = self.neighbours.get_mut(&key) else {
+            return;
+        };
+        neighbour.up = None;
+        neighbour.flaps += 1;
+        neighbour.awaited.clear();
+        neighbour.last = Some(cause.clone());
+        let agreed = neighbour.agreed.take().unwrap_or_default();
+        self.out.close(key);
+        actions.push(Self::log(
+            Level::Warning,
+            format!("peer {} is down: {cause}", key.address),
+        ));
+        let mut changes = Changes::default();
+        let keeps = cause.keeps_routes(&agreed);
+        for family in &agreed.families {
+            let theirs = agreed
+                .restart
+                .as_ref()
+                .is_some_and(|restart| restart.families.contains_key(family));
+            changes.merge(if keeps && theirs {
+                self.rib.session_lost(key, *family)
+            } else {
+                self.rib.withdraw_all(key, *family)
+            });
+        }
+        let time = agreed.restart.as_ref().map_or(0, |restart| restart.time);
+        actions.push(match keeps {
+            true => Action::Arm(TimerKey::Stale(key), Duration::from_secs(u64::from(time))),
+            false => Action::Disarm(TimerKey::Stale(key)),
+        });
+        self.changed(changes, actions);
+    }
+
+    /// The same cause over and over is told once.
+    pub(super) fn failed(&mut self, key: PeerKey, cause: Cause, actions: &mut Vec<Action>) {
+        let Some(neighbour) = self.neighbours.get_mut(&key) else {
+            return;
+        };
+        let new = neighbour.last.as_ref() != Some(&cause) && cause != Cause::Collision;
+        let level = if new { Level::Warning } else { Level::Debug };
+        neighbour.last = Some(cause.clone());
+        actions.push(Self::log(level, format!("peer {}: {cause}", key.address)));
+    }
+
+    pub(super) fn deliver(&mut self, key: PeerKey, received: Received, actions: &mut Vec<Action>) {
+        let changes = match received {
+            Received::Update(update) => self.update(key, &update, actions),
+            Received::Refresh(Refresh::Request(family)) => {
+                let agreed = self.neighbours.get(&key).and_then(|one| one.agreed.as_ref());
+                let marks = agreed.is_some_and(|agreed| agreed.enhanced_refresh);
+                let messages = self.out.refresh(key, family, marks);
+                return self.tell(key, &messages, actions);
+            }
+            Received::Refresh(Refresh::Begin(family)) => return self.rib.mark_stale(key, family),
+            Received::Refresh(Refresh::End(family)) => self.rib.flush_stale(key, family),
+        };
+        self.changed(changes, actions);
+    }
+
+    fn update(&mut self, key: PeerKey, update: &Update, actions: &mut Vec<Action>) -> Changes {
+        for fault in &update.faults {
+            actions.push(Self::log(
+                Level::Warning,
+                format!("peer {}: {fault}", key.address),
+            ));
+        }
+        let mut changes = self.import(key, update);
+        if let Some(family) = update.end_of_rib {
+            changes.merge(self.rib.flush_stale(key, family));
+            self.said_everything(key, family, actions);
+        }
+        match changes.limit {
+            Some(Limit::Warning { family, count }) => actions.push(Self::log(
+                Level::Warning,
+                format!(
+                    "peer {}: {count} {family:?} prefixes are 80 % of its maximum",
+                    key.address
+                ),
+            )),
+            Some(Limit::Exceeded { family, maximum }) => {
+                let text = format!(
+                    "peer {} sends more than {maximum} {family:?} prefixes",
+                    key.address
+                );
+                actions.push(Self::log(Level::Error, text));
+                let reset = PeerEvent::Reset(Notification::cease(MAX_PREFIXES));
+                self.drive(key, reset, actions);
+            }
+            None => {}
+        }
+        changes
+    }
+
+    fn import(&mut self, key: PeerKey, update: &Update) -> Changes {
+        let (Some(neighbour), Some(picture)) = (self.neighbours.get(&key), &self.picture) else {
+            return Changes::default();
+        };
+        let Ok(local) = &picture.local else {
+            return Changes::default();
+        };
+        let import = Import {
+            session: &neighbour.session,
+            local,
+            pools: &picture.pools,
+            own: &picture.own,
+            all: self.start.import_all,
+        };
+        self.rib.update(key, update, &|prefix, attributes| {
+            import.verdict(prefix, attributes)
+        })
+    }
+
+    fn said_everything(&mut self, key: PeerKey, family: Family, actions: &mut Vec<Action>) {
+        if let Some(neighbour) = self.neighbours.get_mut(&key) {
+            neighbour.awaited.remove(&family);
+            if neighbour.awaited.is_empty() {
+                actions.push(Action::Disarm(TimerKey::Stale(key)));
+            }
+        }
+        let all = self.neighbours.values();
+        if self.starting && all.clone().all(|one| one.up.is_some() && one.awaited.is_empty()) {
+            self.started(actions);
+        }
+    }
+}
+
+fn stale_time(agreed: &Negotiated) -> Duration {
+    let time = agreed.restart.as_ref().map_or(0, |restart| restart.time);
+    Duration::from_secs(u64::from(time).max(60)).min(LONGEST_STALE)
+}
