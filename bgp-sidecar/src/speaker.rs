@@ -230,3 +230,6 @@ impl Speaker {
         Action::Log(level, text.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

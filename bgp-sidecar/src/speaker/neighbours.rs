@@ -193,6 +193,7 @@ impl Speaker {
             Ending::Restart => PeerEvent::PlannedStop,
             Ending::Withdraw => PeerEvent::Stop(Notification::shutdown(SHUTDOWN, "this node leaves")),
         };
+        let held = self.ours.clone();
         let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
         for key in keys {
             let before = actions.len();
@@ -206,8 +207,7 @@ impl Speaker {
             actions.extend(kept);
         }
         if ending == Ending::Withdraw {
-            let all = std::mem::take(&mut self.ours).into_iter();
-            let ops = all.map(|((destination, metric), kind)| {
+            let ops = held.into_iter().map(|((destination, metric), kind)| {
                 Op::Delete(crate::fib::Route {
                     destination,
                     metric,
