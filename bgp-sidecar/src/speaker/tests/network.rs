@@ -174,7 +174,11 @@ impl Network {
                 self.queue
                     .push_back((other, Event::Octets(key(number), side.other(), octets.to_vec())));
             }
-            other => self.nodes.get_mut(&number).unwrap().perform(other),
+            other @ (Action::Peers(_)
+            | Action::Arm(..)
+            | Action::Disarm(_)
+            | Action::Kernel(_)
+            | Action::Log(..)) => self.nodes.get_mut(&number).unwrap().perform(other),
         }
     }
 }
@@ -198,7 +202,12 @@ impl Node {
                 }
             }
             Action::Log(_, text) => self.log.push(text),
-            _ => {}
+            Action::Peers(_)
+            | Action::Connect(_)
+            | Action::Adopt(..)
+            | Action::Reject(_)
+            | Action::Close(..)
+            | Action::Send(..) => {}
         }
     }
 
