@@ -1,1 +1,14 @@
 //! The only part that knows sockets, clocks and files.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`cli`] | arguments, and what is printed |
+//! | `daemon` | the event loop: what happens goes into the speaker, what it answers is done |
+//! | `tcp` | connections |
+//! | `kernel` | routes, links, addresses |
+//! | `datastore` | what is stored, now and whenever it changes |
+//! | `snapshot` | the last good data, for a start without a datastore |
+//! | `life` | one sidecar a node |
+
+pub mod cli;
+mod daemon;

@@ -1,5 +1,13 @@
-//! `bgp-sidecar`: announces this node's blocks and learns everyone else's.
+//! The program's only contact with the process: arguments, environment, exit code.
+#![expect(clippy::disallowed_methods, reason = "edge: the environment is read once, here")]
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(lossy).collect();
+    let environment = std::env::vars_os()
+        .map(|(name, value)| (lossy(name), lossy(value)))
+        .collect();
+    bgp_sidecar::io::cli::run(&arguments, &environment)
 }

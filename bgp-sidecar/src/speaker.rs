@@ -221,6 +221,12 @@ impl Speaker {
         self.neighbours.get(&key).map(|one| one.peer.state())
     }
 
+    /// The kernel and the cluster are known, and peers have heard of us, or had their time.
+    pub fn is_settled(&self) -> bool {
+        let up = self.neighbours.values().any(|one| one.up.is_some());
+        self.looked && self.picture.is_some() && (up || self.neighbours.is_empty() || !self.starting)
+    }
+
     /// What the kernel is believed to hold of ours.
     pub fn kernel_routes(&self) -> &Routes {
         &self.ours

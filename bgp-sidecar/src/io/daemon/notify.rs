@@ -1,0 +1,38 @@
+//! Those who wait for us: systemd (sd_notify), and STATUS of `cni-net` by `run_dir/ready`.
+#![expect(clippy::disallowed_methods, reason = "edge: a file, a variable of systemd's")]
+
+use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+
+/// Tells systemd, if it started us and asked to be told.
+pub(super) fn systemd(state: &str) {
+    let Ok(path) = std::env::var("NOTIFY_SOCKET") else {
+        return;
+    };
+    let address = match path.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(&path),
+    };
+    // Nobody listens any more: nobody has to be told.
+    if let (Ok(socket), Ok(address)) = (UnixDatagram::unbound(), address) {
+        let _ = socket.send_to_addr(state.as_bytes(), &address);
+    }
+}
+
+/// Ready in this boot.
+pub(super) fn ready(run_dir: &Path, boot_id: &Path) -> Result<(), String> {
+    let path = run_dir.join("ready");
+    let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let boot = fs::read_to_string(boot_id).map_err(|error| told(boot_id, error))?;
+    fs::create_dir_all(run_dir).map_err(|error| told(run_dir, error))?;
+    let new = run_dir.join("ready.new");
+    fs::write(&new, boot.trim()).map_err(|error| told(&new, error))?;
+    fs::rename(&new, &path).map_err(|error| told(&path, error))
+}
+
+/// Not any more.
+pub(super) fn not_ready(run_dir: &Path) {
+    let _ = fs::remove_file(run_dir.join("ready"));
+}

@@ -1,0 +1,86 @@
+//! What the program does instead of running: say what it would do, or tell the running one to leave.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::cluster::Cluster;
+use crate::fib::{Op, Route};
+use crate::io::datastore::{Datastore, Update};
+use crate::io::kernel::Kernel;
+use crate::io::life;
+use crate::settings::Settings;
+
+/// What an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What would be done, in words, with no side effect but reading.
+pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Result<String, String> {
+    let node = life::node_name(settings)?.name;
+    let (mut datastore, odd) = Datastore::open(settings, &node)?;
+    let first = tokio::time::timeout(PATIENCE, datastore.next()).await;
+    let data = match first {
+        Ok(Update::Data(data, _)) => data,
+        Ok(Update::Away(why)) => return Err(format!("the datastore does not answer: {why}")),
+        Err(_) => return Err("the datastore does not answer within 10 s".to_owned()),
+    };
+    let mut cluster = Cluster::new(&node);
+    cluster.take(&data);
+    let secrets = super::start::secrets(&settings.secrets_dir, &cluster.secrets());
+    let picture = cluster.picture(settings, &secrets);
+    let mut lines = vec![format!("node {node}")];
+    match &picture.local {
+        Ok(local) => lines.push(format!(
+            "speaks as AS {}, identifier {}, port {}",
+            local.number, local.id, picture.listen_port
+        )),
+        Err(why) => lines.push(format!("speaks with nobody yet: {why}")),
+    }
+    let sessions = picture.sessions.sessions.iter();
+    lines.extend(sessions.map(|one| {
+        format!("peer {} port {} of AS {} ({})", one.key.address, one.key.port, one.number, one.origin)
+    }));
+    let held = picture.sessions.held.iter();
+    lines.extend(held.map(|one| format!("peer {} not started: {}", one.session.key.address, one.why)));
+    lines.extend(picture.origin.announced.iter().map(|prefix| format!("announces {prefix}")));
+    let withheld = picture.origin.withheld.iter();
+    lines.extend(withheld.map(|(prefix, why)| format!("does not announce {prefix}: {why}")));
+    let all = warnings.iter().chain(&odd).chain(&picture.problems);
+    lines.extend(all.map(|text| format!("warning: {text}")));
+    Ok(lines.join("\n"))
+}
+
+/// The running one withdraws and ends; where none runs, what it left in the kernel is removed.
+pub(in crate::io) async fn withdraw(settings: &Settings) -> Result<(), String> {
+    let node = life::node_name(settings)?.name;
+    if let Some(pid) = life::holder(&settings.run_dir, &node)? {
+        let pid = Pid::from_raw(pid);
+        kill(pid, Signal::SIGUSR1).map_err(|error| format!("process {pid}: {error}"))?;
+        let gone = async {
+            while life::holder(&settings.run_dir, &node)?.is_some() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok::<(), String>(())
+        };
+        let ended = tokio::time::timeout(PATIENCE, gone).await;
+        return ended.map_err(|_| format!("process {pid} has not ended within 10 s"))?;
+    }
+    let kernel = Kernel::open().await?;
+    let ours: BTreeMap<_, _> = kernel.look().await?.ours;
+    let ops: Vec<Op> = ours
+        .into_iter()
+        .map(|((destination, metric), kind)| {
+            Op::Delete(Route {
+                destination,
+                metric,
+                kind,
+            })
+        })
+        .collect();
+    match kernel.apply(&ops).await.first() {
+        None => Ok(()),
+        Some((op, error)) => Err(format!("{op}: {error}")),
+    }
+}

@@ -1,0 +1,237 @@
+//! The way to the first picture: the lock, the kernel, the datastore or what is left of it, the node's own record.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::store::transact;
+
+use super::heart::Heart;
+use super::{Daemon, Secrets, Signals, log, secret};
+use crate::autodetect::{Facts, Question};
+use crate::cluster::{Cluster, Data};
+use crate::io::datastore::{Datastore, Update};
+use crate::io::kernel::{Kernel, Seen};
+use crate::io::life::{self, Identity};
+use crate::io::snapshot::{Keeper, Name, Saved};
+use crate::io::tcp::Net;
+use crate::origin::{self, Verdict};
+use crate::register::{self, Registered, Request};
+use crate::settings::{ImportPolicy, LogLevel, Settings};
+use crate::speaker::{Event, Speaker, Start};
+
+/// What a datastore may take at the start before the snapshot is used.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The daemon, from its start to its end.
+pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Result<(), String> {
+    let named = life::node_name(&settings)?;
+    let node = named.name;
+    let log = log(&settings, &node, settings.log_level.unwrap_or(LogLevel::Info));
+    for warning in warnings {
+        log.warning(warning, &[]);
+    }
+    let lock = life::lock(&settings.run_dir, &node)?;
+    let identity = Identity::read(&settings)?;
+    let (datastore, odd) = Datastore::open(&settings, &node)?;
+    odd.iter().for_each(|text| log.warning(text, &[]));
+    if let Err(error) = life::write_node_name(&life::nodename_file(&settings), &node) {
+        log.warning("the node's name cannot be kept for the plugins", &[("error", &error)]);
+    }
+    let name = Name::new(&settings.state_dir, &node, &datastore.store().identity());
+    let kept = name.load().unwrap_or_else(|error| {
+        log.warning("the snapshot cannot be used", &[("error", &error)]);
+        None
+    });
+    let keeper = Keeper::start(name).map_err(|error| format!("snapshot: {error}"))?;
+    let speaker = Speaker::new(Start {
+        seed: seed(&node),
+        import_all: settings.import_policy == ImportPolicy::All,
+        exception_routes: settings.exception_routes,
+    });
+    let mut daemon = Daemon {
+        cluster: Cluster::new(&node),
+        picture: None,
+        net: Net::new(),
+        kernel: Kernel::open().await?,
+        heart: Heart::start(&node, identity, &datastore),
+        signals: Signals::new()?,
+        timers: super::Timers::default(),
+        deaf: None,
+        draining: false,
+        ready: false,
+        _lock: lock,
+        datastore,
+        keeper,
+        speaker,
+        log,
+        node,
+        settings,
+    };
+    daemon.begin(kept).await?;
+    let ending = daemon.serve().await?;
+    daemon.end(ending).await;
+    Ok(())
+}
+
+impl Daemon {
+    /// The kernel first, so that nothing that is there is lost; then the datastore, or the last of it.
+    async fn begin(&mut self, kept: Option<Saved>) -> Result<(), String> {
+        let seen = self.kernel.look().await?;
+        let facts = seen.clone();
+        self.step(Event::Kernel(seen.table, seen.ours)).await;
+        let first = tokio::time::timeout(PATIENCE, self.datastore.next()).await;
+        let (data, revision) = match (first, kept) {
+            (Ok(Update::Data(data, revision)), None) => (data, revision),
+            (Ok(Update::Data(data, revision)), Some(kept)) => match self.judge(&kept.data, &data) {
+                Verdict::Accept => (data, revision),
+                Verdict::Refuse(why) => {
+                    self.log.error(&why, &[]);
+                    self.take(&kept.data).await;
+                    return Ok(());
+                }
+            },
+            (Ok(Update::Away(why)), Some(kept)) => return self.go_on(kept, &why).await,
+            (Err(_), Some(kept)) => return self.go_on(kept, "no answer").await,
+            (Ok(Update::Away(why)), None) => {
+                let text = "the datastore does not answer, and there is no snapshot: waiting for it";
+                self.log.warning(text, &[("error", &why)]);
+                return self.wait(facts).await;
+            }
+            (Err(_), None) => return self.wait(facts).await,
+        };
+        self.register(&facts).await?;
+        self.take(&data).await;
+        self.keep(data, revision);
+        Ok(())
+    }
+
+    /// A first start without a datastore: nothing can be known before it answers.
+    async fn wait(&mut self, facts: Seen) -> Result<(), String> {
+        loop {
+            if let Update::Data(data, revision) = self.datastore.next().await {
+                self.register(&facts).await?;
+                self.take(&data).await;
+                self.keep(data, revision);
+                return Ok(());
+            }
+        }
+    }
+
+    async fn go_on(&mut self, kept: Saved, why: &str) -> Result<(), String> {
+        let time = kept.time.to_string();
+        self.log.warning(
+            "the datastore does not answer: going on from the snapshot",
+            &[("error", why), ("of", &time)],
+        );
+        self.take(&kept.data).await;
+        Ok(())
+    }
+
+    /// Whether the datastore may be believed after what was known before.
+    fn judge(&self, kept: &Data, data: &Data) -> Verdict {
+        let picture = |data: &Data| {
+            let mut cluster = Cluster::new(&self.node);
+            cluster.take(data);
+            cluster.picture(&self.settings, &Secrets::new())
+        };
+        let (before, now) = (picture(kept), picture(data));
+        origin::withdrawal(&before.judged(), &now.judged())
+    }
+
+    /// This node's own record, and the first pools.
+    async fn register(&self, seen: &Seen) -> Result<(), String> {
+        let identity = &self.settings.identity;
+        let ipv4_facts = self.facts(seen, identity.ipv4_method.question()).await?;
+        let ipv6_facts = self.facts(seen, identity.ipv6_method.question()).await?;
+        let uids: Vec<String> = (0..3).map(|_| uid()).collect();
+        let request = Request {
+            node: &self.node,
+            identity,
+            ipv4_facts: &ipv4_facts,
+            ipv6_facts: &ipv6_facts,
+            ipv4_pool: &self.settings.ipv4_pool,
+            ipv6_pool: &self.settings.ipv6_pool,
+            uids: [&uids[0], &uids[1], &uids[2]],
+            kubernetes: self.settings.kubeconfig.is_some(),
+            now: now(),
+        };
+        let store = self.datastore.store();
+        let decide = |snapshot: &shared::txn::Snapshot| register::decide(snapshot, &request);
+        let registered = tokio::time::timeout(PATIENCE, transact(&*store, register::reads(), decide));
+        let registered: Registered = match registered.await {
+            Ok(Ok(registered)) => registered,
+            Ok(Err(shared::store::TransactError::Decide(error))) => return Err(error.to_string()),
+            Ok(Err(shared::store::TransactError::Store(error))) => {
+                self.log
+                    .warning("this node could not be registered", &[("error", &error.to_string())]);
+                return Ok(());
+            }
+            Err(_) => {
+                self.log
+                    .warning("this node could not be registered: the datastore is slow", &[]);
+                return Ok(());
+            }
+        };
+        for warning in &registered.warnings {
+            self.log.warning(warning, &[]);
+        }
+        for what in &registered.written {
+            self.log.info("written", &[("object", what)]);
+        }
+        Ok(())
+    }
+
+    async fn facts(&self, seen: &Seen, question: Option<Question>) -> Result<Facts, String> {
+        let source = match question {
+            Some(Question::Towards(destination)) => match destination.parse() {
+                Ok(address) => self.kernel.source_towards(address).await?,
+                Err(_) => return Err(format!("can-reach={destination}: an address is needed, not a name")),
+            },
+            Some(Question::Kubernetes) | None => None,
+        };
+        Ok(Facts {
+            interfaces: seen.facts.clone(),
+            source,
+            internal: Vec::new(),
+        })
+    }
+
+    pub(super) fn keep(&self, data: Arc<Data>, revision: shared::txn::Revision) {
+        self.keeper.save(Saved {
+            guid: self.picture.as_ref().and_then(|picture| picture.guid.clone()),
+            revision,
+            time: now(),
+            data,
+        });
+    }
+}
+
+/// What passwords refer to, from files `<dir>/<name>/<key>`; one that cannot be read is missing.
+pub(super) fn secrets(
+    dir: &Path,
+    wanted: &std::collections::BTreeSet<(String, String)>,
+) -> Secrets {
+    let read = |(name, key): &(String, String)| {
+        let value = secret(&dir.join(name).join(key))?;
+        Some(((name.clone(), key.clone()), value))
+    };
+    wanted.iter().filter_map(read).collect()
+}
+
+/// Of the node's name (FNV-1a).
+fn seed(node: &str) -> u64 {
+    node.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "edge: the clock")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "edge: a random uid")]
+fn uid() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
