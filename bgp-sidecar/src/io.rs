@@ -12,3 +12,4 @@
 
 pub mod cli;
 mod daemon;
+pub(crate) mod tcp;

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lab::{End, Raw, join, meet, octets};
+use crate::fsm::Failure;
+use crate::io::tcp::NetEvent;
+use crate::peer::Side;
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_was_sent_is_out_before_the_end() {
+    let (mut a, mut b) = (End::new("127.77.20.1"), End::new("127.77.20.2"));
+    meet(&mut a, &mut b).await;
+    let much: Arc<[u8]> = vec![7; 4 << 20].into();
+    a.net.send(b.key(), Side::Out, much);
+    a.net.send(b.key(), Side::Out, octets("the end"));
+    a.net.close(b.key(), Side::Out);
+    let all = b.octets(a.key(), Side::In, (4 << 20) + 7).await;
+    assert!(all.ends_with(b"\x07the end"));
+    assert_eq!(
+        b.event().await,
+        NetEvent::Closed(a.key(), Side::In, Failure::Lost)
+    );
+    a.silent().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn octets_left_unread_do_not_destroy_a_notification() {
+    let (mut a, mut b) = (End::new("127.77.21.1"), End::new("127.77.21.2"));
+    meet(&mut a, &mut b).await;
+    let much: Arc<[u8]> = vec![7; 16 << 20].into();
+    b.net.send(a.key(), Side::In, much);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(b.net.queued(a.key(), Side::In) > 0);
+    a.net.send(b.key(), Side::Out, octets("notification"));
+    a.net.close(b.key(), Side::Out);
+    assert_eq!(b.octets(a.key(), Side::In, 12).await, b"notification");
+    assert_eq!(
+        b.event().await,
+        NetEvent::Closed(a.key(), Side::In, Failure::Lost)
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn nothing_of_a_closed_connection_is_delivered_even_where_a_new_one_stands() {
+    let (mut a, mut b) = (End::new("127.77.22.1"), End::new("127.77.22.2"));
+    meet(&mut a, &mut b).await;
+    b.net.send(a.key(), Side::In, octets("of the old one"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    a.net.close(b.key(), Side::Out);
+    a.net.connect(b.key());
+    // The end of the old one and the new one are heard in either order.
+    let closed = NetEvent::Closed(a.key(), Side::In, Failure::Lost);
+    let (from, to) = (a.address, b.address);
+    let mut event = b.event().await;
+    if event == closed {
+        event = b.event().await;
+    }
+    assert_eq!(event, NetEvent::Accepted { from, to });
+    b.net.adopt(a.address, a.key());
+    b.net.send(a.key(), Side::In, octets("of the new one"));
+    assert_eq!(a.event().await, NetEvent::Connected(b.key()));
+    assert_eq!(a.octets(b.key(), Side::Out, 14).await, b"of the new one");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_attempt_that_was_given_up_is_never_heard_of() {
+    let (mut a, mut b) = (End::new("127.77.23.1"), End::new("127.77.23.2"));
+    a.knows(&[&b]);
+    a.net.connect(b.key());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    a.net.close(b.key(), Side::Out);
+    a.silent().await;
+    meet(&mut a, &mut b).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_last_words_of_a_peer_that_is_gone_are_heard() {
+    let (mut end, mut peer) = (End::new("127.77.24.1"), Raw::from("127.77.24.2"));
+    let key = end.expects(&peer);
+    peer.connect(&end).unwrap();
+    assert!(matches!(end.event().await, NetEvent::Accepted { .. }));
+    end.net.adopt(peer.address, key);
+    peer.socket.send(b"cease").unwrap();
+    drop(peer);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..3 {
+        end.net.send(key, Side::In, octets("too late"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(end.octets(key, Side::In, 5).await, b"cease");
+    assert_eq!(end.event().await, NetEvent::Closed(key, Side::In, Failure::Lost));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_peer_that_never_reads_delays_the_end_by_two_seconds_at_most() {
+    let (mut end, mut peer) = (End::new("127.77.25.1"), Raw::from("127.77.25.2"));
+    let key = end.expects(&peer);
+    peer.connect(&end).unwrap();
+    assert!(matches!(end.event().await, NetEvent::Accepted { .. }));
+    end.net.adopt(peer.address, key);
+    end.net.send(key, Side::In, vec![7; 64 << 20].into());
+    end.net.close(key, Side::In);
+    end.silent_for(Duration::from_millis(2300)).await;
+    assert!(peer.read(64 << 20).await < 64 << 20);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_peer_may_leave_and_come_back() {
+    let (mut a, mut b) = (End::new("127.77.26.1"), End::new("127.77.26.2"));
+    meet(&mut a, &mut b).await;
+    for _ in 0..3 {
+        b.net.close(a.key(), Side::In);
+        assert_eq!(
+            a.event().await,
+            NetEvent::Closed(b.key(), Side::Out, Failure::Lost)
+        );
+        join(&mut a, &mut b).await;
+    }
+}
