@@ -1,5 +1,8 @@
 //! The program's only contact with the process: arguments, environment, exit code.
-#![expect(clippy::disallowed_methods, reason = "edge: the environment is read once, here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: the environment is read once, here"
+)]
 
 use std::process::ExitCode;
 

@@ -81,9 +81,7 @@ fn obey(arguments: &[String], environment: &BTreeMap<String, String>) -> Result<
 }
 
 fn runtime(order: Order, settings: Settings, warnings: &[String]) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("tokio: {error}"))?;
     let local = tokio::task::LocalSet::new();
     let work = async move {
@@ -135,7 +133,9 @@ fn document(file: Option<&Path>) -> Result<Value, String> {
     let path = file.unwrap_or(Path::new(FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Value::Null);
+        }
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
     if text.trim().is_empty() {

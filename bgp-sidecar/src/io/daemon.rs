@@ -255,6 +255,8 @@ impl Daemon {
     }
 
     async fn end(mut self, ending: Ending) {
+        /// What was sent goes out before the sockets close, or nobody takes it.
+        const LAST: Duration = Duration::from_secs(2);
         let what = match ending {
             Ending::Restart => "ends for a moment: peers and the kernel keep the routes",
             Ending::Withdraw => "leaves for good: routes are withdrawn and removed",
@@ -265,8 +267,18 @@ impl Daemon {
         if ending == Ending::Withdraw {
             notify::not_ready(&self.settings.run_dir);
         }
-        // What was sent goes out before the sockets close.
-        self.net.finish().await;
+        if let Some(error) = self.keeper.close() {
+            self.log
+                .warning("the snapshot could not be written", &[("error", &error)]);
+        }
+        drop((self.net, self.heart, self.datastore));
+        let tasks = tokio::runtime::Handle::current().metrics();
+        let out = async {
+            while tasks.num_alive_tasks() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST, out).await;
     }
 }
 

@@ -22,11 +22,11 @@ impl Heart {
     /// Begins at once.
     pub(super) fn start(node: &str, identity: Identity, datastore: &Datastore) -> Self {
         let mut alive = Alive::new(node, identity);
-        let stores = datastore.stores();
+        let current = datastore.current();
         let (tell, told) = mpsc::channel(1);
         let task = tokio::task::spawn_local(async move {
             loop {
-                let store = stores.current();
+                let store = current();
                 let beat = tokio::time::timeout(PATIENCE, alive.beat(&store)).await;
                 let missed = match beat {
                     Ok(Ok(())) => None,

@@ -1,6 +1,11 @@
 //! What the program does instead of running: say what it would do, or tell the running one to leave.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: reads the lock of the running one"
+)]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -40,11 +45,20 @@ pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Re
     }
     let sessions = picture.sessions.sessions.iter();
     lines.extend(sessions.map(|one| {
-        format!("peer {} port {} of AS {} ({})", one.key.address, one.key.port, one.number, one.origin)
+        format!(
+            "peer {} port {} of AS {} ({})",
+            one.key.address, one.key.port, one.number, one.origin
+        )
     }));
     let held = picture.sessions.held.iter();
     lines.extend(held.map(|one| format!("peer {} not started: {}", one.session.key.address, one.why)));
-    lines.extend(picture.origin.announced.iter().map(|prefix| format!("announces {prefix}")));
+    lines.extend(
+        picture
+            .origin
+            .announced
+            .iter()
+            .map(|prefix| format!("announces {prefix}")),
+    );
     let withheld = picture.origin.withheld.iter();
     lines.extend(withheld.map(|(prefix, why)| format!("does not announce {prefix}: {why}")));
     let all = warnings.iter().chain(&odd).chain(&picture.problems);
@@ -55,11 +69,11 @@ pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Re
 /// The running one withdraws and ends; where none runs, what it left in the kernel is removed.
 pub(in crate::io) async fn withdraw(settings: &Settings) -> Result<(), String> {
     let node = life::node_name(settings)?.name;
-    if let Some(pid) = life::holder(&settings.run_dir, &node)? {
+    if let Some(pid) = holder(&settings.run_dir, &node)? {
         let pid = Pid::from_raw(pid);
         kill(pid, Signal::SIGUSR1).map_err(|error| format!("process {pid}: {error}"))?;
         let gone = async {
-            while life::holder(&settings.run_dir, &node)?.is_some() {
+            while holder(&settings.run_dir, &node)?.is_some() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             Ok::<(), String>(())
@@ -82,5 +96,18 @@ pub(in crate::io) async fn withdraw(settings: &Settings) -> Result<(), String> {
     match kernel.apply(&ops).await.first() {
         None => Ok(()),
         Some((op, error)) => Err(format!("{op}: {error}")),
+    }
+}
+
+/// The process that is the node's sidecar.
+fn holder(run_dir: &Path, node: &str) -> Result<Option<i32>, String> {
+    match life::lock(run_dir, node) {
+        Ok(_free) => Ok(None),
+        Err(why) => {
+            let path = run_dir.join(format!("sidecar-{node}.lock"));
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            text.trim().parse().map(Some).map_err(|_| why)
+        }
     }
 }

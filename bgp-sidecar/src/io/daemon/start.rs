@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::store::transact;
+use shared::txn::Revision;
 
 use super::heart::Heart;
 use super::{Daemon, Secrets, Signals, log, secret};
@@ -36,7 +37,10 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     let (datastore, odd) = Datastore::open(&settings, &node)?;
     odd.iter().for_each(|text| log.warning(text, &[]));
     if let Err(error) = life::write_node_name(&life::nodename_file(&settings), &node) {
-        log.warning("the node's name cannot be kept for the plugins", &[("error", &error)]);
+        log.warning(
+            "the node's name cannot be kept for the plugins",
+            &[("error", &error)],
+        );
     }
     let name = Name::new(&settings.state_dir, &node, &datastore.store().identity());
     let kept = name.load().unwrap_or_else(|error| {
@@ -100,7 +104,22 @@ impl Daemon {
             }
             (Err(_), None) => return self.wait(facts).await,
         };
-        self.register(&facts).await?;
+        self.enter(&facts, (data, revision)).await
+    }
+
+    /// The first picture of a datastore that answers: with this node's own record in it.
+    async fn enter(&mut self, facts: &Seen, first: (Arc<Data>, Revision)) -> Result<(), String> {
+        /// What our own write takes to come back.
+        const ECHO: Duration = Duration::from_secs(2);
+        let written = self.register(facts).await?;
+        let echo = match written {
+            true => tokio::time::timeout(ECHO, self.datastore.next()).await.ok(),
+            false => None,
+        };
+        let (data, revision) = match echo {
+            Some(Update::Data(data, revision)) => (data, revision),
+            Some(Update::Away(_)) | None => first,
+        };
         self.take(&data).await;
         self.keep(data, revision);
         Ok(())
@@ -110,10 +129,7 @@ impl Daemon {
     async fn wait(&mut self, facts: Seen) -> Result<(), String> {
         loop {
             if let Update::Data(data, revision) = self.datastore.next().await {
-                self.register(&facts).await?;
-                self.take(&data).await;
-                self.keep(data, revision);
-                return Ok(());
+                return self.enter(&facts, (data, revision)).await;
             }
         }
     }
@@ -139,8 +155,8 @@ impl Daemon {
         origin::withdrawal(&before.judged(), &now.judged())
     }
 
-    /// This node's own record, and the first pools.
-    async fn register(&self, seen: &Seen) -> Result<(), String> {
+    /// This node's own record, and the first pools; whether anything had to be written.
+    async fn register(&self, seen: &Seen) -> Result<bool, String> {
         let identity = &self.settings.identity;
         let ipv4_facts = self.facts(seen, identity.ipv4_method.question()).await?;
         let ipv6_facts = self.facts(seen, identity.ipv6_method.question()).await?;
@@ -163,14 +179,16 @@ impl Daemon {
             Ok(Ok(registered)) => registered,
             Ok(Err(shared::store::TransactError::Decide(error))) => return Err(error.to_string()),
             Ok(Err(shared::store::TransactError::Store(error))) => {
-                self.log
-                    .warning("this node could not be registered", &[("error", &error.to_string())]);
-                return Ok(());
+                self.log.warning(
+                    "this node could not be registered",
+                    &[("error", &error.to_string())],
+                );
+                return Ok(false);
             }
             Err(_) => {
                 self.log
                     .warning("this node could not be registered: the datastore is slow", &[]);
-                return Ok(());
+                return Ok(false);
             }
         };
         for warning in &registered.warnings {
@@ -179,14 +197,18 @@ impl Daemon {
         for what in &registered.written {
             self.log.info("written", &[("object", what)]);
         }
-        Ok(())
+        Ok(!registered.written.is_empty())
     }
 
     async fn facts(&self, seen: &Seen, question: Option<Question>) -> Result<Facts, String> {
         let source = match question {
             Some(Question::Towards(destination)) => match destination.parse() {
                 Ok(address) => self.kernel.source_towards(address).await?,
-                Err(_) => return Err(format!("can-reach={destination}: an address is needed, not a name")),
+                Err(_) => {
+                    return Err(format!(
+                        "can-reach={destination}: an address is needed, not a name"
+                    ));
+                }
             },
             Some(Question::Kubernetes) | None => None,
         };
@@ -197,7 +219,7 @@ impl Daemon {
         })
     }
 
-    pub(super) fn keep(&self, data: Arc<Data>, revision: shared::txn::Revision) {
+    pub(super) fn keep(&self, data: Arc<Data>, revision: Revision) {
         self.keeper.save(Saved {
             guid: self.picture.as_ref().and_then(|picture| picture.guid.clone()),
             revision,
@@ -208,10 +230,7 @@ impl Daemon {
 }
 
 /// What passwords refer to, from files `<dir>/<name>/<key>`; one that cannot be read is missing.
-pub(super) fn secrets(
-    dir: &Path,
-    wanted: &std::collections::BTreeSet<(String, String)>,
-) -> Secrets {
+pub(super) fn secrets(dir: &Path, wanted: &std::collections::BTreeSet<(String, String)>) -> Secrets {
     let read = |(name, key): &(String, String)| {
         let value = secret(&dir.join(name).join(key))?;
         Some(((name.clone(), key.clone()), value))

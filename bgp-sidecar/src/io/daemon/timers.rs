@@ -27,7 +27,12 @@ impl Timers {
         };
         tokio::time::sleep_until(first).await;
         let now = Instant::now();
-        let due: Vec<TimerKey> = self.0.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
+        let due: Vec<TimerKey> = self
+            .0
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(timer, _)| *timer)
+            .collect();
         for timer in &due {
             self.0.remove(timer);
         }
