@@ -4,6 +4,7 @@
 
 pub mod adj_rib_out;
 pub mod autodetect;
+pub mod cluster;
 pub mod fib;
 pub mod fsm;
 pub mod io;
