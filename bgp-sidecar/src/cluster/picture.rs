@@ -86,8 +86,6 @@ impl Cluster {
         });
         let pools: Pools = pools.iter().map(pool_of).collect();
         let configurations = self.configurations.values();
-        let own = configurations.get(&BGPConfiguration::name_of(&self.node));
-        let default = configurations.get(BGPConfiguration::DEFAULT);
         let tags = tags::tags(configurations, &self.node, &mut problems);
         let lent = self.lent(&origin, &mut problems);
         problems.sort();
@@ -96,8 +94,8 @@ impl Cluster {
             local: peers::local(&input, settings.router_id),
             own: self.own(&origin),
             encapsulated: pools.encapsulated().collect(),
-            listen_port: settings.listen_port.unwrap_or_else(|| listen_port(default, own)),
-            bind_node_ip: default.is_some_and(|one| one.spec.bind_mode.as_deref() == Some("NodeIP")),
+            listen_port: settings.listen_port.unwrap_or_else(|| self.listen_port()),
+            bind_node_ip: self.bind_node_ip(),
             log_level: settings::log_level(settings.log_level, configurations, &self.node),
             nodes: self.nodes.count(),
             guid: self.guid(),
@@ -109,6 +107,19 @@ impl Cluster {
             lent,
             problems,
         }
+    }
+
+    fn listen_port(&self) -> u16 {
+        let named = |name: &str| self.configurations.values().get(name);
+        listen_port(
+            named(BGPConfiguration::DEFAULT),
+            named(&BGPConfiguration::name_of(&self.node)),
+        )
+    }
+
+    fn bind_node_ip(&self) -> bool {
+        let default = self.configurations.values().get(BGPConfiguration::DEFAULT);
+        default.is_some_and(|one| one.spec.bind_mode.as_deref() == Some("NodeIP"))
     }
 
     fn guid(&self) -> Option<String> {

@@ -16,13 +16,14 @@ use shared::store::config::{self, Choice, Dirs};
 use shared::store::open::{self, Store};
 use shared::store::{self, StoreError};
 use shared::txn::Revision;
+use tokio::sync::Notify;
 
 use crate::cluster::Data;
 use crate::settings::Settings;
 
 mod worker;
 
-use worker::{Opener, Worker};
+use worker::{Link, Opener, Worker};
 
 /// etcd says nothing for so long: look whether it is there.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -41,8 +42,7 @@ type Running<D> = Pin<Box<dyn Future<Output = (Worker<D>, Update)>>>;
 /// The datastore as this node sees it.
 pub(crate) struct Datastore<D: store::Datastore = Store> {
     running: Running<D>,
-    /// The worker puts another there when it opens the store anew.
-    store: Rc<RefCell<Rc<D>>>,
+    link: Rc<Link<D>>,
 }
 
 impl Datastore {
@@ -67,11 +67,14 @@ impl Datastore {
 impl<D: store::Datastore + 'static> Datastore<D> {
     /// Opened so, now and after each failure. `silence`: after that long without an event the watch is renewed.
     pub(crate) fn of(opener: Opener<D>, node: &str, silence: Option<Duration>) -> Result<Self, StoreError> {
-        let store = Rc::new(RefCell::new(Rc::new(opener()?)));
-        let worker = Worker::new(opener, Rc::clone(&store), node, silence);
+        let link = Rc::new(Link {
+            store: RefCell::new(Rc::new(opener()?)),
+            anew: Notify::new(),
+        });
+        let worker = Worker::new(opener, Rc::clone(&link), node, silence);
         Ok(Self {
             running: Box::pin(worker.next()),
-            store,
+            link,
         })
     }
 
@@ -84,7 +87,12 @@ impl<D: store::Datastore + 'static> Datastore<D> {
 
     /// For reads and Txns of others; ask anew each time.
     pub(crate) fn store(&self) -> Rc<D> {
-        Rc::clone(&self.store.borrow())
+        Rc::clone(&self.link.store.borrow())
+    }
+
+    /// Opens the store anew, with the certificates that there are now.
+    pub(crate) fn renew(&self) {
+        self.link.anew.notify_one();
     }
 }
 

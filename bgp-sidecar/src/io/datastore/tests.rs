@@ -239,3 +239,37 @@ impl shared::store::Datastore for Broken {
         Ok(())
     }
 }
+
+#[test]
+fn a_store_opened_anew_on_request_loses_nothing_and_says_nothing_new() {
+    test(async {
+        let memory = Memory::new();
+        let opened = Rc::new(Cell::new(0));
+        let (count, there) = (Rc::clone(&opened), memory.clone());
+        let opener = move || {
+            count.set(count.get() + 1);
+            Ok(there.clone())
+        };
+        let mut datastore = Datastore::of(Box::new(opener), "a", None).unwrap();
+        data(&mut datastore).await;
+        datastore.renew();
+        nothing(&mut datastore).await;
+        assert_eq!(opened.get(), 2);
+        memory.put(node("a"), "1");
+        assert!(data(&mut datastore).await.contains_key(&node("a")));
+    });
+}
+
+#[test]
+fn a_silent_watch_is_renewed_without_a_gap() {
+    test(async {
+        let memory = Memory::new();
+        let there = memory.clone();
+        let silence = Some(Duration::from_millis(20));
+        let mut datastore = Datastore::of(Box::new(move || Ok(there.clone())), "a", silence).unwrap();
+        data(&mut datastore).await;
+        nothing(&mut datastore).await;
+        memory.put(node("a"), "1");
+        assert!(data(&mut datastore).await.contains_key(&node("a")));
+    });
+}

@@ -2,34 +2,44 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::model::key::Key;
 use shared::store::{self, Change, StoreError, Watch as _, WatchEvent};
-use shared::txn::{Entry, Range, Reads, Revision, Snapshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use shared::txn::{Range, Reads, Revision};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::Update;
 use crate::cluster::Data;
 use crate::cluster::scope::Scope;
 
+mod parts;
+
+use parts::{apply, data_of, pause, revision_of};
+
 /// Changes that come so close together are one update …
 const QUIET: Duration = Duration::from_millis(20);
 /// … which is at most so late.
 const LATEST: Duration = Duration::from_millis(100);
-/// The first pause after a failure, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A list whose scope has changed meanwhile is begun anew this often.
 const LISTS: u32 = 10;
 
 pub(super) type Opener<D> = Box<dyn Fn() -> Result<D, StoreError>>;
 
+/// What the worker and its owner share.
+pub(super) struct Link<D> {
+    /// The one in use.
+    pub(super) store: RefCell<Rc<D>>,
+    /// Open another, whatever there is.
+    pub(super) anew: Notify,
+}
+
 pub(super) struct Worker<D: store::Datastore> {
     opener: Opener<D>,
-    store: Rc<RefCell<Rc<D>>>,
+    link: Rc<Link<D>>,
     node: String,
     silence: Option<Duration>,
     data: Arc<Data>,
@@ -38,6 +48,8 @@ pub(super) struct Worker<D: store::Datastore> {
     /// Blocks read by themselves, at these revisions: older changes of theirs are still to come.
     fresh: BTreeMap<Key, Revision>,
     watch: Option<D::Watch>,
+    /// Something was read: an empty datastore is an answer, too.
+    listed: bool,
     /// The watch has ended by an error: who knows what the store is now.
     doubt: bool,
     away: bool,
@@ -45,15 +57,10 @@ pub(super) struct Worker<D: store::Datastore> {
 }
 
 impl<D: store::Datastore> Worker<D> {
-    pub(super) fn new(
-        opener: Opener<D>,
-        store: Rc<RefCell<Rc<D>>>,
-        node: &str,
-        silence: Option<Duration>,
-    ) -> Self {
+    pub(super) fn new(opener: Opener<D>, link: Rc<Link<D>>, node: &str, silence: Option<Duration>) -> Self {
         Self {
             opener,
-            store,
+            link,
             node: node.to_owned(),
             silence,
             data: Arc::default(),
@@ -61,6 +68,7 @@ impl<D: store::Datastore> Worker<D> {
             scope: Scope::none(),
             fresh: BTreeMap::new(),
             watch: None,
+            listed: false,
             doubt: false,
             away: false,
             failures: 0,
@@ -118,11 +126,10 @@ impl<D: store::Datastore> Worker<D> {
     async fn list(&mut self) -> Result<bool, StoreError> {
         if self.failures > 0 || self.doubt {
             let store = Rc::new((self.opener)()?);
-            self.store.replace(store);
+            self.link.store.replace(store);
             self.doubt = false;
         }
         let store = self.store();
-        let first = self.revision == Revision(0);
         let mut scope = self.scope.clone();
         for _ in 0..LISTS {
             let reads = scope.reads(&self.node);
@@ -136,7 +143,7 @@ impl<D: store::Datastore> Worker<D> {
             }
             self.revision = revision_of(&reads, &snapshot);
             data.retain(|key, _| scope.holds(&self.node, key));
-            let changed = first || *self.data != data;
+            let changed = !std::mem::replace(&mut self.listed, true) || *self.data != data;
             self.data = Arc::new(data);
             self.fresh.clear();
             self.narrow(scope);
@@ -175,25 +182,29 @@ impl<D: store::Datastore> Worker<D> {
 
     /// The next event; `None` if the watch has ended or is another now.
     async fn event(&mut self) -> Option<WatchEvent> {
-        let next = self.watch.as_mut()?.next();
-        let answer = match self.silence {
-            None => Some(next.await),
-            Some(silence) => timeout(silence, next).await.ok(),
-        };
-        match answer {
-            Some(Ok(event)) => Some(event),
-            Some(Err(_)) => {
-                self.ended();
-                None
+        let silence = self.silence;
+        let silent = async {
+            match silence {
+                Some(silence) => tokio::time::sleep(silence).await,
+                None => std::future::pending().await,
             }
-            None => {
+        };
+        let watch = self.watch.as_mut()?;
+        tokio::select! {
+            biased;
+            () = self.link.anew.notified() => self.ended(),
+            answer = watch.next() => match answer {
+                Ok(event) => return Some(event),
+                Err(_) => self.ended(),
+            },
+            () = silent => {
                 // To open another asks the cluster, too; a failure is for the next list to tell.
                 let watched = self.scope.watched(&self.node);
                 let store = self.store();
                 self.watch = store.watch(&watched, self.revision).await.ok();
-                None
             }
         }
+        None
     }
 
     fn ended(&mut self) {
@@ -276,53 +287,6 @@ impl<D: store::Datastore> Worker<D> {
     }
 
     fn store(&self) -> Rc<D> {
-        Rc::clone(&self.store.borrow())
+        Rc::clone(&self.link.store.borrow())
     }
-}
-
-fn apply(data: &mut Data, changes: Vec<Change>) {
-    for change in changes {
-        match change {
-            Change::Put(key, Entry { value, .. }) => {
-                data.insert(key, value.into());
-            }
-            Change::Delete(key, _) => {
-                data.remove(&key);
-            }
-        }
-    }
-}
-
-fn data_of(reads: &Reads, snapshot: &Snapshot) -> Data {
-    let mut data = Data::new();
-    let mut add = |key: &Key, entry: &Entry| {
-        data.insert(key.clone(), entry.value.as_slice().into());
-    };
-    for range in &reads.ranges {
-        match range {
-            Range::Key(key) => {
-                if let Some(entry) = snapshot.get(key) {
-                    add(key, entry);
-                }
-            }
-            Range::Prefix(prefix) => snapshot.under(prefix).for_each(|(key, entry)| add(key, entry)),
-            Range::Exists(_) | Range::Keys(_) | Range::Count(_) => {}
-        }
-    }
-    data
-}
-
-fn revision_of(reads: &Reads, snapshot: &Snapshot) -> Revision {
-    let at = reads.ranges.iter().filter_map(|range| snapshot.read_at(range));
-    at.min().unwrap_or_default()
-}
-
-/// Half of a pause that doubles, and a random part of the other half: nodes that lost one etcd come back apart.
-fn pause(failures: u32) -> Duration {
-    let (first, longest) = PAUSES;
-    let whole = first
-        .saturating_mul(1 << failures.saturating_sub(1).min(8))
-        .min(longest);
-    let dice = RandomState::new().hash_one(failures) % 1000;
-    whole / 2 + whole.mul_f64(dice as f64 / 2000.0)
 }
