@@ -12,5 +12,8 @@
 
 pub mod cli;
 mod daemon;
+pub(crate) mod datastore;
 pub(crate) mod kernel;
+pub(crate) mod life;
+pub(crate) mod snapshot;
 pub(crate) mod tcp;

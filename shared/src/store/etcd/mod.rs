@@ -23,6 +23,7 @@ mod call;
 mod connect;
 mod convert;
 mod failure;
+mod lease;
 mod tls;
 
 pub(super) use tls::usable;
@@ -30,6 +31,7 @@ mod watch;
 
 use call::Repeat;
 use failure::Failure;
+pub use lease::Lease;
 pub use watch::EtcdWatch;
 
 /// A read of several ranges is begun anew this often when their history is compacted away meanwhile.
