@@ -31,7 +31,7 @@ pub struct Session {
 }
 
 /// A router of any make.
-pub trait Router {
+pub trait Router: Send + Sync {
     /// What its BGP knows, of both families.
     fn routes(&self) -> Vec<Route>;
     /// Its sessions.
