@@ -2,7 +2,7 @@
 # statically. One libc on a shared LMDB file, and one set of compiled dependencies.
 MUSL := $(shell uname -m)-unknown-linux-musl
 GLIBC := $(shell uname -m)-unknown-linux-gnu
-PROGRAMS := cni-net cni-ipam cnictl
+PROGRAMS := cni-net cni-ipam cnictl bgp-sidecar
 # Octets.
 LIMIT := 12000000
 SEED ?= $(shell date +%s)
@@ -15,7 +15,8 @@ export RUST_TEST_THREADS ?= 4
 # What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
 DEMO_NEEDS := iproute2 iputils-ping jq
-TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace
+TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
+    bird2 frr gobgpd
 
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)

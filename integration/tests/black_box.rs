@@ -1,5 +1,14 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
 
+mod bgp_harness;
+mod bgp_kernel;
+mod bgp_nodes;
+mod bgp_restart;
+mod bgp_scenario_b;
+mod bgp_scenario_c;
+mod bgp_sessions;
+mod bgp_setup;
+mod bgp_tor_conf;
 mod burst;
 mod cnitool;
 mod conf;

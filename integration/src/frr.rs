@@ -1,0 +1,254 @@
+//! Edge: FRR (zebra and bgpd) in a namespace, its tables read by `vtysh`. It puts what it learns into the kernel.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::daemon::Daemon;
+use crate::fabric::{Folder, Route, Router, Session, Tor, ask};
+use crate::json::{list, text};
+use crate::netns::Netns;
+use crate::process::{Answer, Cmd};
+use crate::wait::eventually;
+
+/// Where Debian puts the daemons.
+const DAEMONS: &str = "/usr/lib/frr";
+const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+
+/// A running zebra and a bgpd.
+pub struct Frr {
+    netns: Arc<Netns>,
+    zebra: Option<Daemon>,
+    bgpd: Option<Daemon>,
+    conf: PathBuf,
+    folder: Folder,
+}
+
+impl Frr {
+    /// Starts both, bgpd with this configuration, and waits until bgpd answers.
+    pub fn start(netns: &Arc<Netns>, conf: &str) -> Self {
+        let folder = Folder::new(&format!("FRR in {}", netns.name()));
+        let mut frr = Self {
+            netns: netns.clone(),
+            zebra: None,
+            bgpd: None,
+            conf: folder.write("bgpd.conf", conf),
+            folder,
+        };
+        let empty = frr.folder.write("zebra.conf", "");
+        frr.zebra = Some(frr.daemon("zebra", &empty));
+        frr.answers("zebra");
+        frr.run();
+        frr
+    }
+
+    /// SIGKILL to bgpd; zebra keeps its routes in the kernel for a while.
+    pub fn kill(&mut self) {
+        self.bgpd = None;
+    }
+
+    /// SIGKILL to bgpd, and again.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.run();
+    }
+
+    /// The communities of the best route to a prefix, which its table does not show.
+    pub fn communities(&self, prefix: &str) -> Vec<String> {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        let shown = self.vtysh(&format!("show bgp {family} unicast {prefix} bestpath json"));
+        let shown = shown.ok().json();
+        let words = list(&shown, "/paths/0/community/list").iter();
+        words.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// What a command of `vtysh` answers.
+    pub fn vtysh(&self, order: &str) -> Answer {
+        self.orders(&[order])
+    }
+
+    /// Changes the configuration of the running daemon: the lines from `configure terminal` on.
+    pub fn configure(&self, lines: &[&str]) {
+        let orders: Vec<_> = std::iter::once("configure terminal")
+            .chain(lines.iter().copied())
+            .collect();
+        self.orders(&orders).ok_only();
+    }
+
+    fn orders(&self, orders: &[&str]) -> Answer {
+        let words = orders.iter().flat_map(|order| ["-c", order]);
+        ask(&self.netns, "vtysh")
+            .args(["--vty_socket"])
+            .args([self.folder.path("")])
+            .args(words)
+            .run()
+    }
+
+    fn run(&mut self) {
+        self.bgpd = Some(self.daemon("bgpd", &self.conf.clone()));
+        self.answers("bgpd");
+    }
+
+    fn daemon(&mut self, name: &str, conf: &Path) -> Daemon {
+        let log = self.folder.log(name);
+        // What a killed one left would be taken for an answer.
+        drop(std::fs::remove_file(self.folder.path(&format!("{name}.vty"))));
+        let program = Path::new(DAEMONS).join(name);
+        assert!(
+            program.exists(),
+            "{} is missing: run `make setup`",
+            program.display()
+        );
+        // zebra wants its user in the group of its terminals; root is in it only as its first group.
+        Cmd::new(program)
+            .args([
+                "-u",
+                "root",
+                "-g",
+                "frrvty",
+                "-A",
+                "127.0.0.1",
+                "-P",
+                "0",
+                "--log",
+                "stdout",
+                "--log-level",
+                "debugging",
+                "-f",
+            ])
+            .args([conf])
+            .args(["-i"])
+            .args([self.folder.path(&format!("{name}.pid"))])
+            .args(["-z"])
+            .args([self.folder.path("zserv.api")])
+            .args(["--vty_socket"])
+            .args([self.folder.path("")])
+            .within(&self.netns)
+            .serve(&log)
+    }
+
+    fn answers(&mut self, name: &str) {
+        let what = format!("{name} in {} answers", self.netns.name());
+        eventually(&what, || {
+            for daemon in [&mut self.zebra, &mut self.bgpd].into_iter().flatten() {
+                assert!(
+                    daemon.ended().is_none(),
+                    "FRR ended by itself: {}",
+                    self.folder.told()
+                );
+            }
+            let answer = ask(&self.netns, "vtysh")
+                .args(["--vty_socket"])
+                .args([self.folder.path("")])
+                .args(["-d", name, "-c", "show version"])
+                .run();
+            answer.status.success().then_some(())
+        });
+    }
+
+    fn table(&self, family: &str) -> Value {
+        self.vtysh(&format!("show bgp {family} unicast json")).ok().json()
+    }
+}
+
+impl Router for Frr {
+    fn routes(&self) -> Vec<Route> {
+        FAMILIES
+            .iter()
+            .flat_map(|family| routes(&self.table(family)))
+            .collect()
+    }
+
+    fn sessions(&self) -> Vec<Session> {
+        let summary = self.vtysh("show bgp summary json").ok().json();
+        let families = summary.as_object().into_iter().flatten();
+        let peers = families.filter_map(|(_, family)| family["peers"].as_object());
+        let session = |(address, peer): (&String, &Value)| Session {
+            neighbour: address.clone(),
+            up: text(peer, "/state") == "Established",
+            state: text(peer, "/state").to_owned(),
+        };
+        peers.flatten().map(session).collect()
+    }
+
+    fn told(&self) -> String {
+        let orders = [
+            "show bgp summary",
+            "show bgp ipv4 unicast",
+            "show bgp ipv6 unicast",
+        ];
+        orders.map(|order| self.vtysh(order).told()).concat()
+    }
+}
+
+/// Prefixes, each with its paths.
+fn routes(table: &Value) -> Vec<Route> {
+    let of = |(prefix, paths): (&String, &Value)| -> Vec<Route> {
+        let path = |path: &Value| route(prefix, path);
+        paths.as_array().into_iter().flatten().map(path).collect()
+    };
+    table["routes"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .flat_map(of)
+        .collect()
+}
+
+fn route(prefix: &str, path: &Value) -> Route {
+    let next_hops = list(path, "/nexthops");
+    // Of IPv6 there may be a link-local one beside the global one.
+    let global = next_hops.iter().find(|hop| text(hop, "/scope") != "link-local");
+    let next_hop = global.map(|hop| text(hop, "/ip").to_owned());
+    Route {
+        prefix: prefix.to_owned(),
+        next_hop: next_hop.filter(|hop| hop != "0.0.0.0" && hop != "::"),
+        as_path: text(path, "/path")
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect(),
+        communities: Vec::new(),
+        best: path["bestpath"].as_bool().unwrap_or_default(),
+    }
+}
+
+/// A router as FRR is told it. What it learns reaches the kernel.
+pub fn conf(tor: &Tor) -> String {
+    let mut text = String::new();
+    let mut put = |line: String| text.push_str(&format!("{line}\n"));
+    put(format!("router bgp {}", tor.number));
+    put(format!(" bgp router-id {}", tor.address));
+    for line in [
+        "bgp log-neighbor-changes",
+        "no bgp ebgp-requires-policy",
+        "no bgp network import-check",
+        "no bgp default ipv4-unicast",
+        "bgp bestpath as-path multipath-relax",
+    ] {
+        put(format!(" {line}"));
+    }
+    for neighbour in &tor.neighbours {
+        let at = &neighbour.address;
+        put(format!(" neighbor {at} remote-as {}", neighbour.number));
+        put(format!(" neighbor {at} update-source {}", tor.source(neighbour)));
+        put(format!(" neighbor {at} timers connect 1"));
+        put(format!(" neighbor {at} advertisement-interval 0"));
+    }
+    for (family, six) in [("ipv4", false), ("ipv6", true)] {
+        put(format!(" address-family {family} unicast"));
+        tor.own(six).for_each(|prefix| put(format!("  network {prefix}")));
+        for neighbour in tor
+            .neighbours
+            .iter()
+            .filter(|neighbour| neighbour.is_six() == six)
+        {
+            put(format!("  neighbor {} activate", neighbour.address));
+            if tor.serves(neighbour) {
+                put(format!("  neighbor {} route-reflector-client", neighbour.address));
+            }
+        }
+        put(" exit-address-family".to_owned());
+    }
+    text
+}

@@ -1,0 +1,236 @@
+//! Edge: GoBGP in a namespace, its table read by `gobgp -j`. It puts nothing into the kernel.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::daemon::Daemon;
+use crate::fabric::{Folder, Neighbour, Route, Router, Session, Tor, ask};
+use crate::json::{list, text};
+use crate::netns::Netns;
+use crate::process::{Answer, Cmd};
+use crate::require;
+use crate::wait::eventually;
+
+const API: &str = "127.0.0.1:50051";
+const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+/// Its number for Established.
+const ESTABLISHED: u64 = 6;
+
+/// A running GoBGP.
+pub struct Gobgp {
+    netns: Arc<Netns>,
+    daemon: Option<Daemon>,
+    conf: PathBuf,
+    own: Vec<(String, String)>,
+    folder: Folder,
+}
+
+impl Gobgp {
+    /// Starts it with a configuration (TOML), and waits until it answers.
+    pub fn start(netns: &Arc<Netns>, conf: &str) -> Self {
+        let folder = Folder::new(&format!("GoBGP in {}", netns.name()));
+        let mut gobgp = Self {
+            netns: netns.clone(),
+            daemon: None,
+            conf: folder.write("gobgpd.toml", conf),
+            own: Vec::new(),
+            folder,
+        };
+        gobgp.run(&[]);
+        gobgp
+    }
+
+    /// Starts a router; its prefixes are no part of a configuration of GoBGP.
+    pub fn tor(netns: &Arc<Netns>, tor: &Tor) -> Self {
+        let mut gobgp = Self::start(netns, &conf(tor));
+        for prefix in &tor.announces {
+            let next_hop = if prefix.contains(':') {
+                tor.address6.as_deref().unwrap_or("::")
+            } else {
+                &tor.address
+            };
+            gobgp.announce(prefix, next_hop);
+        }
+        gobgp
+    }
+
+    /// Announces a prefix of its own.
+    pub fn announce(&mut self, prefix: &str, next_hop: &str) {
+        self.own.push((prefix.to_owned(), next_hop.to_owned()));
+        self.add(prefix, next_hop);
+    }
+
+    /// Announces it no more.
+    pub fn withdraw(&mut self, prefix: &str) {
+        self.own.retain(|(own, _)| own != prefix);
+        self.gobgp(&["global", "rib", "-a", family(prefix), "del", prefix])
+            .ok_only();
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.daemon = None;
+    }
+
+    /// SIGKILL, and again as after a crash: `-r` makes it a restarting speaker (RFC 4724).
+    pub fn restart(&mut self) {
+        self.kill();
+        self.run(&["-r"]);
+        for (prefix, next_hop) in self.own.clone() {
+            self.add(&prefix, &next_hop);
+        }
+    }
+
+    fn add(&self, prefix: &str, next_hop: &str) {
+        let words = [
+            "global",
+            "rib",
+            "-a",
+            family(prefix),
+            "add",
+            prefix,
+            "nexthop",
+            next_hop,
+        ];
+        self.gobgp(&words).ok_only();
+    }
+
+    fn gobgp(&self, words: &[&str]) -> Answer {
+        ask(&self.netns, "gobgp").args(words).run()
+    }
+
+    fn run(&mut self, more: &[&str]) {
+        let log = self.folder.log("gobgpd");
+        let daemon = Cmd::new(require::tool("gobgpd"))
+            .args([
+                "--api-hosts",
+                API,
+                "--pprof-disable",
+                "--log-level",
+                "debug",
+                "-f",
+            ])
+            .args([&self.conf])
+            .args(more)
+            .within(&self.netns)
+            .serve(&log);
+        self.daemon = Some(daemon);
+        let what = format!("GoBGP in {} answers", self.netns.name());
+        eventually(&what, || {
+            let ended = self.daemon.as_mut().and_then(Daemon::ended);
+            assert!(ended.is_none(), "GoBGP ended by itself: {}", self.folder.told());
+            let answer = self.gobgp(&["global", "-j"]);
+            // Without its AS it has not read its configuration yet.
+            let number = answer.status.success().then(|| answer.json()["asn"].as_u64())??;
+            (number > 0).then_some(())
+        });
+    }
+}
+
+fn family(prefix: &str) -> &'static str {
+    if prefix.contains(':') { "ipv6" } else { "ipv4" }
+}
+
+impl Router for Gobgp {
+    fn routes(&self) -> Vec<Route> {
+        let table = |family| self.gobgp(&["global", "rib", "-a", family, "-j"]).ok().json();
+        FAMILIES
+            .iter()
+            .flat_map(|family| routes(&table(family)))
+            .collect()
+    }
+
+    fn sessions(&self) -> Vec<Session> {
+        let answer = self.gobgp(&["neighbor", "-j"]).ok().json();
+        answer.as_array().into_iter().flatten().map(session).collect()
+    }
+
+    fn told(&self) -> String {
+        let rib = FAMILIES.map(|family| self.gobgp(&["global", "rib", "-a", family]).told());
+        format!("{}{}", self.gobgp(&["neighbor"]).told(), rib.concat())
+    }
+}
+
+fn session(neighbour: &Value) -> Session {
+    let state = &neighbour["state"];
+    let number = state["session_state"].as_u64().unwrap_or_default();
+    Session {
+        neighbour: text(neighbour, "/conf/neighbor_address").to_owned(),
+        up: number == ESTABLISHED,
+        state: number.to_string(),
+    }
+}
+
+/// Prefixes, each with its paths.
+fn routes(table: &Value) -> Vec<Route> {
+    let of = |(prefix, paths): (&String, &Value)| -> Vec<Route> {
+        let path = |path: &Value| route(prefix, path);
+        paths.as_array().into_iter().flatten().map(path).collect()
+    };
+    table.as_object().into_iter().flatten().flat_map(of).collect()
+}
+
+fn route(prefix: &str, path: &Value) -> Route {
+    let attributes = list(path, "/attrs");
+    let field = |name: &str| attributes.iter().find_map(|attribute| attribute.get(name));
+    let segments = field("as_paths").and_then(Value::as_array);
+    let numbers = segments
+        .into_iter()
+        .flatten()
+        .flat_map(|segment| list(segment, "/asns"));
+    let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+    let communities = field("communities").and_then(Value::as_array);
+    let community = |value: &u32| format!("{}:{}", value >> 16, value & 0xffff);
+    Route {
+        prefix: prefix.to_owned(),
+        next_hop: field("nexthop").and_then(Value::as_str).map(str::to_owned),
+        as_path: numbers.filter_map(number).collect(),
+        communities: communities
+            .into_iter()
+            .flatten()
+            .filter_map(number)
+            .map(|n| community(&n))
+            .collect(),
+        best: path["best"].as_bool().unwrap_or_default(),
+    }
+}
+
+/// A router as GoBGP is told it, without its own prefixes.
+pub fn conf(tor: &Tor) -> String {
+    let global = format!(
+        "[global.config]\n  as = {}\n  router-id = \"{}\"\n  port = 179\n",
+        tor.number, tor.address
+    );
+    let neighbours = tor
+        .neighbours
+        .iter()
+        .map(|neighbour| neighbour_conf(tor, neighbour));
+    std::iter::once(global).chain(neighbours).collect()
+}
+
+fn neighbour_conf(tor: &Tor, neighbour: &Neighbour) -> String {
+    let client = format!(
+        "  [neighbors.route-reflector.config]\n    route-reflector-client = true\n    \
+         route-reflector-cluster-id = \"{}\"\n",
+        tor.address
+    );
+    format!(
+        "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {}\n  \
+         [neighbors.transport.config]\n    local-address = \"{}\"\n  \
+         [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n  \
+         [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = 120\n{}  \
+         [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{}-unicast\"\n    \
+         [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = true\n",
+        neighbour.address,
+        neighbour.number,
+        tor.source(neighbour),
+        if tor.serves(neighbour) {
+            client.as_str()
+        } else {
+            ""
+        },
+        family(&neighbour.address)
+    )
+}

@@ -1,0 +1,91 @@
+//! The node's kernel: what someone else takes away comes back within a second, and what is not ours is not touched.
+
+use std::time::{Duration, Instant};
+
+use integration::fabric::{Tor, Watched};
+use integration::sidecar::{BLACKHOLE, LEARNED, Sidecar};
+use integration::wait::{eventually, within};
+use serde_json::json;
+
+use super::bgp_setup::{Make, ONE, TOR, lab, peer, pod};
+
+const NUMBER: u32 = 64_512;
+const FABRIC: &str = "10.20.0.0/26";
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_route_of_ours_that_is_deleted_is_back_within_a_second() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER).announces(FABRIC);
+    let tor = Make::Bird.start(&lab.leaf, &tor);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let (_pod, _, block) = pod(&lab.node);
+    tor.learns(&block, ONE);
+    sidecar.installs(FABRIC, &[TOR]);
+    sidecar.discards(&block);
+    for (kind, destination, metric) in [("", FABRIC, LEARNED), ("blackhole ", &*block, BLACKHOLE)] {
+        let what = format!("{kind}{destination} is back");
+        within(&what, SECOND, || {
+            let route = format!("{kind}{destination} metric {metric}");
+            lab.node.netns().ip(&format!("route del {route}"));
+            let since = Instant::now();
+            eventually(&what, || sidecar.route(destination, metric));
+            since.elapsed()
+        });
+    }
+    let before = sidecar.routes();
+    lab.node.netns().ip("route flush proto 77");
+    eventually("all are back", || (sidecar.routes() == before).then_some(()));
+    assert!(tor.route(&block, ONE).is_some());
+}
+
+#[test]
+fn a_route_of_someone_else_stays_as_it_is() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER).announces(FABRIC);
+    lab.node
+        .netns()
+        .ip(&format!("route add {FABRIC} via {TOR} proto static metric 5"));
+    lab.node
+        .netns()
+        .ip("route add 10.20.7.0/26 via 192.168.1.1 proto 80");
+    let _tor = Make::Bird.start(&lab.leaf, &tor);
+    let mut sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    sidecar.installs(FABRIC, &[TOR]);
+    let theirs = || {
+        let shown = ["static", "80"].map(|proto| lab.node.netns().ip(&format!("route show proto {proto}")));
+        shown.concat()
+    };
+    let before = theirs();
+    assert!(
+        before.contains("10.20.7.0/26") && before.contains(FABRIC),
+        "{before}"
+    );
+    sidecar.stop();
+    sidecar.run();
+    sidecar.installs(FABRIC, &[TOR]);
+    assert_eq!(theirs(), before);
+}
+
+#[test]
+fn what_is_outside_the_pools_stays_out_unless_everything_is_wanted() {
+    for (policy, wanted) in [("pools", false), ("all", true)] {
+        let lab = lab();
+        peer(&lab, "tor", TOR, NUMBER);
+        let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER);
+        let tor = tor.announces("172.30.0.0/16").announces(FABRIC);
+        let _tor = Make::Frr.start(&lab.leaf, &tor);
+        let sidecar = Sidecar::start(&lab, &lab.node, &json!({"importPolicy": policy}));
+        sidecar.installs(FABRIC, &[TOR]);
+        if wanted {
+            sidecar.installs("172.30.0.0/16", &[TOR]);
+        }
+        assert_eq!(
+            sidecar.route("172.30.0.0/16", LEARNED).is_some(),
+            wanted,
+            "{policy}"
+        );
+    }
+}
