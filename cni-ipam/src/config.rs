@@ -239,7 +239,7 @@ fn address(source: &str, text: &str) -> Result<IpAddr, CniError> {
     parsed.ok_or_else(|| CniError::new(code, format!("{source}: {text:?} is not an IP address")))
 }
 
-/// The time left for a DEL: its own limit, or what the calling plugin has left of its own.
+/// The time left: the verb's own limit, or what the calling plugin has left of its own.
 pub(crate) fn budget(env: &Env, own: Duration) -> Duration {
     let given = env
         .get("MANX_TIME_LEFT_MS")
