@@ -41,3 +41,4 @@ mod spec_input;
 mod spec_status;
 mod spec_version;
 mod takeover;
+mod turns;

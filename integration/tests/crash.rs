@@ -14,7 +14,10 @@ use serde_json::json;
 
 const KILLS: u32 = 100;
 
-on_both_stores!(a_hundred_killed_adds_leave_nothing_after_their_dels);
+on_both_stores!(
+    a_hundred_killed_adds_leave_nothing_after_their_dels,
+    a_del_beside_an_add_of_the_same_container_waits_and_touches_nothing,
+);
 
 /// A number from a number, spread evenly: the same moments in every run of the test.
 fn scatter(seed: u32) -> u32 {
@@ -112,4 +115,44 @@ fn an_ipam_plugin_that_never_answers_is_ended_at_the_limit_and_no_interface_stay
     failure.says(&["stuck-ipam"]);
     assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
     assert_eq!(pod.netns.links(), Vec::<String>::new());
+}
+
+/// An ADD whose IPAM plugin never answers, once it has made its pair: it holds its locks from then on.
+fn stuck_add(lab: &Lab, pod: &Pod) -> Running {
+    let conf = with(lab.node.conf(), "ipam/type", "stuck-ipam");
+    let folder = stuck_plugin(lab);
+    let call = lab.node.call("ADD", &conf, pod).env("CNI_PATH", &folder).start();
+    eventually("the pair is up", || {
+        let up = |text: String| text.contains("UP");
+        let pairs = lab.node.host_interfaces();
+        let pair = pairs.first()?;
+        (up(lab.node.netns().ip(&format!("link show {pair} up"))) && up(pod.netns.ip("link show eth0 up")))
+            .then_some(())
+    });
+    call
+}
+
+fn a_del_beside_an_add_of_the_same_container_waits_and_touches_nothing(kind: Kind) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let conf = lab.node.conf();
+    let clean = Traces::of(&lab);
+    // Two containers of one pod share the host interface, and nothing else.
+    let (pod, older) = (
+        Pod::kubernetes("default", "web"),
+        Pod::kubernetes("default", "web"),
+    );
+    let mut adding = stuck_add(&lab, &pod);
+    let before = Traces::of(&lab);
+    let hurried = with(conf.clone(), "timeouts", json!({"del": 1}));
+    for (about, named) in [(&pod, pod.container.as_str()), (&older, "host interface")] {
+        let failure = lab.node.call("DEL", &hurried, about).run().failure();
+        assert_eq!(failure.code, 11, "{failure:?}");
+        failure.says(&["another call for", named, "is still running"]);
+        before.unchanged(&lab);
+    }
+    adding.kill();
+    drop(adding.wait());
+    lab.node.del(&conf, &pod);
+    clean.unchanged(&lab);
 }
