@@ -111,7 +111,24 @@ fn stored_in_embedded(lab: &Lab) -> Vec<String> {
     let mut facts: Vec<_> = list(&records, "/items").iter().map(name).collect();
     let table = lab.cnictl(["ipam", "show", "--show-blocks"]).ok();
     facts.extend(table.lines().filter(|row| in_use(row)).map(str::to_owned));
+    facts.extend(checked(lab));
     facts
+}
+
+/// What `cnictl ipam check` counts and finds: handles, what is allocated, and every contradiction.
+fn checked(lab: &Lab) -> Vec<String> {
+    let answer = lab.cnictl(["ipam", "check", "--settle", "0"]).quiet().run();
+    let (before, found) = answer
+        .stdout
+        .split_once("Scanning ")
+        .unwrap_or_else(|| panic!("no check: {}", answer.told()));
+    // Blocks and their node stay when the last address has gone.
+    let totals = before.lines().filter(|line| line.ends_with(" allocations."));
+    let exit = format!("ipam check: {}", answer.status);
+    let facts = totals
+        .chain(found.lines())
+        .map(|line| format!("ipam check: {line}"));
+    facts.chain([exit]).collect()
 }
 
 /// Whether a row `| Block | 10.0.0.0/26 | 64 | 1 (2%) | 63 (98%) |` counts an address that is taken.
