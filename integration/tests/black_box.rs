@@ -6,6 +6,7 @@ mod conf;
 mod corruptions;
 mod crash;
 mod data_plane;
+mod demo;
 mod disturbed;
 mod documents;
 mod etcd_down;
