@@ -40,9 +40,9 @@ fn look(env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError> {
     if let Some(access) = &config.kubernetes {
         kubeconfig(access)?;
     }
-    let binary = Delegate::find(path, &config.ipam).map_err(CniError::unavailable)?;
+    let binary = Delegate::find(path, &config.ipam)?;
     let stdin = hostlocal::stdin(conf, &node, None)?;
-    let child = Delegate::start(&binary, "STATUS", None, path, env, stdin).map_err(CniError::unavailable)?;
+    let child = Delegate::start(&binary, "STATUS", None, path, env, stdin)?;
     child
         .wait(started + config.timeouts.check)
         .map(|_| ())
