@@ -201,7 +201,8 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
             Step::Found(found) => others = found,
         }
     }
-    let resting = look.resting.take().or(others.resting);
+    // Of all that rest, whoever's block it is, the one that was released first.
+    let resting = Placement::longer(look.resting.take(), others.resting);
     if let Some(placement) = others.found.or(resting) {
         return Ok(Step::Found(look.beside(placement)));
     }

@@ -47,7 +47,7 @@ pub(super) type Candidate<'f> = (&'f IPPool, IpNet);
 #[derive(Default)]
 pub(super) struct Others<'f> {
     pub(super) found: Option<Placement<'f>>,
-    /// Of the last of them: the address that has been resting for the longest.
+    /// The address that has been resting for the longest, once all of them are read.
     pub(super) resting: Option<Placement<'f>>,
     /// Blocks looked at.
     pub(super) looked: usize,
@@ -63,11 +63,14 @@ pub(super) fn place<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<St
     let is_read = |batch: &&[Candidate<'_>]| is_covered(batch.first()) && is_covered(batch.last());
     let read = batches.iter().take_while(|batch| is_read(batch)).count();
     // What was read before had nothing for us, or it would not have been gone on from. The order ends where it
-    // began: the last blocks may have come with the first ones, and do not hide those that came now.
-    let recent = batches
-        .get(read.saturating_sub(2)..read)
-        .unwrap_or_default()
-        .concat();
+    // began: the last blocks may have come with the first ones, and do not hide those that came now. An address that
+    // rests is taken only once all are read, and then any of them may have it.
+    let from = if read == batches.len() {
+        0
+    } else {
+        read.saturating_sub(2)
+    };
+    let recent = batches.get(from..read).unwrap_or_default().concat();
     let mut others = Others {
         looked: candidates.len(),
         ..Others::default()
