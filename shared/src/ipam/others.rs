@@ -31,11 +31,8 @@ const PER_BLOCK: usize = 500;
 /// Ranges of one request.
 const RANGES: usize = 96;
 
-/// Blocks looked at by one call that may borrow.
+/// Blocks looked at by one call, whether it may borrow or only take an empty one over.
 const LOOKED_AT: usize = 4096;
-
-/// Requests' worth of blocks looked at by one call that may only take an empty one over.
-const STRICT_BATCHES: usize = 4;
 
 /// Parts of a large pool, one after another: what is beyond is not reached.
 const WINDOWS: usize = 256;
@@ -175,28 +172,25 @@ fn take_over<'f>(
 
 /// The blocks to look at, in the host's order. Of more than one call can look at, another part every minute.
 pub(super) fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>> {
-    let strict = facts.settings.strict_affinity.value;
     let all = pools
         .iter()
         .map(|pool| pool.block_count())
         .fold(0, u128::saturating_add);
-    let largest = pools.iter().map(|pool| estimate(pool)).max().unwrap_or(PER_BLOCK);
-    let window = if strict {
-        (STRICT_BATCHES * ANSWER / largest).clamp(1, LOOKED_AT)
-    } else {
-        LOOKED_AT
-    };
-    let windows = usize::try_from(all).unwrap_or(usize::MAX).div_ceil(window);
+    let windows = usize::try_from(all).unwrap_or(usize::MAX).div_ceil(LOOKED_AT);
     let windows = windows.clamp(1, WINDOWS);
     let minute = usize::try_from(facts.request.now.as_second() / 60).unwrap_or_default();
-    let start = if windows > 1 { minute % windows * window } else { 0 };
+    let start = if windows > 1 {
+        minute % windows * LOOKED_AT
+    } else {
+        0
+    };
     let blocks = pools.iter().flat_map(|pool| {
         let blocks = order::blocks(pool, &facts.request.host);
         blocks.map(move |cidr| (*pool, cidr))
     });
     blocks
         .skip(start)
-        .take(window)
+        .take(LOOKED_AT)
         .filter(|(_, cidr)| facts.affinity(*cidr).is_none() && !facts.is_all_reserved(*cidr))
         .collect()
 }

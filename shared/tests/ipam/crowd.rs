@@ -156,6 +156,38 @@ fn a_full_strict_pool_is_refused_after_few_requests() {
 }
 
 #[test]
+fn the_only_empty_block_of_a_strict_pool_is_taken_over_wherever_it_is() {
+    for at in [500, 2000, 4095] {
+        let empty = (start("n1", 4096) + at) % 4096;
+        let scene = crowded("10.64.0.0/14", 26, STRICT, |index| {
+            Some(if index == empty {
+                64
+            } else {
+                usize::from(index % 2 == 0)
+            })
+        });
+        let (leases, requests) = scene.requests(|scene| scene.assign(&wanted("n1", 1)).unwrap());
+        let block = net("10.64.0.0/14").subnets(26).unwrap().nth(empty);
+        assert_eq!((Some(leases[0].block), leases[0].borrowed), (block, false));
+        // The settings and the counts, a hundred blocks each, the owner's affinity and the Txn.
+        assert!(requests <= 6 + at as u64 / 90, "{at}: {requests}");
+    }
+}
+
+#[test]
+fn a_strict_pool_that_is_full_is_refused_with_the_number_of_blocks_looked_at() {
+    let scene = crowded("10.64.0.0/14", 26, STRICT, |_| Some(1));
+    let error = scene.assign(&wanted("n1", 1)).unwrap_err();
+    assert_eq!(error.code(), 141, "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("of the 4096 blocks of other hosts that were looked at none is empty"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_borrowed_address_is_three_requests_and_one_more_for_a_hundred_candidates() {
     for (at, most) in [(0, 3), (99, 3), (150, 4), (350, 6)] {
         let scene = crowded("10.64.0.0/14", 26, r#"{"auto_allocate_blocks":true}"#, |index| {
