@@ -40,6 +40,9 @@ mod leaks;
 #[path = "ipam/memory.rs"]
 mod memory;
 #[cfg(test)]
+#[path = "ipam/own.rs"]
+mod own;
+#[cfg(test)]
 #[path = "ipam/pools.rs"]
 mod pools;
 #[cfg(test)]

@@ -7,8 +7,10 @@ use ipnet::IpNet;
 use super::claim::{Candidate, Why};
 use super::draft::{Draft, Placement};
 use super::facts::{Facts, Seen, settings_reads, unread};
+use super::own::Look;
 use super::{AssignError, AssignRequest, IpamError, Lease, claim, others, own, pools, refuse, specific};
 use crate::model::handle::{Handle, cut};
+use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Plural, Prefix};
 use crate::txn::{Decision, Reads, Snapshot, Span};
 
@@ -175,7 +177,7 @@ fn truthful(facts: &Facts<'_>, mut handle: Handle) -> Result<Handle, IpamError> 
 /// Any address of a family.
 fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placement<'f>>, IpamError> {
     let pools = pools::allowed(facts, ipv4)?;
-    let mut look = own::look(facts, &pools)?;
+    let mut look = own::look(facts, &pools);
     if let Some(found) = look.place().or_else(|| look.finish(facts)) {
         return Ok(Step::Found(found));
     }
@@ -193,10 +195,20 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
     if !look.unread.is_empty() {
         return Ok(Step::Read(look.batch(Reads::LIMIT / 2)));
     }
-    // Where no block is left to claim, others' blocks may help; every other refusal stands.
+    elsewhere(facts, &pools, look, why)
+}
+
+/// An address that is not simply free: where no block is left to claim, others' blocks may help; every other refusal
+/// stands.
+fn elsewhere<'f>(
+    facts: &'f Facts<'_>,
+    pools: &[&'f IPPool],
+    mut look: Look<'f>,
+    why: Why<'f>,
+) -> Result<Step<Placement<'f>>, IpamError> {
     let mut others = others::Others::default();
     if matches!(why, Why::Full) {
-        match others::place(facts, &pools)? {
+        match others::place(facts, pools)? {
             Step::Read(reads) => return Ok(Step::Read(reads)),
             Step::Found(found) => others = found,
         }
@@ -206,8 +218,12 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
     if let Some(placement) = others.found.or(resting) {
         return Ok(Step::Found(look.beside(placement)));
     }
+    // A block that cannot be read takes its place among the host's, and may be all that is missing.
+    if let Some(error) = look.unreadable {
+        return Err(error);
+    }
     let looked = others.looked;
-    match refuse::refusal(facts, &pools, &look, why, looked) {
+    match refuse::refusal(facts, pools, &look, why, looked) {
         Step::Read(counts) => Ok(Step::Read(counts)),
         Step::Found(refusal) => Err(refusal),
     }

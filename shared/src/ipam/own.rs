@@ -21,6 +21,8 @@ pub(super) struct Look<'f> {
     pub(super) unread: Vec<IpNet>,
     /// Affinities whose block is another's or nobody's.
     pub(super) stale: Vec<IpNet>,
+    /// Why one of the blocks cannot be read: the error where nothing else is found.
+    pub(super) unreadable: Option<IpamError>,
     /// Affinities that count against the limit.
     pub(super) held: u64,
     /// The address that has been resting for the longest.
@@ -44,7 +46,7 @@ const MORE: usize = 16;
 const STALE: usize = 10;
 
 /// Looks through the own affinities of a family inside the pools, in key order.
-pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Look<'f>, IpamError> {
+pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let mut look = Look::default();
     let around = |cidr: &IpNet| pools.iter().copied().find(|pool| pool.cidr().contains(cidr));
     for own in &facts.owned {
@@ -52,16 +54,17 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
             continue;
         };
         look.held += 1;
-        match facts.block(own.cidr)? {
-            Seen::Unread => look.unread.push(own.cidr),
-            Seen::Missing => {
+        match facts.block(own.cidr) {
+            Ok(Seen::Unread) => look.unread.push(own.cidr),
+            Ok(Seen::Missing) => {
                 look.vacant.get_or_insert((pool, own.cidr));
             }
-            Seen::There(block) if block.host() != Some(&facts.request.host) => {
+            Ok(Seen::There(block)) if block.host() != Some(&facts.request.host) => {
                 look.held -= 1;
                 look.stale.push(own.cidr);
             }
-            Seen::There(block) => look.take(facts, pool, *block, own.confirmed),
+            Ok(Seen::There(block)) => look.take(facts, pool, *block, own.confirmed),
+            Err(error) => drop(look.unreadable.get_or_insert(error)),
         }
     }
     // A hinted block that says it is ours lacks its affinity only.
@@ -77,7 +80,7 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
     look.stale.truncate(STALE);
     let age = |cidr: &IpNet| std::cmp::Reverse(facts.affinity(*cidr).map(|own| own.revision));
     look.unread.sort_by_key(age);
-    Ok(look)
+    look
 }
 
 impl<'f> Look<'f> {
