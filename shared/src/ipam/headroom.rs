@@ -123,7 +123,6 @@ impl<'a> Survey<'a> {
     /// The node's own blocks, with half claims, which the next assignments finish; why one cannot be read.
     fn own(&self, facts: &Facts<'_>, pools: &[&IPPool], room: &mut Headroom) -> Option<IpamError> {
         let mut unreadable = None;
-        let mut finishing = true;
         for own in &facts.owned {
             if !pools.iter().any(|pool| pool.cidr().contains(&own.cidr)) {
                 continue;
@@ -131,9 +130,7 @@ impl<'a> Survey<'a> {
             match self.blocks.get(&own.cidr) {
                 None => {
                     room.blocks += 1;
-                    let fresh = self.fresh(facts, own.cidr);
-                    finishing &= fresh > 0;
-                    room.own += if finishing { fresh } else { 0 };
+                    room.own += self.fresh(facts, own.cidr);
                 }
                 Some(Some(block)) if block.host.as_ref() == Some(&facts.request.host) => {
                     room.blocks += 1;

@@ -15,8 +15,8 @@ use crate::txn::Reads;
 pub(super) struct Look<'f> {
     /// A block with a free address.
     pub(super) found: Option<Placement<'f>>,
-    /// An affinity without a block: half a claim, finished first.
-    pub(super) vacant: Option<(&'f IPPool, IpNet)>,
+    /// Affinities without a block: half claims, finished first.
+    pub(super) vacant: Vec<(&'f IPPool, IpNet)>,
     /// Blocks the snapshot does not hold.
     pub(super) unread: Vec<IpNet>,
     /// Affinities whose block is another's or nobody's.
@@ -56,9 +56,7 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
         look.held += 1;
         match facts.block(own.cidr) {
             Ok(Seen::Unread) => look.unread.push(own.cidr),
-            Ok(Seen::Missing) => {
-                look.vacant.get_or_insert((pool, own.cidr));
-            }
+            Ok(Seen::Missing) => look.vacant.push((pool, own.cidr)),
             Ok(Seen::There(block)) if block.host() != Some(&facts.request.host) => {
                 look.held -= 1;
                 look.stale.push(own.cidr);
@@ -124,10 +122,10 @@ impl<'f> Look<'f> {
         }
     }
 
-    /// The half claim, finished: its block is created.
+    /// The first half claim with an address to give, finished: its block is created.
     pub(super) fn finish(&mut self, facts: &'f Facts<'_>) -> Option<Placement<'f>> {
-        let (pool, cidr) = self.vacant?;
-        let placement = fresh(facts, pool, cidr)?;
+        let mut vacant = self.vacant.iter();
+        let placement = vacant.find_map(|(pool, cidr)| fresh(facts, pool, *cidr))?;
         let stale = std::mem::take(&mut self.stale);
         Some(Placement { stale, ..placement })
     }

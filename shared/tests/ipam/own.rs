@@ -30,3 +30,21 @@ fn an_own_block_that_cannot_be_read_is_passed_over_and_counts_against_the_limit(
         assert!(error.to_string().starts_with(BLOCK), "{error}");
     }
 }
+
+#[test]
+fn a_half_claim_that_is_reserved_does_not_hide_the_next_one() {
+    let scene = scene();
+    scene.put(
+        "/calico/ipam/v2/config",
+        r#"{"auto_allocate_blocks":true,"maxBlocksPerHost":2}"#,
+    );
+    for affinity in [AFFINITY.to_owned(), AFFINITY.replace("10.0.0.4", "10.0.0.8")] {
+        scene.put(&affinity, r#"{"state":"pending","deleted":false}"#);
+    }
+    scene.put(
+        "/calico/resources/v3/projectcalico.org/ipreservations/r",
+        r#"{"metadata":{"name":"r"},"spec":{"reservedCIDRs":["10.0.0.4/30"]}}"#,
+    );
+    let lease = scene.assign(&wanted("n1", 1)).unwrap()[0].clone();
+    assert_eq!(lease.block.to_string(), "10.0.0.8/30");
+}
