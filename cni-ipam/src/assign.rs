@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use shared::cni::result::{IpConfig, Route};
 use shared::cni::{AddResult, Attachment, CniError};
-use shared::ipam::{AssignRequest, Lease, assign};
+use shared::ipam::{AssignRequest, Lease, assign, is_roomy};
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
 use shared::store::transact_from;
@@ -49,7 +49,7 @@ pub(crate) async fn add(
     let decided = decided.await.map_err(error::transact)?;
     let leases = decided.outcome;
     let mut hint = hint.used(leases.iter().map(|lease| lease.block));
-    hint.roomy = leases.iter().all(|lease| !lease.borrowed);
+    hint.roomy = is_roomy(&leases);
     memory::keep(call, hint, request, &decided.snapshot);
     tell(call, &leases);
     Ok(leases)

@@ -37,6 +37,9 @@ mod headroom;
 #[path = "ipam/leaks.rs"]
 mod leaks;
 #[cfg(test)]
+#[path = "ipam/lend.rs"]
+mod lend;
+#[cfg(test)]
 #[path = "ipam/memory.rs"]
 mod memory;
 #[cfg(test)]

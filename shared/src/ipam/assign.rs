@@ -14,9 +14,8 @@ use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Plural, Prefix};
 use crate::txn::{Decision, Reads, Snapshot, Span};
 
-/// What a warm assignment needs, in one request. Without a block that is known to have room it counts all blocks of
-/// the family, unless the caller believes that there is a block to claim: then others' blocks can be read with the
-/// next request already.
+/// What a warm assignment needs, in one request. Unless the caller believes that there is an own address, or a
+/// block to claim, it counts all blocks of the family: then others' blocks can be read with the next request already.
 pub fn reads(request: &AssignRequest) -> Reads {
     let reads = settings_reads()
         .key(Key::resource(Plural::Nodes, &request.host))
@@ -35,10 +34,16 @@ pub fn reads(request: &AssignRequest) -> Reads {
         (false, request.want_v6 && any(false)),
     ]
     .into_iter()
-    .fold(reads, |reads, (ipv4, wanted)| match first(ipv4) {
-        Some(block) => reads.key(Key::block(block)),
-        None if wanted && !request.roomy => reads.count(Span::below(&Prefix::blocks(ipv4))),
-        None => reads,
+    .fold(reads, |reads, (ipv4, wanted)| {
+        let reads = match first(ipv4) {
+            Some(block) => reads.key(Key::block(block)),
+            None => reads,
+        };
+        if wanted && !request.roomy {
+            reads.count(Span::below(&Prefix::blocks(ipv4)))
+        } else {
+            reads
+        }
     })
 }
 
@@ -148,6 +153,7 @@ fn earlier(facts: &Facts<'_>, handle: &Handle) -> Result<Step<Vec<Lease>>, IpamE
                     pool: around.map(|pool| pool.name().to_owned()).unwrap_or_default(),
                     borrowed: block.host() != Some(&request.host),
                     resting: None,
+                    more: block.first_free(|address| facts.is_reserved(address)).is_some(),
                 });
             }
         }

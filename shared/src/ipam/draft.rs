@@ -104,6 +104,9 @@ impl<'a, 'f> Draft<'a, 'f> {
             pool: pool.name().to_owned(),
             borrowed: block.host() != Some(&request.host),
             resting: placement.resting,
+            more: block
+                .first_free(|address| self.facts.is_reserved(address))
+                .is_some(),
         });
         self.txn.write(Write::Put(key, block.to_bytes()));
         if placement.claim {

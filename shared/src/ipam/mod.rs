@@ -80,7 +80,7 @@ pub struct AssignRequest {
     pub uid: String,
     /// Own blocks that probably have a free address: read in the first request.
     pub hint_blocks: Vec<IpNet>,
-    /// There was a block to claim a moment ago, or affinity was strict: borrowing is not to be expected, and all
+    /// What the last assignment left is enough for this one ([`is_roomy`]): borrowing is not to be expected, and all
     /// blocks are not counted for it.
     pub roomy: bool,
 }
@@ -111,6 +111,17 @@ pub struct Lease {
     pub borrowed: bool,
     /// Its last holder released it then, and it should have rested for longer: there was no other.
     pub resting: Option<Timestamp>,
+    /// Its block has another free address.
+    pub more: bool,
+}
+
+/// Whether the next assignment of a host is likely to find an address of its own, after one that gave these. A block
+/// of one address never has another; the next one's block is new.
+pub fn is_roomy(leases: &[Lease]) -> bool {
+    let single = |lease: &Lease| own::is_single(lease.block);
+    leases
+        .iter()
+        .all(|lease| !lease.borrowed && (lease.more || single(lease)))
 }
 
 /// Everything one container holds on one network is to go back.

@@ -22,7 +22,7 @@ pub struct Hint {
     /// What it read, as it was after its Txn. Proven anew by whoever decides from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memo>,
-    /// The last address was not borrowed: the next one will not be either.
+    /// What the last address came from has another: the next one will not be borrowed.
     #[serde(default)]
     pub roomy: bool,
 }

@@ -15,12 +15,12 @@ use crate::scene::{Scene, ready, wanted};
 const KIB: usize = 1 << 10;
 const STRICT: &str = r#"{"strict_affinity":true,"auto_allocate_blocks":true}"#;
 
-fn net(text: &str) -> IpNet {
+pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
 /// A block of another host, filled up to so many free addresses.
-fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
+pub(crate) fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
     let now: Timestamp = "2026-11-22T16:00:00Z".parse().unwrap();
     let mut block = Block::new(cidr, host, now);
     for ordinal in free..block.allocations.len() {
@@ -32,7 +32,7 @@ fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
 }
 
 /// A pool whose blocks are another host's: by index how many addresses are free, or that it does not exist.
-fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<usize>) -> Scene {
+pub(crate) fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<usize>) -> Scene {
     let scene = Scene::default().pool("p", pool, json!({"blockSize": size}));
     scene.put("/calico/ipam/v2/config", config);
     let template = |free: usize| {
@@ -54,7 +54,7 @@ fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<u
 }
 
 /// Requests of a call and bytes of the values that each brings, with the block that was taken from.
-fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNet, String>) {
+pub(crate) fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNet, String>) {
     let mut reads = assign::reads(request);
     let (mut bytes, mut asked) = (Vec::new(), Reads::new());
     let outcome = loop {
@@ -72,7 +72,7 @@ fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNe
 }
 
 /// Where a host begins in a pool: FNV-1 of its name, stirred.
-fn start(host: &str, blocks: usize) -> usize {
+pub(crate) fn start(host: &str, blocks: usize) -> usize {
     let hash = host.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         hash.wrapping_mul(0x0100_0193) ^ u32::from(byte)
     });

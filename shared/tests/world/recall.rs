@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use shared::ipam::{AssignRequest, Lease, assign};
+use shared::ipam::{AssignRequest, Lease, assign, is_roomy};
 use shared::model::clusterinformation::ClusterInformation;
 use shared::model::handle::cut;
 use shared::model::key::Key;
@@ -46,7 +46,7 @@ impl Hints {
         let blocks: Vec<IpNet> = leases.iter().map(|lease| lease.block).collect();
         let next = AssignRequest {
             hint_blocks: blocks.clone(),
-            roomy: leases.iter().all(|lease| !lease.borrowed),
+            roomy: is_roomy(leases),
             ..request.clone()
         };
         self.roomy.insert(host.clone(), next.roomy);
