@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::facts::{Facts, Seen, settings_reads};
-use super::{AssignRequest, IpamError, order, others, pools};
+use super::{AssignRequest, IpamError, batch, order, others, pools};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Path, Plural, Prefix};
@@ -167,7 +167,7 @@ impl<'a> Survey<'a> {
     fn others(&self, facts: &Facts<'_>, pools: &[&IPPool], held: &mut u64, room: &mut Headroom) -> End {
         let strict = facts.settings.strict_affinity.value;
         let candidates = others::candidates(facts, pools);
-        for batch in others::batches(&candidates) {
+        for batch in batch::batches(&candidates) {
             let blocks = || {
                 batch
                     .iter()

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 
 pub mod assign;
 pub mod audit;
+mod batch;
 pub mod check;
 mod claim;
 mod crowd;

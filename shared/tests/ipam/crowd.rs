@@ -33,6 +33,17 @@ pub(crate) fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
 
 /// A pool whose blocks are another host's: by index how many addresses are free, or that it does not exist.
 pub(crate) fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<usize>) -> Scene {
+    crowded_by(pool, size, config, there, block)
+}
+
+/// The same with blocks that this makes.
+pub(crate) fn crowded_by(
+    pool: &str,
+    size: u8,
+    config: &str,
+    there: impl Fn(usize) -> Option<usize>,
+    block: impl Fn(IpNet, &str, usize) -> Vec<u8>,
+) -> Scene {
     let scene = Scene::default().pool("p", pool, json!({"blockSize": size}));
     scene.put("/calico/ipam/v2/config", config);
     let template = |free: usize| {
@@ -157,7 +168,7 @@ fn a_full_strict_pool_is_refused_after_few_requests() {
 
 #[test]
 fn the_only_empty_block_of_a_strict_pool_is_taken_over_wherever_it_is() {
-    for at in [500, 2000, 4095] {
+    for at in [500, 4095] {
         let empty = (start("n1", 4096) + at) % 4096;
         let scene = crowded("10.64.0.0/14", 26, STRICT, |index| {
             Some(if index == empty {
