@@ -21,12 +21,11 @@ pub fn reads(request: &AssignRequest) -> Reads {
         .key(Key::resource(Plural::Nodes, &request.host))
         .prefix(Prefix::resources(Plural::IpPools))
         .prefix(Prefix::resources(Plural::IpReservations))
-        .prefix(Prefix::affinities(&request.host))
         .key(Key::handle(cut(&request.handle)));
-    // One hinted block per family: a full block of 64 pods has about 14 KiB.
-    let first = |ipv4| {
-        let blocks = request.hint_blocks.iter();
-        blocks.copied().find(|block| block.addr().is_ipv4() == ipv4)
+    let reads = if is_certain(request) {
+        reads
+    } else {
+        reads.and(own::list(request))
     };
     let any = |ipv4: bool| !request.specific.iter().any(|address| address.is_ipv4() == ipv4);
     [
@@ -35,7 +34,11 @@ pub fn reads(request: &AssignRequest) -> Reads {
     ]
     .into_iter()
     .fold(reads, |reads, (ipv4, wanted)| {
-        let reads = match first(ipv4) {
+        let reads = match hinted(request, ipv4) {
+            Some(block) if is_certain(request) => {
+                let affinity = Key::affinity(&request.host, block.trunc());
+                reads.key(Key::block(block)).key(affinity)
+            }
             Some(block) => reads.key(Key::block(block)),
             None => reads,
         };
@@ -45,6 +48,23 @@ pub fn reads(request: &AssignRequest) -> Reads {
             reads
         }
     })
+}
+
+/// One hinted block per family: a full block of 64 pods has about 18 KiB.
+fn hinted(request: &AssignRequest, ipv4: bool) -> Option<IpNet> {
+    let mut blocks = request.hint_blocks.iter().copied();
+    blocks.find(|block| block.addr().is_ipv4() == ipv4)
+}
+
+/// Whether a hinted block had another address a moment ago for all that is wanted: then the node's other blocks are
+/// not listed, however many there are, unless it has none after all.
+fn is_certain(request: &AssignRequest) -> bool {
+    let has_more = |ipv4| hinted(request, ipv4).is_some_and(|block| !own::is_single(block));
+    let certain = |ipv4, wanted: bool| !wanted || has_more(ipv4);
+    request.roomy
+        && request.specific.is_empty()
+        && certain(true, request.want_v4)
+        && certain(false, request.want_v6)
 }
 
 /// The addresses for a request, and what to write for them.
@@ -184,7 +204,13 @@ fn truthful(facts: &Facts<'_>, mut handle: Handle) -> Result<Handle, IpamError> 
 fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placement<'f>>, IpamError> {
     let pools = pools::allowed(facts, ipv4)?;
     let mut look = own::look(facts, &pools);
-    if let Some(found) = look.place().or_else(|| look.finish(facts)) {
+    if let Some(found) = look.place() {
+        return Ok(Step::Found(found));
+    }
+    if let Some(list) = unread(facts.snapshot, own::list(facts.request)) {
+        return Ok(Step::Read(list));
+    }
+    if let Some(found) = look.finish(facts) {
         return Ok(Step::Found(found));
     }
     if let Some(reads) = look.read(facts, &pools, room) {

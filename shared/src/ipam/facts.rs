@@ -44,6 +44,7 @@ pub(super) struct Facts<'a> {
     pub(super) pools: Vec<IPPool>,
     pub(super) unreadable: Vec<String>,
     pub(super) node: Option<Node>,
+    /// As far as the snapshot names them: all of them, or those of the hinted blocks.
     pub(super) owned: Vec<Owned>,
     /// Ranges that are never given out automatically, with the reservation's name.
     reservations: Vec<(String, IpNet)>,

@@ -4,10 +4,10 @@ use ipnet::IpNet;
 
 use super::draft::Placement;
 use super::facts::{Facts, Seen};
-use super::{IpamError, claim};
+use super::{AssignRequest, IpamError, claim};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
-use crate::model::key::Key;
+use crate::model::key::{Key, Prefix};
 use crate::txn::Reads;
 
 /// What the own affinities inside some pools come to.
@@ -45,6 +45,11 @@ const MORE: usize = 16;
 /// Stale affinities removed by one Txn; more of them wait for the next.
 const STALE: usize = 10;
 
+/// What names all own blocks.
+pub(super) fn list(request: &AssignRequest) -> Reads {
+    Reads::new().prefix(Prefix::affinities(&request.host))
+}
+
 /// Looks through the own affinities of a family inside the pools, in key order.
 pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let mut look = Look::default();
@@ -67,7 +72,11 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     }
     // A hinted block that says it is ours lacks its affinity only.
     let hinted = facts.request.hint_blocks.iter().map(IpNet::trunc);
-    for cidr in hinted.filter(|cidr| facts.affinity(*cidr).is_none()) {
+    let lacks = |cidr: &IpNet| {
+        let affinity = Key::affinity(&facts.request.host, *cidr);
+        facts.affinity(*cidr).is_none() && facts.snapshot.covers(&affinity)
+    };
+    for cidr in hinted.filter(lacks) {
         if let (Some(pool), Ok(Seen::There(block))) = (around(&cidr), facts.block(cidr))
             && block.host() == Some(&facts.request.host)
         {
