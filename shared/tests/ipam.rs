@@ -57,3 +57,6 @@ mod release;
 #[cfg(test)]
 #[path = "ipam/reuse.rs"]
 mod reuse;
+#[cfg(test)]
+#[path = "ipam/selection.rs"]
+mod selection;

@@ -208,7 +208,8 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
         return Ok(Step::Found(found));
     }
     if let Some(list) = unread(facts.snapshot, own::list(facts.request)) {
-        return Ok(Step::Read(list));
+        let more = claim::ahead(facts, &pools, &look, room.saturating_sub(1));
+        return Ok(Step::Read(list.and(more)));
     }
     if let Some(found) = look.finish(facts) {
         return Ok(Step::Found(found));

@@ -158,6 +158,16 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// What tells whether the pools around a host's blocks select it.
+pub(super) fn selection_reads(host: &str) -> Reads {
+    let pools = Reads::new().prefix(Prefix::resources(Plural::IpPools));
+    if host.is_empty() {
+        pools
+    } else {
+        pools.key(Key::resource(Plural::Nodes, host))
+    }
+}
+
 /// The keys of the settings.
 pub(super) fn settings_reads() -> Reads {
     Reads::new().key(Key::ipam_config()).key(configuration())

@@ -10,7 +10,7 @@
 //! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`draft`] |
 //! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
 //! | with nothing else left, the address that has been resting for the longest | [`draft`] |
-//! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
+//! | what goes back goes to the end of its block's queue; a block of one address goes back with it, and an empty one of a pool that no longer selects the node | [`release`] |
 //! | how many more pods a node can start | [`headroom`] |
 //! | what must hold across objects | [`audit`] |
 //!

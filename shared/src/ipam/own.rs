@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::draft::Placement;
 use super::facts::{Facts, Seen};
-use super::{AssignRequest, IpamError, claim};
+use super::{AssignRequest, IpamError, claim, pools};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Prefix};
@@ -19,7 +19,7 @@ pub(super) struct Look<'f> {
     pub(super) vacant: Vec<(&'f IPPool, IpNet)>,
     /// Blocks the snapshot does not hold.
     pub(super) unread: Vec<IpNet>,
-    /// Affinities whose block is another's or nobody's.
+    /// Affinities whose block is another's or nobody's, or an empty one that goes with it ([`is_surplus`]).
     pub(super) stale: Vec<IpNet>,
     /// Why one of the blocks cannot be read: the error where nothing else is found.
     pub(super) unreadable: Option<IpamError>,
@@ -56,6 +56,12 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let around = |cidr: &IpNet| pools.iter().copied().find(|pool| pool.cidr().contains(cidr));
     for own in &facts.owned {
         let Some(pool) = around(&own.cidr) else {
+            let family = pools
+                .iter()
+                .any(|pool| pool.is_ipv4() == own.cidr.addr().is_ipv4());
+            if family && is_surplus(facts, own.cidr) {
+                look.stale.push(own.cidr);
+            }
             continue;
         };
         look.held += 1;
@@ -88,6 +94,15 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let age = |cidr: &IpNet| std::cmp::Reverse(facts.affinity(*cidr).map(|own| own.revision));
     look.unread.sort_by_key(age);
     look
+}
+
+/// Whether a block is ours, empty, and of a pool that no longer selects this node.
+fn is_surplus(facts: &Facts<'_>, cidr: IpNet) -> bool {
+    let Ok(Seen::There(block)) = facts.block(cidr) else {
+        return false;
+    };
+    let ours = block.host() == Some(&facts.request.host);
+    ours && block.is_empty() && pools::deselects(facts.pools.iter(), facts.node.as_ref(), cidr)
 }
 
 impl<'f> Look<'f> {
