@@ -8,7 +8,9 @@ use super::claim::{Candidate, Why};
 use super::draft::{Draft, Placement};
 use super::facts::{Facts, Seen, settings_reads, unread};
 use super::own::Look;
-use super::{AssignError, AssignRequest, IpamError, Lease, claim, others, own, pools, refuse, specific};
+use super::{
+    AssignError, AssignRequest, IpamError, Lease, claim, next, others, own, pools, refuse, specific,
+};
 use crate::model::handle::{Handle, cut};
 use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Plural, Prefix};
@@ -42,6 +44,11 @@ pub fn reads(request: &AssignRequest) -> Reads {
             Some(block) => reads.key(Key::block(block)),
             None => reads,
         };
+        let reads = if wanted && is_certain(request) && !has_more(request, ipv4) {
+            reads.and(next::reads(request, ipv4))
+        } else {
+            reads
+        };
         if wanted && !request.roomy {
             reads.count(Span::below(&Prefix::blocks(ipv4)))
         } else {
@@ -56,11 +63,15 @@ fn hinted(request: &AssignRequest, ipv4: bool) -> Option<IpNet> {
     blocks.find(|block| block.addr().is_ipv4() == ipv4)
 }
 
-/// Whether a hinted block had another address a moment ago for all that is wanted: then the node's other blocks are
-/// not listed, however many there are, unless it has none after all.
+/// Whether a hinted block had another address a moment ago.
+fn has_more(request: &AssignRequest, ipv4: bool) -> bool {
+    hinted(request, ipv4).is_some_and(|block| !own::is_single(block))
+}
+
+/// Whether all that is wanted is likely to be in a hinted block, or in a new one behind the last: then the node's other
+/// blocks are not listed, however many there are, unless it is not.
 fn is_certain(request: &AssignRequest) -> bool {
-    let has_more = |ipv4| hinted(request, ipv4).is_some_and(|block| !own::is_single(block));
-    let certain = |ipv4, wanted: bool| !wanted || has_more(ipv4);
+    let certain = |ipv4, wanted: bool| !wanted || has_more(request, ipv4) || next::is_known(request, ipv4);
     request.roomy
         && request.specific.is_empty()
         && certain(true, request.want_v4)
@@ -206,6 +217,10 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
     let mut look = own::look(facts, &pools);
     if let Some(found) = look.place() {
         return Ok(Step::Found(found));
+    }
+    let listed = unread(facts.snapshot, own::list(facts.request)).is_none();
+    if let Some(found) = next::claim(facts, &pools).filter(|_| !listed) {
+        return Ok(Step::Found(look.beside(found)));
     }
     if let Some(list) = unread(facts.snapshot, own::list(facts.request)) {
         let more = claim::ahead(facts, &pools, &look, room.saturating_sub(1));

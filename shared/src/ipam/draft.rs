@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::facts::{Facts, Seen, configuration};
-use super::{IpamError, Lease};
+use super::{IpamError, Lease, next};
 use crate::model::Stored;
 use crate::model::affinity::BlockAffinity;
 use crate::model::block::{Attribute, Block};
@@ -104,9 +104,7 @@ impl<'a, 'f> Draft<'a, 'f> {
             pool: pool.name().to_owned(),
             borrowed: block.host() != Some(&request.host),
             resting: placement.resting,
-            more: block
-                .first_free(|address| self.facts.is_reserved(address))
-                .is_some(),
+            more: self.has_free(&block),
         });
         self.txn.write(Write::Put(key, block.to_bytes()));
         if placement.claim {
@@ -132,6 +130,11 @@ impl<'a, 'f> Draft<'a, 'f> {
         }
     }
 
+    fn has_free(&self, block: &Block) -> bool {
+        let free = block.first_free(|address| self.facts.is_reserved(address));
+        free.is_some()
+    }
+
     fn is_own(&self, cidr: IpNet) -> bool {
         let host = &self.facts.request.host;
         matches!(self.facts.block(cidr), Ok(Seen::There(block)) if block.host() == Some(host))
@@ -149,7 +152,8 @@ impl<'a, 'f> Draft<'a, 'f> {
         self.txn
             .guard(snapshot.guard(&Key::resource(Plural::Nodes, host)));
         let own = Prefix::affinities(host);
-        if let Some(revision) = snapshot.read_at(&Range::Prefix(own.clone())) {
+        let listed = snapshot.read_at(&Range::Prefix(own.clone()));
+        if let Some(revision) = listed.or_else(|| next::counted_at(snapshot, host)) {
             self.txn.guard(Guard::NothingNewer(own, revision));
         }
     }

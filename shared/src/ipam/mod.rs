@@ -35,6 +35,7 @@ mod facts;
 pub mod fence;
 pub mod gc;
 pub mod headroom;
+mod next;
 mod order;
 mod others;
 mod own;
@@ -84,6 +85,8 @@ pub struct AssignRequest {
     /// What the last assignment left is enough for this one ([`is_roomy`]): borrowing is not to be expected, and all
     /// blocks are not counted for it.
     pub roomy: bool,
+    /// Blocks of one address that the last assignment claimed ([`singles`]): those behind them are probed first.
+    pub after: Vec<IpNet>,
 }
 
 impl AssignRequest {
@@ -114,6 +117,14 @@ pub struct Lease {
     pub resting: Option<Timestamp>,
     /// Its block has another free address.
     pub more: bool,
+}
+
+/// The blocks of one address that an assignment claimed: [`AssignRequest::after`] of the host's next one.
+pub fn singles(leases: &[Lease]) -> Vec<IpNet> {
+    let own = leases.iter().filter(|lease| !lease.borrowed);
+    own.map(|lease| lease.block)
+        .filter(|block| own::is_single(*block))
+        .collect()
 }
 
 /// Whether the next assignment of a host is likely to find an address of its own, after one that gave these. A block

@@ -25,6 +25,9 @@ pub struct Hint {
     /// What the last address came from has another: the next one will not be borrowed.
     #[serde(default)]
     pub roomy: bool,
+    /// Blocks of one address that were claimed last: the next ones are probably behind them.
+    #[serde(default)]
+    pub after: Vec<IpNet>,
 }
 
 impl Hint {
@@ -43,6 +46,7 @@ impl Hint {
             blocks: recent,
             memory: None,
             roomy: self.roomy,
+            after: self.after.clone(),
         }
     }
 }
@@ -95,6 +99,7 @@ mod tests {
             blocks: vec!["10.0.0.0/26".parse().unwrap()],
             memory: Some(Memo::default()),
             roomy: true,
+            after: vec!["10.1.0.0/32".parse().unwrap()],
         };
         write(&dirs, "s", "n", &hint).unwrap();
         assert_eq!(read(&dirs, "s", "n"), hint);

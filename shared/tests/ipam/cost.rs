@@ -135,6 +135,50 @@ fn a_warm_assignment_reads_less_than_64_kib_beside_1280_own_blocks() {
     }
 }
 
+#[test]
+fn a_host_with_1279_blocks_of_one_address_gets_one_more_in_two_requests_and_few_bytes() {
+    let scene = Scene::default().pool("singles", "10.1.0.0/20", json!({"blockSize": 32}));
+    let now: Timestamp = "2026-11-22T16:00:00Z".parse().unwrap();
+    let pool: IpNet = "10.1.0.0/20".parse().unwrap();
+    let blocks: Vec<IpNet> = pool.subnets(32).unwrap().take(1281).collect();
+    let put = |cidr: IpNet| {
+        scene.put(Key::block(cidr).as_str(), Block::new(cidr, "n1", now).to_bytes());
+        let affinity = Key::affinity("n1", cidr);
+        scene.put(affinity.as_str(), r#"{"state":"confirmed","deleted":false}"#);
+    };
+    blocks[..1279].iter().copied().for_each(put);
+    let after = |at: usize, n| AssignRequest {
+        roomy: true,
+        after: vec![blocks[at]],
+        ..wanted("n1", n)
+    };
+    let warm = after(1277, 1);
+    let read = read_by_requests(&scene, &warm);
+    assert!(read.iter().sum::<usize>() < 8 << 10, "{read:?}");
+    let (leases, requests) = scene.requests(|scene| scene.assign(&warm).unwrap());
+    assert_eq!((leases[0].block, requests), (blocks[1279], 2));
+    // At its limit of 1,280 it takes no new block.
+    assert_ne!(scene.assign(&after(1279, 2)).unwrap()[0].block, blocks[1280]);
+}
+
+#[test]
+fn a_half_claim_behind_the_last_block_is_finished_first() {
+    let scene = Scene::default().pool("singles", "10.1.0.0/20", json!({"blockSize": 32}));
+    let first = scene.assign(&wanted("n1", 1)).unwrap()[0].block;
+    let behind: IpNet = scene.assign(&wanted("n1", 2)).unwrap()[0].block;
+    scene.release(&returned("n1", 2)).unwrap();
+    let affinity = Key::affinity("n1", behind);
+    scene.put(affinity.as_str(), r#"{"state":"pending","x":1}"#);
+    let next = AssignRequest {
+        roomy: true,
+        after: vec![first],
+        ..wanted("n1", 3)
+    };
+    assert_eq!(scene.assign(&next).unwrap()[0].block, behind);
+    let stored = scene.get(affinity.as_str()).unwrap();
+    assert_eq!((&stored["state"], &stored["x"]), (&json!("confirmed"), &json!(1)));
+}
+
 /// Bytes read by each request of an assignment up to its Txn.
 fn read_by_requests(scene: &Scene, request: &AssignRequest) -> Vec<usize> {
     let mut reads = assign::reads(request);
