@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use shared::cni::result::{IpConfig, Route};
 use shared::cni::{AddResult, Attachment, CniError};
-use shared::ipam::{AssignRequest, Lease, assign};
+use shared::ipam::{AssignRequest, Lease, assign, is_roomy, singles};
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
 use shared::store::transact_from;
@@ -37,6 +37,7 @@ pub(crate) async fn add(
     let mut hint = memory::read(call);
     request.hint_blocks.clone_from(&hint.blocks);
     request.roomy = hint.roomy;
+    request.after.clone_from(&hint.after);
     let known = memory::recall(&mut hint, request);
     let decided = transact_from(&call.store, memory::reads(request), known, |snapshot| {
         let decision = assign::decide(snapshot, request).map_err(|error| error::ipam(&error))?;
@@ -49,7 +50,8 @@ pub(crate) async fn add(
     let decided = decided.await.map_err(error::transact)?;
     let leases = decided.outcome;
     let mut hint = hint.used(leases.iter().map(|lease| lease.block));
-    hint.roomy = leases.iter().all(|lease| !lease.borrowed);
+    hint.roomy = is_roomy(&leases);
+    hint.after = singles(&leases);
     memory::keep(call, hint, request, &decided.snapshot);
     tell(call, &leases);
     Ok(leases)

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use shared::cni::timeouts::Timeouts;
 use shared::cni::{Attachment, CniError, Code, Env, NetConf};
 use shared::log::Log;
 use shared::state::attachment::{self, Side};
@@ -59,12 +60,7 @@ impl Call {
         for warning in &warnings {
             log.warning(&warning.to_string(), &[]);
         }
-        let limit = match verb {
-            "ADD" => config::budget(env, config.timeouts.add),
-            "DEL" => config::budget(env, config.timeouts.del),
-            "GC" => config.timeouts.gc,
-            _ => config.timeouts.check,
-        };
+        let limit = limit(verb, env, config.timeouts);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
         let store = {
@@ -152,11 +148,48 @@ impl Call {
     }
 }
 
+/// The time of the whole call: the verb's own, or what the calling plugin has left of its own.
+fn limit(verb: &str, env: &Env, timeouts: Timeouts) -> Duration {
+    let own = match verb {
+        "ADD" => timeouts.add,
+        "DEL" => timeouts.del,
+        "GC" => timeouts.gc,
+        _ => timeouts.check,
+    };
+    config::budget(env, own)
+}
+
 impl Drop for Call {
     /// A look-up of a host name that hangs in libc cannot be cancelled: nobody waits for its thread.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_verb_takes_longer_than_its_caller_has() {
+        let seconds = Duration::from_secs;
+        let timeouts = Timeouts {
+            add: seconds(25),
+            del: seconds(4),
+            check: seconds(10),
+            gc: seconds(11),
+        };
+        let told = |left: &str| Env([("MANX_TIME_LEFT_MS".to_owned(), left.to_owned())].into());
+        for (verb, own) in [("ADD", 25), ("DEL", 4), ("CHECK", 10), ("GC", 11)] {
+            assert_eq!(
+                limit(verb, &told("700"), timeouts),
+                Duration::from_millis(700),
+                "{verb}"
+            );
+            assert_eq!(limit(verb, &told("3600000"), timeouts), seconds(own), "{verb}");
+            assert_eq!(limit(verb, &Env::default(), timeouts), seconds(own), "{verb}");
         }
     }
 }

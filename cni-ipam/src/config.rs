@@ -96,14 +96,18 @@ impl Config {
                  turn one of them on",
             ));
         }
-        if !shared::model::meta::valid_name(node) {
-            let text = format!(
-                "node name {node:?}: lower-case letters, digits, '-' and '.' only (RFC 1123); set \"nodename\" or \
-                 its file"
-            );
-            return Err(CniError::new(Code::NodeNameUnknown, text));
+        Self::named(node)
+    }
+
+    /// Refuses a name that no Node can have.
+    pub(crate) fn named(node: &str) -> Result<(), CniError> {
+        if shared::model::meta::valid_name(node) {
+            return Ok(());
         }
-        Ok(())
+        let text = format!(
+            "node name {node:?}: lower-case letters, digits, '-' and '.' only (RFC 1123); set \"nodename\" or its file"
+        );
+        Err(CniError::new(Code::NodeNameUnknown, text))
     }
 
     /// Whether a pod's namespace could be known, and the calling plugin has not said anything of it.
@@ -239,7 +243,7 @@ fn address(source: &str, text: &str) -> Result<IpAddr, CniError> {
     parsed.ok_or_else(|| CniError::new(code, format!("{source}: {text:?} is not an IP address")))
 }
 
-/// The time left for a DEL: its own limit, or what the calling plugin has left of its own.
+/// The time left: the verb's own limit, or what the calling plugin has left of its own.
 pub(crate) fn budget(env: &Env, own: Duration) -> Duration {
     let given = env
         .get("MANX_TIME_LEFT_MS")

@@ -32,6 +32,7 @@ pub(crate) fn keep(call: &Call, mut hint: Hint, request: &AssignRequest, snapsho
     let next = AssignRequest {
         hint_blocks: hint.blocks.clone(),
         roomy: hint.roomy,
+        after: hint.after.clone(),
         ..request.clone()
     };
     let handle = Range::Key(Key::handle(cut(&request.handle)));

@@ -23,35 +23,30 @@ const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Fails with what keeps ADD from working.
 pub(crate) fn status(env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError> {
+    look(env, path, conf).map_err(CniError::of_status)
+}
+
+fn look(env: &Env, path: &[PathBuf], conf: &NetConf) -> Result<(), CniError> {
     let started = Instant::now();
     let config = Config::new(conf)?;
     let dirs = Dirs::from(conf.raw(), env.vars()).map_err(error::config)?;
     let used_etcd = shared::store::open::used_etcd(&dirs);
     let (choice, _) = choose(conf.raw(), env.vars(), used_etcd).map_err(error::config)?;
-    let node = crate::command::node(&config, &choice, true).map_err(unavailable)?;
-    shared::store::open::usable(&choice).map_err(|error| unavailable(error::store(error)))?;
+    let node = crate::command::node(&config, &choice, true)?;
+    shared::store::open::usable(&choice).map_err(error::store)?;
     if config.sidecar_required {
         sidecar(&dirs.run.join("ready"), Path::new(BOOT))?;
     }
     if let Some(access) = &config.kubernetes {
-        kubeconfig(access).map_err(unavailable)?;
+        kubeconfig(access)?;
     }
-    let binary = Delegate::find(path, &config.ipam).map_err(unavailable)?;
+    let binary = Delegate::find(path, &config.ipam)?;
     let stdin = hostlocal::stdin(conf, &node, None)?;
-    let child = Delegate::start(&binary, "STATUS", None, path, env, stdin).map_err(unavailable)?;
+    let child = Delegate::start(&binary, "STATUS", None, path, env, stdin)?;
     child
         .wait(started + config.timeouts.check)
         .map(|_| ())
-        .map_err(unavailable)
-}
-
-/// The same error under a code of STATUS, which is all that a runtime looks at.
-fn unavailable(error: CniError) -> CniError {
-    if matches!(error.code, Code::PluginNotAvailable | Code::LimitedConnectivity) {
-        return error;
-    }
-    let text = format!("{} [code {}]", error.msg, error.code.number());
-    CniError::new(Code::PluginNotAvailable, text).details(error.details)
+        .map_err(CniError::unavailable)
 }
 
 /// Whether ADD could ask the API server, as far as files tell.
@@ -98,14 +93,5 @@ mod tests {
         assert!(sidecar(&ready, &boot).unwrap_err().msg.contains("earlier boot"));
         std::fs::write(&ready, "b2").unwrap();
         assert!(sidecar(&ready, &boot).is_ok());
-    }
-
-    #[test]
-    fn a_runtime_sees_only_codes_of_status() {
-        let error = unavailable(CniError::new(Code::NodeNameUnknown, "node name unknown"));
-        assert_eq!(error.code, Code::PluginNotAvailable);
-        assert!(error.msg.contains("[code 100]"));
-        let limited = CniError::new(Code::LimitedConnectivity, "x");
-        assert_eq!(unavailable(limited.clone()), limited);
     }
 }

@@ -105,6 +105,17 @@ impl Times {
         at(&self.walls, 0.5)
     }
 
+    /// The ratio of a round's wall time to the other's in the same round, in the middle of all rounds: what else the
+    /// machine did then hit both.
+    pub fn median_ratio(&self, other: &Times) -> f64 {
+        let pairs = self.walls.iter().zip(&other.walls);
+        let mut ratios: Vec<f64> = pairs
+            .map(|(own, other)| own.as_secs_f64() / other.as_secs_f64())
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios.get(ratios.len() / 2).copied().unwrap_or(f64::INFINITY)
+    }
+
     /// Minimum, median and 99th percentile of one call, and the median wall time of a round, in milliseconds.
     pub fn row(&self) -> String {
         let ms = |time: Duration| format!("{:9.2}", time.as_secs_f64() * 1e3);
@@ -143,4 +154,22 @@ pub fn contest(contestants: &[Contestant], pods: &[Pod], ways: usize, rounds: us
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_the_median_of_the_rounds_and_not_of_the_extremes() {
+        let times = |walls: &[u64]| Times {
+            calls: Vec::new(),
+            walls: walls.iter().copied().map(Duration::from_millis).collect(),
+        };
+        // One lucky round of five: the best wall is the shorter one, the median is not.
+        let (own, other) = (times(&[10, 30, 30, 30, 30]), times(&[20, 20, 20, 20, 20]));
+        assert!(own.best_wall() < other.best_wall());
+        assert!((own.median_ratio(&other) - 1.5).abs() < 1e-9);
+        assert!(times(&[]).median_ratio(&other).is_infinite());
+    }
 }

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 on_both_stores!(
     a_data_plane_is_told_everything_and_its_words_stand_in_result_and_record,
     a_data_plane_that_fails_or_is_away_fails_the_call_and_leaves_nothing,
+    del_of_an_older_container_asks_the_data_plane_nothing,
 );
 
+const RECORD: &str = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
 const AGAIN: u64 = 11;
 const FAILED: u64 = 170;
 
@@ -51,8 +53,7 @@ fn a_data_plane_is_told_everything_and_its_words_stand_in_result_and_record(kind
     assert_eq!(lab.node.host_interfaces(), Vec::<String>::new());
     told(&plane, &netns, &given);
     if kind == Kind::Etcd {
-        let key = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
-        let record = lab.etcd().get(key).expect("the pod's record");
+        let record = lab.etcd().get(RECORD).expect("the pod's record");
         assert_eq!(
             (&record["spec"]["interfaceName"], &record["spec"]["mac"]),
             (&json!(host), &json!(mac))
@@ -137,4 +138,56 @@ fn a_data_plane_that_fails_or_is_away_fails_the_call_and_leaves_nothing(kind: Ki
     before.unchanged(&lab);
     lab.node.del(&conf, &there);
     clean.unchanged(&lab);
+}
+
+/// What the data plane was asked so far, by verb and namespace.
+fn asked(plane: &DataPlane) -> Vec<(String, String)> {
+    let verb = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let asked = plane.asked().into_iter();
+    asked.map(|(path, asked)| (verb(&path), asked.netns)).collect()
+}
+
+fn words(calls: &[(&str, &Pod)]) -> Vec<(String, String)> {
+    let word = |(verb, pod): &(&str, &Pod)| ((*verb).to_owned(), pod.netns.path().display().to_string());
+    calls.iter().map(word).collect()
+}
+
+fn web() -> Pod {
+    Pod::kubernetes("default", "web")
+}
+
+fn del_of_an_older_container_asks_the_data_plane_nothing(kind: Kind) {
+    let (lab, plane, conf) = lab(kind);
+    let before = Traces::of(&lab);
+    let (old, new) = (web(), web());
+    let first = address(&lab.node.add(&conf, &old));
+    lab.node.add(&conf, &new);
+    // Runtimes pass the newer container's namespace.
+    let netns = new.netns.path().display().to_string();
+    let del = || lab.node.call("DEL", &conf, &old).env("CNI_NETNS", &netns);
+    del().run().silent();
+    del().run().silent();
+    assert_eq!(asked(&plane), words(&[("Add", &old), ("Add", &new)]));
+    let free = lab.cnictl(["ipam", "show", &format!("--ip={first}")]).ok();
+    assert!(free.contains("not"), "{first} is free again: {free}");
+    lab.node.del(&conf, &new);
+    let all = [("Add", &old), ("Add", &new), ("Del", &new)];
+    assert_eq!(asked(&plane), words(&all));
+    before.unchanged(&lab);
+}
+
+#[test]
+fn del_of_a_newer_container_that_was_killed_before_its_record_asks_the_data_plane() {
+    let (lab, plane, conf) = lab(Kind::Etcd);
+    let before = Traces::of(&lab);
+    let (old, new) = (web(), web());
+    lab.node.add(&conf, &old);
+    let record = lab.etcd().get(RECORD).expect("the older one's record");
+    lab.node.add(&conf, &new);
+    lab.etcd().put(RECORD, &record);
+    lab.node.del(&conf, &new);
+    lab.node.del(&conf, &old);
+    let all = [("Add", &old), ("Add", &new), ("Del", &new), ("Del", &old)];
+    assert_eq!(asked(&plane), words(&all));
+    before.unchanged(&lab);
 }

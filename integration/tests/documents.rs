@@ -173,13 +173,38 @@ fn unknown_fields_and_64_bit_numbers_survive_a_rewrite() {
 }
 
 #[test]
-fn cni_ipam_creates_no_cluster_information_and_cni_net_no_node() {
+fn cni_ipam_creates_no_cluster_information_but_a_node() {
     let lab = Lab::new(Kind::Etcd);
     lab.pool("pool", "10.0.0.0/30", 30);
-    let ready = format!("{RESOURCES}/clusterinformations/default");
+    let (ready, node) = (
+        format!("{RESOURCES}/clusterinformations/default"),
+        format!("{RESOURCES}/nodes/worker01"),
+    );
     lab.etcd().delete(&ready);
+    lab.etcd().delete(&node);
     let pod = Pod::new("ipam");
     lab.node.add(&with(lab.node.conf(), "type", "cni-ipam"), &pod);
     assert_eq!(lab.etcd().get(&ready), None);
+    assert!(
+        lab.etcd().get(&node).is_some(),
+        "the allocation's own transaction makes it"
+    );
     lab.node.del(&with(lab.node.conf(), "type", "cni-ipam"), &pod);
+    assert_eq!(lab.etcd().get(&ready), None);
+}
+
+#[test]
+fn cni_net_creates_no_node() {
+    let lab = Lab::new(Kind::Etcd);
+    let node = format!("{RESOURCES}/nodes/worker01");
+    lab.etcd().delete(&node);
+    let ipam = json!({"type": "host-local", "dataDir": lab.path("host-local"), "subnet": "10.88.0.0/24"});
+    let (conf, pod) = (with(lab.node.conf(), "ipam", ipam), Pod::new("host-local"));
+    let conf = with(conf, "cniVersion", "1.0.0");
+    lab.node.add(&conf, &pod);
+    let records = lab.etcd().under(&format!("{RESOURCES}/workloadendpoints/"));
+    assert_eq!(records.len(), 1, "{:?}", records.keys());
+    assert_eq!(lab.etcd().get(&node), None);
+    lab.node.del(&conf, &pod);
+    assert_eq!(lab.etcd().get(&node), None);
 }

@@ -3,12 +3,14 @@
 use integration::apiserver::ApiServer;
 use integration::node::address;
 use integration::process::Cmd;
+use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::{Value, json};
 
 on_both_stores!(
     what_a_dead_pod_left_is_freed_on_two_witnesses,
     a_live_pods_address_is_released_by_force_only,
+    traces_tell_a_handle_apart_from_its_address,
 );
 
 fn check(lab: &Lab, alive: &[&Pod], more: &[&str]) -> integration::process::Answer {
@@ -189,4 +191,21 @@ fn a_pod_that_kubernetes_does_not_know_is_the_first_witness() {
     let shown = lab.cnictl(["ipam", "show", &format!("--ip={lost}")]).ok();
     assert!(shown.contains("is not assigned"), "{shown}");
     check(&[]).ok_only();
+}
+
+/// What the tests themselves see: a handle that stays where its address went would be a difference of its own.
+fn traces_tell_a_handle_apart_from_its_address(kind: Kind) {
+    let lab = Lab::new(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let pod = Pod::new("handled");
+    let seen = || format!("{:?}", Traces::of(&lab));
+    let handle = match kind {
+        Kind::Etcd => format!("/calico/ipam/v2/handle/{}.{}", lab.network(), pod.container),
+        Kind::Embedded => "(and 1 handles with matches)".to_owned(),
+    };
+    assert!(!seen().contains(&handle));
+    lab.node.add(&lab.node.conf(), &pod);
+    assert!(seen().contains(&handle), "{handle}: {}", seen());
+    lab.node.del(&lab.node.conf(), &pod);
+    assert!(!seen().contains(&handle));
 }

@@ -210,7 +210,8 @@ fn an_address_routed_to_another_live_pod_is_a_duplicate_and_is_not_stolen() {
     lab.node.del(&with(conf.clone(), "type", "cni-ipam"), &first);
     let second = Pod::new("second").with_arg(&format!("IP={theirs}"));
     let failure = lab.node.call("ADD", &conf, &second).run().failure();
-    failure.says(&[&theirs, &host_interface(&result)]);
+    let wanted_by = format!("is wanted by cali{} and in use by", &second.container[..11]);
+    failure.says(&[&theirs, &wanted_by, &host_interface(&result)]);
     first.must_reach("192.168.1.4");
     assert_eq!(second.netns.links(), Vec::<String>::new());
 }

@@ -32,7 +32,12 @@ fn both_addresses_of_a_31_are_usable_and_the_third_pod_is_told_the_pool_is_full(
     let third = Pod::kubernetes("default", "third");
     let failure = lab.node.call("ADD", &conf, &third).run().failure();
     assert_eq!(failure.code, NOTHING_TO_BORROW, "{failure:?}");
-    failure.says(&["ippool-test-0"]);
+    failure.says(&[
+        "pool ippool-test-0 (1.1.1.0/31",
+        "all 2 blocks are taken",
+        "those are full",
+        "apply another pool",
+    ]);
     before.unchanged(&lab);
     lab.node.del(&conf, &pods[0]);
     assert_eq!(address(&lab.node.add(&conf, &third)).len(), "1.1.1.0".len());

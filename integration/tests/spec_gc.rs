@@ -3,6 +3,7 @@
 use integration::json::with;
 use integration::node::address;
 use integration::traces::Traces;
+use integration::wait::eventually;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::{Value, json};
 
@@ -100,10 +101,16 @@ fn an_address_whose_interface_lives_is_kept_though_file_and_record_are_gone() {
         before.unchanged(&lab);
         pod.must_reach("192.168.1.4");
     }
-    // Its namespace ends, and with it the last that held the address.
+    // Its namespace ends, when the kernel comes to it, and with it the last that held the address.
     drop(pod);
-    lab.node.verb("GC", &listing(conf, json!([]))).run().silent();
-    assert_eq!(lab.etcd().under("/calico/ipam/v2/handle/").len(), 0);
+    let conf = listing(conf, json!([]));
+    eventually("the address is freed", || {
+        lab.node.verb("GC", &conf).run().silent();
+        lab.etcd()
+            .under("/calico/ipam/v2/handle/")
+            .is_empty()
+            .then_some(())
+    });
 }
 
 #[test]

@@ -10,27 +10,75 @@ const VERSION: u64 = 1;
 const ENVIRONMENT: u64 = 4;
 const DECODE: u64 = 6;
 const CONFIG: u64 = 7;
+const NOT_AVAILABLE: u64 = 50;
 
 const PLUGINS: [&str; 2] = ["cni-net", "cni-ipam"];
 
-/// Makes calls, one per case, of both plugins and wants each refused with the code and without a trace.
-fn refused(cases: impl Fn(&str, &Lab, &Pod) -> Vec<(String, Call, u64)>) {
+const VERBS: [&str; 5] = ["ADD", "DEL", "CHECK", "GC", "STATUS"];
+
+/// One plugin and one verb, on a working node.
+struct Asked<'a> {
+    plugin: &'a str,
+    verb: &'a str,
+    conf: Value,
+    pod: &'a Pod,
+}
+
+impl Asked<'_> {
+    fn call(&self, conf: &Value) -> Call {
+        let call = Call::new(self.plugin, self.verb, conf);
+        if self.has_container() {
+            call.about(self.pod)
+        } else {
+            call
+        }
+    }
+
+    fn has_container(&self) -> bool {
+        !["GC", "STATUS"].contains(&self.verb)
+    }
+}
+
+/// Makes calls, one per case, of both plugins and these verbs and wants each refused with the code and without a trace.
+fn refused(verbs: &[&str], cases: impl Fn(&Asked<'_>) -> Vec<(String, Call, u64)>) {
     let lab = Lab::new(Kind::Embedded);
     lab.pool("pool", "10.0.0.0/24", 26);
     let pod = Pod::new("bad");
     let before = Traces::of(&lab);
     let mut wrong = Vec::new();
-    for plugin in PLUGINS {
-        for (what, call, code) in cases(plugin, &lab, &pod) {
+    for (plugin, verb) in PLUGINS
+        .iter()
+        .flat_map(|plugin| verbs.iter().map(move |verb| (plugin, verb)))
+    {
+        // CHECK is told what ADD answered.
+        let result = json!({"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.1/32"}]});
+        let mut conf = lab.node.conf();
+        match *verb {
+            "CHECK" => conf["prevResult"] = result,
+            "GC" => conf["cni.dev/valid-attachments"] = json!([]),
+            _ => {}
+        }
+        let asked = Asked {
+            plugin,
+            verb,
+            conf,
+            pod: &pod,
+        };
+        for (what, call, code) in cases(&asked) {
             let answer = call.within(lab.node.netns()).run();
             if answer.status.success() {
-                wrong.push(format!("{plugin}: {what}: success instead of {code}"));
+                wrong.push(format!("{plugin} {verb}: {what}: success instead of {code}"));
                 lab.node.del(&lab.node.conf(), &pod);
                 continue;
             }
             let failure = answer.failure();
+            if let Some((field, _)) = what.split_once('=')
+                && !format!("{failure:?}").contains(&field.replace('/', "."))
+            {
+                wrong.push(format!("{plugin} {verb}: {what}: not named: {failure:?}"));
+            }
             if failure.code != code {
-                wrong.push(format!("{plugin}: {what}: expected {code}: {failure:?}"));
+                wrong.push(format!("{plugin} {verb}: {what}: expected {code}: {failure:?}"));
             }
         }
     }
@@ -39,23 +87,23 @@ fn refused(cases: impl Fn(&str, &Lab, &Pod) -> Vec<(String, Call, u64)>) {
     assert_eq!(pod.netns.links(), Vec::<String>::new());
 }
 
-fn add(plugin: &str, conf: &Value, pod: &Pod) -> Call {
-    Call::new(plugin, "ADD", conf).about(pod)
-}
-
 #[test]
 fn a_missing_variable_is_refused() {
-    refused(|plugin, lab, pod| {
-        let needed = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_IFNAME"];
-        let of_ours = if plugin == "cni-net" {
-            &["CNI_NETNS", "CNI_PATH"][..]
-        } else {
-            &[]
+    refused(&VERBS, |asked| {
+        let needed = match asked.has_container() {
+            true => &["CNI_COMMAND", "CNI_CONTAINERID", "CNI_IFNAME"][..],
+            false => &["CNI_COMMAND"],
+        };
+        let of_ours = match (asked.plugin, asked.verb) {
+            ("cni-net", "ADD") => &["CNI_NETNS", "CNI_PATH"][..],
+            ("cni-net", "CHECK") => &["CNI_NETNS"],
+            ("cni-net", _) => &["CNI_PATH"],
+            _ => &[],
         };
         let case = |name: &&str| {
             (
                 format!("no {name}"),
-                add(plugin, &lab.node.conf(), pod).without(name),
+                asked.call(&asked.conf).without(name),
                 ENVIRONMENT,
             )
         };
@@ -65,7 +113,7 @@ fn a_missing_variable_is_refused() {
 
 #[test]
 fn a_malformed_variable_is_refused() {
-    refused(|plugin, lab, pod| {
+    refused(&VERBS, |asked| {
         let bad = [
             ("CNI_COMMAND", "FROB"),
             ("CNI_COMMAND", "add"),
@@ -83,19 +131,20 @@ fn a_malformed_variable_is_refused() {
             ("CNI_IFNAME", "sixteen-letters-"),
         ];
         let case = |(name, value): &(&str, &str)| {
-            let call = add(plugin, &lab.node.conf(), pod).env(name, value);
+            let call = asked.call(&asked.conf).env(name, value);
             (format!("{name}={value:?}"), call, ENVIRONMENT)
         };
-        bad.iter().map(case).collect()
+        let meant = |(name, _): &&(&str, &str)| *name == "CNI_COMMAND" || asked.has_container();
+        bad.iter().filter(meant).map(case).collect()
     });
 }
 
 #[test]
 fn standard_input_that_is_no_netconf_is_refused() {
-    refused(|plugin, lab, pod| {
+    refused(&VERBS, |asked| {
         let bad: [&[u8]; 4] = [b"", b"   ", b"{", b"{\"name\":\"\xff\xfe\"}"];
         let case = |bytes: &&[u8]| {
-            let call = add(plugin, &lab.node.conf(), pod).stdin(*bytes);
+            let call = asked.call(&asked.conf).stdin(*bytes);
             (format!("{:?}", String::from_utf8_lossy(bytes)), call, DECODE)
         };
         bad.iter().map(case).collect()
@@ -104,31 +153,25 @@ fn standard_input_that_is_no_netconf_is_refused() {
 
 #[test]
 fn json_that_is_no_object_is_refused() {
-    refused(|plugin, lab, pod| {
-        let case = |text: &&str| {
-            (
-                (*text).to_owned(),
-                add(plugin, &lab.node.conf(), pod).stdin(*text),
-                CONFIG,
-            )
-        };
+    refused(&VERBS, |asked| {
+        let case = |text: &&str| ((*text).to_owned(), asked.call(&asked.conf).stdin(*text), CONFIG);
         ["[]", "\"text\"", "7", "null"].iter().map(case).collect()
     });
 }
 
 #[test]
 fn a_version_that_is_missing_or_unknown_is_refused() {
-    refused(|plugin, lab, pod| {
-        let conf = lab.node.conf();
+    refused(&VERBS, |asked| {
+        let conf = asked.conf.clone();
         let versions = ["9.9.9", "2.0.0", "0.1.0", "0.2.0", "one"];
         let mut cases = vec![(
             "none".to_owned(),
-            add(plugin, &without(conf.clone(), "cniVersion"), pod),
+            asked.call(&without(conf.clone(), "cniVersion")),
             VERSION,
         )];
         for version in versions {
             let conf = with(conf.clone(), "cniVersion", version);
-            cases.push((version.to_owned(), add(plugin, &conf, pod), VERSION));
+            cases.push((version.to_owned(), asked.call(&conf), VERSION));
         }
         cases
     });
@@ -136,30 +179,34 @@ fn a_version_that_is_missing_or_unknown_is_refused() {
 
 #[test]
 fn a_network_name_that_is_missing_or_malformed_is_refused() {
-    refused(|plugin, lab, pod| {
-        let conf = lab.node.conf();
+    refused(&VERBS, |asked| {
+        let conf = asked.conf.clone();
         let mut cases = vec![(
             "none".to_owned(),
-            add(plugin, &without(conf.clone(), "name"), pod),
+            asked.call(&without(conf.clone(), "name")),
             CONFIG,
         )];
         for name in ["", "a/b", "sp ace"] {
-            let call = add(plugin, &with(conf.clone(), "name", name), pod);
+            let call = asked.call(&with(conf.clone(), "name", name));
             cases.push((format!("{name:?}"), call, CONFIG));
         }
         cases
     });
 }
 
+/// The cases of fields with a value of the wrong type.
+fn wrong_types(asked: &Asked<'_>, fields: &[(&str, Value)], code: u64) -> Vec<(String, Call, u64)> {
+    let case = |(field, value): &(&str, Value)| {
+        let conf = with(asked.conf.clone(), field, value.clone());
+        (format!("{field}={value}"), asked.call(&conf), code)
+    };
+    fields.iter().map(case).collect()
+}
+
 #[test]
-fn a_value_of_the_wrong_type_is_refused_by_name() {
-    // Fields that both plugins read.
+fn a_value_of_the_wrong_type_is_refused_by_every_verb() {
     let both = [
         ("ipam", json!("cni-ipam")),
-        ("ipam/assign_ipv4", json!(true)),
-        ("ipam/assign_ipv6", json!(1)),
-        ("ipam/ipv4_pools", json!("10.0.0.0/24")),
-        ("ipam/ipv6_pools", json!([1])),
         ("nodename", json!(5)),
         ("nodename_file", json!([])),
         ("etcd_endpoints", json!(5)),
@@ -172,23 +219,48 @@ fn a_value_of_the_wrong_type_is_refused_by_name() {
     let of_net = [
         ("type", json!(5)),
         ("ipam/type", json!(5)),
-        ("mtu", json!("1400")),
-        ("num_queues", json!("1")),
         ("policy", json!("k8s")),
         ("kubernetes", json!([])),
+    ];
+    refused(&VERBS, |asked| {
+        let of_ours = if asked.plugin == "cni-net" {
+            &of_net[..]
+        } else {
+            &[]
+        };
+        wrong_types(asked, &[&both[..], of_ours].concat(), CONFIG)
+    });
+}
+
+/// DEL reads none of these: what only ADD needs must not keep a pod from going.
+#[test]
+fn a_value_of_the_wrong_type_that_del_does_not_read_is_refused_by_the_others() {
+    let of_net = [
+        ("mtu", json!("1400")),
+        ("num_queues", json!("1")),
         ("container_settings", json!(1)),
         ("container_settings/allow_ip_forwarding", json!("yes")),
         ("feature_control", json!("all")),
         ("readiness_gates", json!("http://127.0.0.1/")),
         ("require_mtu_file", json!("true")),
     ];
-    refused(|plugin, lab, pod| {
-        let of_ours = if plugin == "cni-net" { &of_net[..] } else { &[] };
-        let case = |(field, value): &(&str, Value)| {
-            let conf = with(lab.node.conf(), field, value.clone());
-            (format!("{field}={value}"), add(plugin, &conf, pod), CONFIG)
+    refused(&["ADD", "CHECK", "STATUS"], |asked| match asked.plugin {
+        "cni-net" => wrong_types(asked, &of_net, CONFIG),
+        _ => Vec::new(),
+    });
+    let of_ipam = [
+        ("ipam/assign_ipv4", json!(true)),
+        ("ipam/assign_ipv6", json!(1)),
+        ("ipam/ipv4_pools", json!("10.0.0.0/24")),
+        ("ipam/ipv6_pools", json!([1])),
+    ];
+    refused(&["ADD", "STATUS"], |asked| {
+        // What its IPAM plugin says is a fact for `cni-net`, whatever the reason.
+        let code = match (asked.plugin, asked.verb) {
+            ("cni-net", "STATUS") => NOT_AVAILABLE,
+            _ => CONFIG,
         };
-        both.iter().chain(of_ours).map(case).collect()
+        wrong_types(asked, &of_ipam, code)
     });
 }
 
@@ -198,7 +270,10 @@ fn the_error_object_carries_the_version_of_the_config() {
     let pod = Pod::new("bad");
     for version in ["0.3.1", "0.4.0", "1.0.0", "1.1.0"] {
         let conf = with(with(lab.node.conf(), "cniVersion", version), "mtu", "wide");
-        let answer = add("cni-net", &conf, &pod).within(lab.node.netns()).run();
+        let answer = Call::new("cni-net", "ADD", &conf)
+            .about(&pod)
+            .within(lab.node.netns())
+            .run();
         assert_eq!(answer.json()["cniVersion"], version, "{}", answer.told());
         answer.failure().says(&["mtu"]);
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use integration::json::{with, without};
 use integration::{Kind, Lab, on_both_stores};
+use serde_json::Value;
 
 const NOT_AVAILABLE: u64 = 50;
 
@@ -90,23 +91,69 @@ fn status_wants_the_sidecar_only_where_the_config_says_so() {
     assert_eq!(failure.code, NOT_AVAILABLE, "{failure:?}");
 }
 
+/// STATUS of both plugins, which say the same under a code that a runtime knows.
+fn unavailable(lab: &Lab, conf: &Value, texts: &[&str]) {
+    for plugin in ["cni-net", "cni-ipam"] {
+        let failure = lab
+            .node
+            .verb("STATUS", &with(conf.clone(), "type", plugin))
+            .run()
+            .failure();
+        assert_eq!(failure.code, NOT_AVAILABLE, "{plugin}: {failure:?}");
+        failure.says(texts);
+    }
+}
+
+#[test]
+fn whatever_the_node_lacks_is_code_50_of_both_plugins() {
+    let lab = Lab::new(Kind::Etcd);
+    let conf = lab.node.conf();
+    unavailable(
+        &lab,
+        &with(conf.clone(), "datastore_type", "kubernetes"),
+        &["datastore_type", "[code 102]"],
+    );
+    let nowhere = without(without(conf.clone(), "datastore_type"), "etcd_endpoints");
+    let pointing = with(nowhere, "etcd_ca_cert_file", "/nobody/made/this.pem");
+    unavailable(&lab, &pointing, &["etcd_ca_cert_file", "[code 101]"]);
+    unavailable(
+        &lab,
+        &with(conf.clone(), "nodename", "Worker_1"),
+        &["Worker_1", "[code 100]"],
+    );
+    let blind = with(
+        with(conf, "etcd_endpoints", "https://192.168.1.1:2379"),
+        "etcd_cert_file",
+        "/nobody/made/this.pem",
+    );
+    unavailable(&lab, &blind, &["etcd_", "[code 1"]);
+}
+
+#[test]
+fn status_of_a_malformed_field_keeps_the_code_of_the_protocol() {
+    let lab = Lab::new(Kind::Embedded);
+    for plugin in ["cni-net", "cni-ipam"] {
+        let conf = with(with(lab.node.conf(), "type", plugin), "timeouts", "long");
+        let failure = lab.node.verb("STATUS", &conf).run().failure();
+        assert_eq!(failure.code, 7, "{plugin}: {failure:?}");
+    }
+}
+
 #[test]
 fn status_names_a_key_file_that_cannot_be_read_and_a_node_without_a_name() {
     let lab = Lab::new(Kind::Etcd);
     let conf = with(lab.node.conf(), "etcd_endpoints", "https://192.168.1.1:2379");
     let conf = with(conf, "etcd_ca_cert_file", "/nobody/made/this.pem");
-    lab.node
-        .verb("STATUS", &conf)
-        .run()
-        .failure()
-        .says(&["/nobody/made/this.pem"]);
+    unavailable(&lab, &conf, &["/nobody/made/this.pem"]);
     let nowhere = lab.path("no-nodename").display().to_string();
     let conf = with(
         without(lab.node.conf(), "nodename"),
         "nodename_file",
         nowhere.as_str(),
     );
-    lab.node.verb("STATUS", &conf).run().failure().says(&[&nowhere]);
+    let failure = lab.node.verb("STATUS", &conf).run().failure();
+    assert_eq!(failure.code, NOT_AVAILABLE, "{failure:?}");
+    failure.says(&[&nowhere]);
 }
 
 #[test]

@@ -37,8 +37,14 @@ mod headroom;
 #[path = "ipam/leaks.rs"]
 mod leaks;
 #[cfg(test)]
+#[path = "ipam/lend.rs"]
+mod lend;
+#[cfg(test)]
 #[path = "ipam/memory.rs"]
 mod memory;
+#[cfg(test)]
+#[path = "ipam/own.rs"]
+mod own;
 #[cfg(test)]
 #[path = "ipam/pools.rs"]
 mod pools;
@@ -51,3 +57,6 @@ mod release;
 #[cfg(test)]
 #[path = "ipam/reuse.rs"]
 mod reuse;
+#[cfg(test)]
+#[path = "ipam/selection.rs"]
+mod selection;

@@ -211,12 +211,7 @@ impl Daemon {
     /// Certificates and passwords may be others now.
     async fn reload(&mut self) {
         self.log.info("passwords and certificates are read again", &[]);
-        match Datastore::open(&self.settings, &self.node) {
-            Ok((datastore, _)) => self.datastore = datastore,
-            Err(error) => self
-                .log
-                .error("the datastore cannot be opened anew", &[("error", &error)]),
-        }
+        self.datastore.renew();
         self.repaint().await;
     }
 

@@ -96,6 +96,14 @@ impl<D: store::Datastore + 'static> Datastore<D> {
     }
 }
 
+impl<D: store::Datastore + 'static> Datastore<D> {
+    /// For a task of its own: the store as it is at that moment, [`Datastore::store`] each time.
+    pub(crate) fn current(&self) -> impl Fn() -> Rc<D> + use<D> {
+        let link = Rc::clone(&self.link);
+        move || Rc::clone(&link.store.borrow())
+    }
+}
+
 /// Which store, as the plugins choose it.
 pub(crate) fn choose(settings: &Settings) -> Result<(Choice, Vec<String>), String> {
     let dirs = Dirs {

@@ -21,7 +21,7 @@ use shared::state::attachment;
 use shared::store::{Datastore, TransactError, transact};
 use shared::txn::Decision;
 
-use super::gone::{Gone, Seen, holds_interface, is_elsewhere};
+use super::gone::{Gone, Seen, holds_interface, is_elsewhere, may_detach};
 use super::seeded::Seeded;
 use super::{Call, Target, later, wire};
 use crate::netns::{Netns, NetnsError};
@@ -40,7 +40,9 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
         return Ok(());
     }
     if call.config.remote.is_some() {
-        wire::detach(call, target).await?;
+        if may_detach(call, &gone, &seen) {
+            wire::detach(call, target).await?;
+        }
     } else if holds_interface(call, &gone, &seen) {
         tear(call, target, held(gone.file.as_ref(), &seen)).await?;
     }

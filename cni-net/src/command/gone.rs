@@ -129,6 +129,40 @@ pub(super) fn holds_interface(call: &Call, gone: &Gone<'_>, seen: &Seen) -> bool
     ours
 }
 
+/// Whether a data plane may be asked to take away what is in the container's namespace: runtimes pass the newer
+/// container's. Where the newest container's record is unknown, another one of the pod that this one did not take over
+/// from may be newer.
+pub(super) fn may_detach(call: &Call, gone: &Gone<'_>, seen: &Seen) -> bool {
+    let target = &gone.target;
+    let owner = match seen {
+        Seen::Answered(_, owner) => Some(owner),
+        Seen::Silent => None,
+    };
+    let another = || {
+        let claim = call.claimed_by_another(&target.id, &target.host_interface);
+        claim
+            .filter(|_| target.workload.is_pod())
+            .map(|file| file.id.container)
+    };
+    let newer = newer(owner, another);
+    let took_over = gone.file.as_ref().and_then(|file| file.took_over.as_ref());
+    let newer = newer.filter(|newer| took_over != Some(newer));
+    if let Some(newer) = &newer {
+        let text = "the pod belongs to a newer container; the data plane is not asked";
+        call.log.info(text, &[("newer", newer)]);
+    }
+    newer.is_none()
+}
+
+/// The container that has the pod instead of this one, unless this one took it from there.
+fn newer(owner: Option<&Owner>, another: impl FnOnce() -> Option<String>) -> Option<String> {
+    match owner {
+        Some(Owner::Ours(_)) => None,
+        Some(Owner::Other { container }) => Some(container.clone()),
+        Some(Owner::Nobody) | None => another(),
+    }
+}
+
 /// The record decides, unless it names the container that this one's ADD was killed in taking over from. Without
 /// one, or without an answer, this container's attachment file does, unless another container's file says the
 /// same of itself.

@@ -126,10 +126,13 @@ impl Call {
         let binary = self.find_ipam(path)?;
         let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
         let stdin = leftover::listed(stdin, kept);
-        Delegate::start(&binary, "GC", None, path, &self.env, stdin)?.wait(self.deadline())
+        let deadline = self.deadline();
+        let env = self.env_within(deadline);
+        Delegate::start(&binary, "GC", None, path, &env, stdin)?.wait(deadline)
     }
 
-    /// The environment, with the time that `cni-ipam` has: it must undo an ADD, and spool a DEL, before it is killed.
+    /// The environment, with the time that `cni-ipam` has: it must undo an ADD, spool a DEL, and
+    /// say why a CHECK or a GC fails, before it is killed.
     fn env_within(&self, deadline: Instant) -> Env {
         let left = deadline
             .saturating_duration_since(Instant::now())

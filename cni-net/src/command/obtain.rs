@@ -42,6 +42,10 @@ pub(super) async fn obtain(
     lease.ask(call, target, source)?;
     call.step("the IPAM plugin was started")?;
     if !pair.takes_over() {
+        if call.config.remote.is_some() {
+            // Only a data plane knows whether there is an interface; its DEL must know whose the pod was.
+            file.took_over = older(call, target, known);
+        }
         pair.build(call).await?;
         return answered(call, target, file, lease);
     }

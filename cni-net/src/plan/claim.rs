@@ -14,16 +14,21 @@ use shared::kernel::fact::{Link, Path};
 use shared::op::{Op, Route, RouteKind, Side};
 
 use super::PlanError;
+use crate::names::PREFIX;
 use crate::observe::Observed;
 use crate::wiring::Wiring;
 
-/// A pod's route that leads nowhere: its interface vanished, or the namespace at the other end is dead. Only what
-/// a CNI plugin or we ourselves put there can be one: what another routing daemon entered is that daemon's.
+/// A pod's route that leads nowhere. Over a pod's interface whose other end's namespace is dead, whoever entered it (a
+/// daemon may have learnt it from the kernel). Where the interface vanished, only what a CNI plugin or we ourselves
+/// put there: the rest is another routing daemon's.
 pub(super) fn is_leftover(route: &Route, holder: Option<&Link>) -> bool {
     let pods = [Route::BOOT, Route::MANX].contains(&route.protocol);
-    pods && route.kind == RouteKind::Unicast
-        && route.gateway.is_none()
-        && holder.is_none_or(Link::is_orphaned)
+    let direct = route.kind == RouteKind::Unicast && route.gateway.is_none();
+    direct
+        && match holder {
+            Some(link) => link.is_orphaned() && (pods || link.name.starts_with(PREFIX)),
+            None => pods,
+        }
 }
 
 /// The host route of one address, with what may be replaced out of its way.

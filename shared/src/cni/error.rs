@@ -146,6 +146,32 @@ impl CniError {
         }
     }
 
+    /// The same error under a code of STATUS, which is all that a runtime looks at.
+    pub fn unavailable(self) -> Self {
+        if matches!(self.code, Code::PluginNotAvailable | Code::LimitedConnectivity) {
+            return self;
+        }
+        let text = format!("{} [code {}]", self.msg, self.code.number());
+        Self::new(Code::PluginNotAvailable, text).details(self.details)
+    }
+
+    /// What STATUS answers for a failure of its own: a request that is malformed (its version, its variables, its JSON,
+    /// a field's type or value) keeps its code; whatever this node lacks is [`Self::unavailable`].
+    pub fn of_status(self) -> Self {
+        let malformed = [
+            Code::IncompatibleVersion,
+            Code::UnsupportedField,
+            Code::InvalidEnvironment,
+            Code::DecodeFailure,
+            Code::InvalidConfig,
+        ];
+        if malformed.contains(&self.code) {
+            self
+        } else {
+            self.unavailable()
+        }
+    }
+
     /// The error object, as one line of JSON.
     pub fn render(&self, version: SpecVersion) -> String {
         let mut object = Map::new();
@@ -193,6 +219,27 @@ mod tests {
         assert!(numbers.is_sorted());
         numbers.dedup();
         assert_eq!(numbers.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_runtime_sees_only_codes_of_status_but_for_a_malformed_request() {
+        let error = CniError::new(Code::NodeNameUnknown, "node name unknown").of_status();
+        assert_eq!(error.code, Code::PluginNotAvailable);
+        assert!(error.msg.contains("[code 100]"));
+        for kept in [
+            Code::LimitedConnectivity,
+            Code::PluginNotAvailable,
+            Code::InvalidConfig,
+        ] {
+            let error = CniError::new(kept, "x");
+            assert_eq!(error.clone().of_status(), error);
+        }
+        let child = CniError::new(Code::InvalidConfig, "x").unavailable();
+        assert_eq!(
+            child.code,
+            Code::PluginNotAvailable,
+            "what a delegated plugin says is a fact"
+        );
     }
 
     #[test]

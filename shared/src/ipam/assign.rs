@@ -7,25 +7,27 @@ use ipnet::IpNet;
 use super::claim::{Candidate, Why};
 use super::draft::{Draft, Placement};
 use super::facts::{Facts, Seen, settings_reads, unread};
-use super::{AssignError, AssignRequest, IpamError, Lease, claim, others, own, pools, refuse, specific};
+use super::own::Look;
+use super::{
+    AssignError, AssignRequest, IpamError, Lease, claim, next, others, own, pools, refuse, specific,
+};
 use crate::model::handle::{Handle, cut};
+use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Plural, Prefix};
 use crate::txn::{Decision, Reads, Snapshot, Span};
 
-/// What a warm assignment needs, in one request. Without a block that is known to have room it counts all blocks of
-/// the family, unless the caller believes that there is a block to claim: then others' blocks can be read with the
-/// next request already.
+/// What a warm assignment needs, in one request. Unless the caller believes that there is an own address, or a
+/// block to claim, it counts all blocks of the family: then others' blocks can be read with the next request already.
 pub fn reads(request: &AssignRequest) -> Reads {
     let reads = settings_reads()
         .key(Key::resource(Plural::Nodes, &request.host))
         .prefix(Prefix::resources(Plural::IpPools))
         .prefix(Prefix::resources(Plural::IpReservations))
-        .prefix(Prefix::affinities(&request.host))
         .key(Key::handle(cut(&request.handle)));
-    // One hinted block per family: a full block of 64 pods has about 14 KiB.
-    let first = |ipv4| {
-        let blocks = request.hint_blocks.iter();
-        blocks.copied().find(|block| block.addr().is_ipv4() == ipv4)
+    let reads = if is_certain(request) {
+        reads
+    } else {
+        reads.and(own::list(request))
     };
     let any = |ipv4: bool| !request.specific.iter().any(|address| address.is_ipv4() == ipv4);
     [
@@ -33,11 +35,47 @@ pub fn reads(request: &AssignRequest) -> Reads {
         (false, request.want_v6 && any(false)),
     ]
     .into_iter()
-    .fold(reads, |reads, (ipv4, wanted)| match first(ipv4) {
-        Some(block) => reads.key(Key::block(block)),
-        None if wanted && !request.roomy => reads.count(Span::below(&Prefix::blocks(ipv4))),
-        None => reads,
+    .fold(reads, |reads, (ipv4, wanted)| {
+        let reads = match hinted(request, ipv4) {
+            Some(block) if is_certain(request) => {
+                let affinity = Key::affinity(&request.host, block.trunc());
+                reads.key(Key::block(block)).key(affinity)
+            }
+            Some(block) => reads.key(Key::block(block)),
+            None => reads,
+        };
+        let reads = if wanted && is_certain(request) && !has_more(request, ipv4) {
+            reads.and(next::reads(request, ipv4))
+        } else {
+            reads
+        };
+        if wanted && !request.roomy {
+            reads.count(Span::below(&Prefix::blocks(ipv4)))
+        } else {
+            reads
+        }
     })
+}
+
+/// One hinted block per family: a full block of 64 pods has about 18 KiB.
+fn hinted(request: &AssignRequest, ipv4: bool) -> Option<IpNet> {
+    let mut blocks = request.hint_blocks.iter().copied();
+    blocks.find(|block| block.addr().is_ipv4() == ipv4)
+}
+
+/// Whether a hinted block had another address a moment ago.
+fn has_more(request: &AssignRequest, ipv4: bool) -> bool {
+    hinted(request, ipv4).is_some_and(|block| !own::is_single(block))
+}
+
+/// Whether all that is wanted is likely to be in a hinted block, or in a new one behind the last: then the node's other
+/// blocks are not listed, however many there are, unless it is not.
+fn is_certain(request: &AssignRequest) -> bool {
+    let certain = |ipv4, wanted: bool| !wanted || has_more(request, ipv4) || next::is_known(request, ipv4);
+    request.roomy
+        && request.specific.is_empty()
+        && certain(true, request.want_v4)
+        && certain(false, request.want_v6)
 }
 
 /// The addresses for a request, and what to write for them.
@@ -146,6 +184,7 @@ fn earlier(facts: &Facts<'_>, handle: &Handle) -> Result<Step<Vec<Lease>>, IpamE
                     pool: around.map(|pool| pool.name().to_owned()).unwrap_or_default(),
                     borrowed: block.host() != Some(&request.host),
                     resting: None,
+                    more: block.first_free(|address| facts.is_reserved(address)).is_some(),
                 });
             }
         }
@@ -175,8 +214,19 @@ fn truthful(facts: &Facts<'_>, mut handle: Handle) -> Result<Handle, IpamError> 
 /// Any address of a family.
 fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placement<'f>>, IpamError> {
     let pools = pools::allowed(facts, ipv4)?;
-    let mut look = own::look(facts, &pools)?;
-    if let Some(found) = look.place().or_else(|| look.finish(facts)) {
+    let mut look = own::look(facts, &pools);
+    if let Some(found) = look.place() {
+        return Ok(Step::Found(found));
+    }
+    let listed = unread(facts.snapshot, own::list(facts.request)).is_none();
+    if let Some(found) = next::claim(facts, &pools).filter(|_| !listed) {
+        return Ok(Step::Found(look.beside(found)));
+    }
+    if let Some(list) = unread(facts.snapshot, own::list(facts.request)) {
+        let more = claim::ahead(facts, &pools, &look, room.saturating_sub(1));
+        return Ok(Step::Read(list.and(more)));
+    }
+    if let Some(found) = look.finish(facts) {
         return Ok(Step::Found(found));
     }
     if let Some(reads) = look.read(facts, &pools, room) {
@@ -193,20 +243,35 @@ fn any<'f>(facts: &'f Facts<'_>, ipv4: bool, room: usize) -> Result<Step<Placeme
     if !look.unread.is_empty() {
         return Ok(Step::Read(look.batch(Reads::LIMIT / 2)));
     }
-    // Where no block is left to claim, others' blocks may help; every other refusal stands.
+    elsewhere(facts, &pools, look, why)
+}
+
+/// An address that is not simply free: where no block is left to claim, others' blocks may help; every other refusal
+/// stands.
+fn elsewhere<'f>(
+    facts: &'f Facts<'_>,
+    pools: &[&'f IPPool],
+    mut look: Look<'f>,
+    why: Why<'f>,
+) -> Result<Step<Placement<'f>>, IpamError> {
     let mut others = others::Others::default();
     if matches!(why, Why::Full) {
-        match others::place(facts, &pools)? {
+        match others::place(facts, pools)? {
             Step::Read(reads) => return Ok(Step::Read(reads)),
             Step::Found(found) => others = found,
         }
     }
-    let resting = look.resting.take().or(others.resting);
+    // Of all that rest, whoever's block it is, the one that was released first.
+    let resting = Placement::longer(look.resting.take(), others.resting);
     if let Some(placement) = others.found.or(resting) {
         return Ok(Step::Found(look.beside(placement)));
     }
+    // A block that cannot be read takes its place among the host's, and may be all that is missing.
+    if let Some(error) = look.unreadable {
+        return Err(error);
+    }
     let looked = others.looked;
-    match refuse::refusal(facts, &pools, &look, why, looked) {
+    match refuse::refusal(facts, pools, &look, why, looked) {
         Step::Read(counts) => Ok(Step::Read(counts)),
         Step::Found(refusal) => Err(refusal),
     }

@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::facts::{Facts, configuration};
-use super::{IpamError, Lease};
+use super::facts::{Facts, Seen, configuration};
+use super::{IpamError, Lease, next};
 use crate::model::Stored;
 use crate::model::affinity::BlockAffinity;
 use crate::model::block::{Attribute, Block};
@@ -23,7 +23,7 @@ pub(super) struct Placement<'f> {
     pub(super) claim: bool,
     /// The affinity is to be written as confirmed.
     pub(super) confirm: bool,
-    /// Own affinities to remove: their blocks are not ours.
+    /// Own affinities to remove: their blocks are not ours, or go with them.
     pub(super) stale: Vec<IpNet>,
     /// The affinity of the host that the block is taken from.
     pub(super) evicted: Option<Key>,
@@ -104,6 +104,7 @@ impl<'a, 'f> Draft<'a, 'f> {
             pool: pool.name().to_owned(),
             borrowed: block.host() != Some(&request.host),
             resting: placement.resting,
+            more: self.has_free(&block),
         });
         self.txn.write(Write::Put(key, block.to_bytes()));
         if placement.claim {
@@ -114,13 +115,34 @@ impl<'a, 'f> Draft<'a, 'f> {
         if placement.confirm {
             self.confirm(cidr);
         }
-        let own = placement.stale.into_iter();
-        let stale = own.map(|cidr| Key::affinity(&request.host, cidr));
-        for key in stale.chain(placement.evicted) {
-            self.txn.guard(snapshot.guard(&key));
-            self.txn.write(Write::Delete(key));
-        }
+        self.clear(placement.stale);
+        placement.evicted.into_iter().for_each(|key| self.delete(key));
         Ok(())
+    }
+
+    /// Of another's block only the affinity goes; an own one is there because it is of no more use.
+    fn clear(&mut self, stale: Vec<IpNet>) {
+        for cidr in stale {
+            self.delete(Key::affinity(&self.facts.request.host, cidr));
+            if self.is_own(cidr) {
+                self.delete(Key::block(cidr));
+            }
+        }
+    }
+
+    fn has_free(&self, block: &Block) -> bool {
+        let free = block.first_free(|address| self.facts.is_reserved(address));
+        free.is_some()
+    }
+
+    fn is_own(&self, cidr: IpNet) -> bool {
+        let host = &self.facts.request.host;
+        matches!(self.facts.block(cidr), Ok(Seen::There(block)) if block.host() == Some(host))
+    }
+
+    fn delete(&mut self, key: Key) {
+        self.txn.guard(self.facts.snapshot.guard(&key));
+        self.txn.write(Write::Delete(key));
     }
 
     /// A claim holds only while what allowed it does: limits, selectors and the count of own blocks.
@@ -130,7 +152,8 @@ impl<'a, 'f> Draft<'a, 'f> {
         self.txn
             .guard(snapshot.guard(&Key::resource(Plural::Nodes, host)));
         let own = Prefix::affinities(host);
-        if let Some(revision) = snapshot.read_at(&Range::Prefix(own.clone())) {
+        let listed = snapshot.read_at(&Range::Prefix(own.clone()));
+        if let Some(revision) = listed.or_else(|| next::counted_at(snapshot, host)) {
             self.txn.guard(Guard::NothingNewer(own, revision));
         }
     }

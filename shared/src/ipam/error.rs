@@ -67,13 +67,15 @@ pub enum IpamError {
     },
     /// Every block of every pool is taken, and affinity is strict.
     #[error(
-        "{pools}; no other host's block is empty, and strictAffinity ({source_of}) keeps their free addresses there; apply another pool, release addresses (`cnictl ipam show --show-blocks`), or set strictAffinity: false"
+        "{pools}; of the {looked} blocks of other hosts that were looked at none is empty, and strictAffinity ({source_of}) keeps their free addresses there; apply another pool, release addresses (`cnictl ipam show --show-blocks`), or set strictAffinity: false"
     )]
     PoolFull {
         /// Each with its numbers.
         pools: String,
         /// Which key says that affinity is strict.
         source_of: String,
+        /// Blocks looked at.
+        looked: usize,
     },
     /// What is free is reserved.
     #[error(

@@ -44,6 +44,7 @@ pub(super) struct Facts<'a> {
     pub(super) pools: Vec<IPPool>,
     pub(super) unreadable: Vec<String>,
     pub(super) node: Option<Node>,
+    /// As far as the snapshot names them: all of them, or those of the hinted blocks.
     pub(super) owned: Vec<Owned>,
     /// Ranges that are never given out automatically, with the reservation's name.
     reservations: Vec<(String, IpNet)>,
@@ -154,6 +155,16 @@ impl<'a> Facts<'a> {
     /// Whether the node has an affinity to the block.
     pub(super) fn affinity(&self, cidr: IpNet) -> Option<&Owned> {
         self.owned.iter().find(|own| own.cidr == cidr)
+    }
+}
+
+/// What tells whether the pools around a host's blocks select it.
+pub(super) fn selection_reads(host: &str) -> Reads {
+    let pools = Reads::new().prefix(Prefix::resources(Plural::IpPools));
+    if host.is_empty() {
+        pools
+    } else {
+        pools.key(Key::resource(Plural::Nodes, host))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::facts::{Seen, block, owned, read, settings_reads, unread};
+use super::facts::{Seen, block, owned, read, selection_reads, settings_reads, unread};
 use super::release::Freeing;
 use super::{IpamError, Released};
 use crate::model::block::Block;
@@ -36,7 +36,9 @@ const BLOCKS: usize = 16;
 
 /// What a collection begins with; the own blocks are read next.
 pub fn reads(request: &GcRequest) -> Reads {
-    settings_reads().prefix(Prefix::affinities(&request.host))
+    settings_reads()
+        .prefix(Prefix::affinities(&request.host))
+        .and(selection_reads(&request.host))
 }
 
 /// The next part of what is to go. Ask again until it is `Done`: one Txn holds about 30 handles.

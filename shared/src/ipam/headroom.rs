@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::facts::{Facts, Seen, settings_reads};
-use super::{AssignRequest, IpamError, order, others, pools};
+use super::{AssignRequest, IpamError, batch, order, others, pools};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Path, Plural, Prefix};
@@ -97,25 +97,32 @@ impl<'a> Survey<'a> {
             pools: pools.iter().map(|pool| pool.name().to_owned()).collect(),
             ..Headroom::none(IpamError::NothingWanted)
         };
-        self.own(facts, pools, &mut room)?;
-        if !facts.settings.auto_allocate.value {
-            room.end = End::ClaimsForbidden;
-            return Ok(room);
-        }
-        for pool in pools {
-            self.claims(facts, pool, &mut room);
-        }
-        let mut held = room.blocks + room.new_blocks;
-        room.end = match limited(facts, pools, held) {
-            Some(end) => end,
-            None => self.others(facts, pools, &mut held, &mut room),
+        let unreadable = self.own(facts, pools, &mut room);
+        room.end = match (self.end(facts, pools, &mut room), unreadable) {
+            (_, Some(error)) => End::Error(Box::new(error)),
+            (end, None) => end,
         };
         Ok(room)
     }
 
-    /// The node's own blocks, with half claims, which the next assignments finish.
-    fn own(&self, facts: &Facts<'_>, pools: &[&IPPool], room: &mut Headroom) -> Result<(), IpamError> {
-        let mut finishing = true;
+    /// What ends it after the own blocks' addresses, with what is to be had before.
+    fn end(&self, facts: &Facts<'_>, pools: &[&IPPool], room: &mut Headroom) -> End {
+        if !facts.settings.auto_allocate.value {
+            return End::ClaimsForbidden;
+        }
+        for pool in pools {
+            self.claims(facts, pool, room);
+        }
+        let mut held = room.blocks + room.new_blocks;
+        match limited(facts, pools, held) {
+            Some(end) => end,
+            None => self.others(facts, pools, &mut held, room),
+        }
+    }
+
+    /// The node's own blocks, with half claims, which the next assignments finish; why one cannot be read.
+    fn own(&self, facts: &Facts<'_>, pools: &[&IPPool], room: &mut Headroom) -> Option<IpamError> {
+        let mut unreadable = None;
         for own in &facts.owned {
             if !pools.iter().any(|pool| pool.cidr().contains(&own.cidr)) {
                 continue;
@@ -123,20 +130,21 @@ impl<'a> Survey<'a> {
             match self.blocks.get(&own.cidr) {
                 None => {
                     room.blocks += 1;
-                    let fresh = self.fresh(facts, own.cidr);
-                    finishing &= fresh > 0;
-                    room.own += if finishing { fresh } else { 0 };
+                    room.own += self.fresh(facts, own.cidr);
                 }
                 Some(Some(block)) if block.host.as_ref() == Some(&facts.request.host) => {
                     room.blocks += 1;
                     room.own += block.free;
                 }
                 Some(Some(_)) => {}
-                // As an assignment does, which must read it.
-                Some(None) => drop(facts.block(own.cidr)?),
+                // As to an assignment: it counts, and its trouble is told once nothing else is left.
+                Some(None) => {
+                    room.blocks += 1;
+                    unreadable = unreadable.or(facts.block(own.cidr).err());
+                }
             }
         }
-        Ok(())
+        unreadable
     }
 
     /// New blocks of a pool, in the node's order.
@@ -159,7 +167,7 @@ impl<'a> Survey<'a> {
     fn others(&self, facts: &Facts<'_>, pools: &[&IPPool], held: &mut u64, room: &mut Headroom) -> End {
         let strict = facts.settings.strict_affinity.value;
         let candidates = others::candidates(facts, pools);
-        for batch in others::batches(&candidates) {
+        for batch in batch::batches(&candidates) {
             let blocks = || {
                 batch
                     .iter()

@@ -10,7 +10,7 @@
 //! | block, affinity, handle and a missing node are written in one Txn; all families or none | [`draft`] |
 //! | an allocation with our handle *and* our timestamp is our own work after a lost reply | [`assign`] |
 //! | with nothing else left, the address that has been resting for the longest | [`draft`] |
-//! | what goes back goes to the end of its block's queue; a block of one address goes back with it | [`release`] |
+//! | what goes back goes to the end of its block's queue; a block of one address goes back with it, and an empty one of a pool that no longer selects the node | [`release`] |
 //! | how many more pods a node can start | [`headroom`] |
 //! | what must hold across objects | [`audit`] |
 //!
@@ -24,6 +24,7 @@ use jiff::Timestamp;
 
 pub mod assign;
 pub mod audit;
+mod batch;
 pub mod check;
 mod claim;
 mod crowd;
@@ -34,6 +35,7 @@ mod facts;
 pub mod fence;
 pub mod gc;
 pub mod headroom;
+mod next;
 mod order;
 mod others;
 mod own;
@@ -80,9 +82,11 @@ pub struct AssignRequest {
     pub uid: String,
     /// Own blocks that probably have a free address: read in the first request.
     pub hint_blocks: Vec<IpNet>,
-    /// There was a block to claim a moment ago, or affinity was strict: borrowing is not to be expected, and all
+    /// What the last assignment left is enough for this one ([`is_roomy`]): borrowing is not to be expected, and all
     /// blocks are not counted for it.
     pub roomy: bool,
+    /// Blocks of one address that the last assignment claimed ([`singles`]): those behind them are probed first.
+    pub after: Vec<IpNet>,
 }
 
 impl AssignRequest {
@@ -111,6 +115,25 @@ pub struct Lease {
     pub borrowed: bool,
     /// Its last holder released it then, and it should have rested for longer: there was no other.
     pub resting: Option<Timestamp>,
+    /// Its block has another free address.
+    pub more: bool,
+}
+
+/// The blocks of one address that an assignment claimed: [`AssignRequest::after`] of the host's next one.
+pub fn singles(leases: &[Lease]) -> Vec<IpNet> {
+    let own = leases.iter().filter(|lease| !lease.borrowed);
+    own.map(|lease| lease.block)
+        .filter(|block| own::is_single(*block))
+        .collect()
+}
+
+/// Whether the next assignment of a host is likely to find an address of its own, after one that gave these. A block
+/// of one address never has another; the next one's block is new.
+pub fn is_roomy(leases: &[Lease]) -> bool {
+    let single = |lease: &Lease| own::is_single(lease.block);
+    leases
+        .iter()
+        .all(|lease| !lease.borrowed && (lease.more || single(lease)))
 }
 
 /// Everything one container holds on one network is to go back.

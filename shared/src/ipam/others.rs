@@ -4,50 +4,32 @@
 //! They are looked at in the order of [`super::order`], a request's worth at a time; the first with an address for
 //! us ends the search. Every block is read whole: only its value tells whether it has room.
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::assign::Step;
+use super::batch::{self, Candidate};
 use super::draft::Placement;
 use super::facts::{Facts, Seen};
 use super::{IpamError, order};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
-use crate::model::key::{Key, Prefix};
-use crate::txn::{Range, Reads};
+use crate::model::key::Key;
+use crate::txn::Reads;
 
 /// An empty block is its owner's for so many seconds after its claim: whoever claims a block is about to use it.
 pub(super) const GRACE_SECONDS: i64 = 60;
 
-/// Bytes of blocks read by one request, as they usually are.
-const ANSWER: usize = 1 << 20;
-
-/// What an allocation takes in a stored block, with the names of a pod in it.
-const PER_ADDRESS: usize = 150;
-
-/// What a stored block takes beside its allocations.
-const PER_BLOCK: usize = 500;
-
-/// Ranges of one request.
-const RANGES: usize = 96;
-
-/// Blocks looked at by one call that may borrow.
+/// Blocks looked at by one call, whether it may borrow or only take an empty one over.
 const LOOKED_AT: usize = 4096;
-
-/// Requests' worth of blocks looked at by one call that may only take an empty one over.
-const STRICT_BATCHES: usize = 4;
 
 /// Parts of a large pool, one after another: what is beyond is not reached.
 const WINDOWS: usize = 256;
-
-/// A block that may be looked at.
-pub(super) type Candidate<'f> = (&'f IPPool, IpNet);
 
 /// What a look at the others' blocks comes to.
 #[derive(Default)]
 pub(super) struct Others<'f> {
     pub(super) found: Option<Placement<'f>>,
-    /// Of the last of them: the address that has been resting for the longest.
+    /// The address that has been resting for the longest, once all of them are read.
     pub(super) resting: Option<Placement<'f>>,
     /// Blocks looked at.
     pub(super) looked: usize,
@@ -56,36 +38,30 @@ pub(super) struct Others<'f> {
 /// An address of a block that somebody claimed before us.
 pub(super) fn place<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Step<Others<'f>>, IpamError> {
     let candidates = candidates(facts, pools);
-    let batches = batches(&candidates);
-    let is_covered = |candidate: Option<&Candidate<'_>>| {
-        candidate.is_some_and(|(_, cidr)| facts.snapshot.covers(&Key::block(*cidr)))
+    let read = batch::read(facts, &candidates);
+    // What was read before had nothing for us, or it would not have been gone on from. An address that rests is taken
+    // only once all are read, and then any of them may have it.
+    let recent = match read == candidates.len() {
+        true => &candidates,
+        false => batch::recent(&candidates, read),
     };
-    let is_read = |batch: &&[Candidate<'_>]| is_covered(batch.first()) && is_covered(batch.last());
-    let read = batches.iter().take_while(|batch| is_read(batch)).count();
-    // What was read before had nothing for us, or it would not have been gone on from. The order ends where it
-    // began: the last blocks may have come with the first ones, and do not hide those that came now.
-    let recent = batches
-        .get(read.saturating_sub(2)..read)
-        .unwrap_or_default()
-        .concat();
     let mut others = Others {
         looked: candidates.len(),
         ..Others::default()
     };
-    if let Some(more) = within(facts, &recent, &mut others)? {
+    if let Some(more) = within(facts, recent, &mut others)? {
         return Ok(Step::Read(more));
     }
-    Ok(match batches.get(read) {
-        Some(batch) if others.found.is_none() => Step::Read(reads(batch)),
-        Some(_) | None => Step::Found(others),
+    Ok(if read < candidates.len() && others.found.is_none() {
+        Step::Read(batch::next(facts, &candidates, read))
+    } else {
+        Step::Found(others)
     })
 }
 
 /// The first request's worth of blocks, in so many ranges.
 pub(super) fn first_batch(facts: &Facts<'_>, pools: &[&IPPool], ranges: usize) -> Reads {
-    let candidates = candidates(facts, pools);
-    let batches = batches_of(&candidates, ranges.min(RANGES));
-    batches.first().map_or_else(Reads::new, |batch| reads(batch))
+    batch::first(facts, &candidates(facts, pools), ranges)
 }
 
 /// Looks for a block to take over, or else one to borrow from; what must be read for that.
@@ -102,7 +78,7 @@ fn within<'f>(
             // Somebody else's block that cannot be read is somebody else's trouble.
             Ok(Seen::Missing) | Err(IpamError::Corrupt { .. }) => continue,
             Ok(Seen::Unread) => {
-                unread = unread.range(range(*cidr));
+                unread = unread.key(Key::block(*cidr));
                 continue;
             }
             Err(error) => return Err(error),
@@ -172,79 +148,25 @@ fn take_over<'f>(
 
 /// The blocks to look at, in the host's order. Of more than one call can look at, another part every minute.
 pub(super) fn candidates<'f>(facts: &Facts<'_>, pools: &[&'f IPPool]) -> Vec<Candidate<'f>> {
-    let strict = facts.settings.strict_affinity.value;
     let all = pools
         .iter()
         .map(|pool| pool.block_count())
         .fold(0, u128::saturating_add);
-    let largest = pools.iter().map(|pool| estimate(pool)).max().unwrap_or(PER_BLOCK);
-    let window = if strict {
-        (STRICT_BATCHES * ANSWER / largest).clamp(1, LOOKED_AT)
-    } else {
-        LOOKED_AT
-    };
-    let windows = usize::try_from(all).unwrap_or(usize::MAX).div_ceil(window);
+    let windows = usize::try_from(all).unwrap_or(usize::MAX).div_ceil(LOOKED_AT);
     let windows = windows.clamp(1, WINDOWS);
     let minute = usize::try_from(facts.request.now.as_second() / 60).unwrap_or_default();
-    let start = if windows > 1 { minute % windows * window } else { 0 };
+    let start = if windows > 1 {
+        minute % windows * LOOKED_AT
+    } else {
+        0
+    };
     let blocks = pools.iter().flat_map(|pool| {
         let blocks = order::blocks(pool, &facts.request.host);
         blocks.map(move |cidr| (*pool, cidr))
     });
     blocks
         .skip(start)
-        .take(window)
+        .take(LOOKED_AT)
         .filter(|(_, cidr)| facts.affinity(*cidr).is_none() && !facts.is_all_reserved(*cidr))
         .collect()
-}
-
-/// The blocks by requests.
-pub(super) fn batches<'c, 'f>(candidates: &'c [Candidate<'f>]) -> Vec<&'c [Candidate<'f>]> {
-    batches_of(candidates, RANGES)
-}
-
-fn batches_of<'c, 'f>(candidates: &'c [Candidate<'f>], most: usize) -> Vec<&'c [Candidate<'f>]> {
-    let mut batches = Vec::new();
-    let mut rest = candidates;
-    while !rest.is_empty() {
-        let (mut bytes, mut ranges) = (0, 0);
-        let mut last = None;
-        let fits = |(pool, cidr): &&Candidate<'_>| {
-            let range = range(*cidr);
-            ranges += usize::from(last.as_ref() != Some(&range));
-            last = Some(range);
-            bytes += estimate(pool);
-            bytes <= ANSWER && ranges <= most
-        };
-        let fitting = rest.iter().take_while(fits).count().max(1);
-        // A range belongs to one batch.
-        let end = rest.get(fitting - 1).map(|(_, cidr)| range(*cidr));
-        let same = |(_, cidr): &&Candidate<'_>| Some(range(*cidr)) == end;
-        let more = rest.iter().skip(fitting).take_while(same).count();
-        let (batch, others) = rest.split_at(fitting + more);
-        batches.push(batch);
-        rest = others;
-    }
-    batches
-}
-
-fn reads(batch: &[Candidate<'_>]) -> Reads {
-    batch
-        .iter()
-        .fold(Reads::new(), |reads, (_, cidr)| reads.range(range(*cidr)))
-}
-
-/// Small blocks of IPv4 are read by what their keys begin with: neighbours in one range.
-fn range(cidr: IpNet) -> Range {
-    let key = Key::block(cidr);
-    match key.as_str().rsplit_once('.') {
-        Some((start, _)) if cidr.prefix_len() > 24 => Range::Prefix(Prefix::stored(format!("{start}."))),
-        Some(_) | None => Range::Key(key),
-    }
-}
-
-/// Bytes of one of a pool's blocks that is nearly full.
-fn estimate(pool: &IPPool) -> usize {
-    let addresses = usize::try_from(pool.block_addresses()).unwrap_or(ANSWER);
-    addresses.saturating_mul(PER_ADDRESS).saturating_add(PER_BLOCK)
 }

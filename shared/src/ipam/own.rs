@@ -4,10 +4,10 @@ use ipnet::IpNet;
 
 use super::draft::Placement;
 use super::facts::{Facts, Seen};
-use super::{IpamError, claim};
+use super::{AssignRequest, IpamError, claim, pools};
 use crate::model::block::Block;
 use crate::model::ippool::IPPool;
-use crate::model::key::Key;
+use crate::model::key::{Key, Prefix};
 use crate::txn::Reads;
 
 /// What the own affinities inside some pools come to.
@@ -15,12 +15,14 @@ use crate::txn::Reads;
 pub(super) struct Look<'f> {
     /// A block with a free address.
     pub(super) found: Option<Placement<'f>>,
-    /// An affinity without a block: half a claim, finished first.
-    pub(super) vacant: Option<(&'f IPPool, IpNet)>,
+    /// Affinities without a block: half claims, finished first.
+    pub(super) vacant: Vec<(&'f IPPool, IpNet)>,
     /// Blocks the snapshot does not hold.
     pub(super) unread: Vec<IpNet>,
-    /// Affinities whose block is another's or nobody's.
+    /// Affinities whose block is another's or nobody's, or an empty one that goes with it ([`is_surplus`]).
     pub(super) stale: Vec<IpNet>,
+    /// Why one of the blocks cannot be read: the error where nothing else is found.
+    pub(super) unreadable: Option<IpamError>,
     /// Affinities that count against the limit.
     pub(super) held: u64,
     /// The address that has been resting for the longest.
@@ -43,30 +45,44 @@ const MORE: usize = 16;
 /// Stale affinities removed by one Txn; more of them wait for the next.
 const STALE: usize = 10;
 
+/// What names all own blocks.
+pub(super) fn list(request: &AssignRequest) -> Reads {
+    Reads::new().prefix(Prefix::affinities(&request.host))
+}
+
 /// Looks through the own affinities of a family inside the pools, in key order.
-pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Look<'f>, IpamError> {
+pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let mut look = Look::default();
     let around = |cidr: &IpNet| pools.iter().copied().find(|pool| pool.cidr().contains(cidr));
     for own in &facts.owned {
         let Some(pool) = around(&own.cidr) else {
+            let family = pools
+                .iter()
+                .any(|pool| pool.is_ipv4() == own.cidr.addr().is_ipv4());
+            if family && is_surplus(facts, own.cidr) {
+                look.stale.push(own.cidr);
+            }
             continue;
         };
         look.held += 1;
-        match facts.block(own.cidr)? {
-            Seen::Unread => look.unread.push(own.cidr),
-            Seen::Missing => {
-                look.vacant.get_or_insert((pool, own.cidr));
-            }
-            Seen::There(block) if block.host() != Some(&facts.request.host) => {
+        match facts.block(own.cidr) {
+            Ok(Seen::Unread) => look.unread.push(own.cidr),
+            Ok(Seen::Missing) => look.vacant.push((pool, own.cidr)),
+            Ok(Seen::There(block)) if block.host() != Some(&facts.request.host) => {
                 look.held -= 1;
                 look.stale.push(own.cidr);
             }
-            Seen::There(block) => look.take(facts, pool, *block, own.confirmed),
+            Ok(Seen::There(block)) => look.take(facts, pool, *block, own.confirmed),
+            Err(error) => drop(look.unreadable.get_or_insert(error)),
         }
     }
     // A hinted block that says it is ours lacks its affinity only.
     let hinted = facts.request.hint_blocks.iter().map(IpNet::trunc);
-    for cidr in hinted.filter(|cidr| facts.affinity(*cidr).is_none()) {
+    let lacks = |cidr: &IpNet| {
+        let affinity = Key::affinity(&facts.request.host, *cidr);
+        facts.affinity(*cidr).is_none() && facts.snapshot.covers(&affinity)
+    };
+    for cidr in hinted.filter(lacks) {
         if let (Some(pool), Ok(Seen::There(block))) = (around(&cidr), facts.block(cidr))
             && block.host() == Some(&facts.request.host)
         {
@@ -77,7 +93,16 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Result<Loo
     look.stale.truncate(STALE);
     let age = |cidr: &IpNet| std::cmp::Reverse(facts.affinity(*cidr).map(|own| own.revision));
     look.unread.sort_by_key(age);
-    Ok(look)
+    look
+}
+
+/// Whether a block is ours, empty, and of a pool that no longer selects this node.
+fn is_surplus(facts: &Facts<'_>, cidr: IpNet) -> bool {
+    let Ok(Seen::There(block)) = facts.block(cidr) else {
+        return false;
+    };
+    let ours = block.host() == Some(&facts.request.host);
+    ours && block.is_empty() && pools::deselects(facts.pools.iter(), facts.node.as_ref(), cidr)
 }
 
 impl<'f> Look<'f> {
@@ -121,10 +146,10 @@ impl<'f> Look<'f> {
         }
     }
 
-    /// The half claim, finished: its block is created.
+    /// The first half claim with an address to give, finished: its block is created.
     pub(super) fn finish(&mut self, facts: &'f Facts<'_>) -> Option<Placement<'f>> {
-        let (pool, cidr) = self.vacant?;
-        let placement = fresh(facts, pool, cidr)?;
+        let mut vacant = self.vacant.iter();
+        let placement = vacant.find_map(|(pool, cidr)| fresh(facts, pool, *cidr))?;
         let stale = std::mem::take(&mut self.stale);
         Some(Placement { stale, ..placement })
     }

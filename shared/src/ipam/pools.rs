@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::IpamError;
 use super::facts::Facts;
 use crate::model::ippool::IPPool;
+use crate::model::node::Node;
 use crate::selector::Selector;
 
 mod refusal;
@@ -108,6 +109,20 @@ pub(super) fn allowed<'f>(facts: &'f Facts<'_>, ipv4: bool) -> Result<Vec<&'f IP
             reasons.join("; ")
         },
     })
+}
+
+/// Whether the pool around a block does not select the node. As in Calico only an enabled pool says so, and only by its
+/// nodeSelector; of a node that is not known nothing is said.
+pub(super) fn deselects<'p>(
+    mut pools: impl Iterator<Item = &'p IPPool>,
+    node: Option<&Node>,
+    block: IpNet,
+) -> bool {
+    let around = pools.find(|pool| pool.is_enabled() && pool.cidr().contains(&block));
+    let (Some(pool), Some(node)) = (around, node) else {
+        return false;
+    };
+    Selector::parse(pool.node_selector()).is_ok_and(|selector| !selector.matches(&node.labels()))
 }
 
 /// The pool a specific address lies in.

@@ -74,6 +74,7 @@ fn full(facts: &Facts<'_>, pools: &[&IPPool], look: &Look<'_>, looked: usize) ->
         return IpamError::PoolFull {
             pools: pools_said,
             source_of: strict.source.to_string(),
+            looked,
         };
     }
     IpamError::NothingToBorrow {

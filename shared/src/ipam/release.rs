@@ -6,13 +6,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::facts::{Seen, block, cooldown, read, settings_reads, unread};
+use super::facts::{Seen, block, cooldown, read, selection_reads, settings_reads, unread};
 use super::own::is_single;
-use super::{IpamError, ReleaseError, ReleaseRequest, Released};
+use super::{IpamError, ReleaseError, ReleaseRequest, Released, pools};
 use crate::model::Stored;
 use crate::model::block::Block;
 use crate::model::handle::{Handle, cut};
-use crate::model::key::Key;
+use crate::model::ippool::IPPool;
+use crate::model::key::{Key, Plural, Prefix};
+use crate::model::node::Node;
 use crate::txn::{Decision, Reads, Snapshot, Txn, Write};
 
 /// Hinted blocks in the first request.
@@ -23,7 +25,8 @@ pub fn reads(request: &ReleaseRequest) -> Reads {
     let handles = request
         .handles
         .iter()
-        .fold(settings_reads(), |reads, id| reads.key(Key::handle(cut(id))));
+        .fold(settings_reads(), |reads, id| reads.key(Key::handle(cut(id))))
+        .and(selection_reads(&request.host));
     request
         .hint_blocks
         .iter()
@@ -131,12 +134,13 @@ impl<'a> Freeing<'a> {
         Ok(())
     }
 
-    /// Stores a block, or removes one that is of no more use: nobody's, or one address of this node.
+    /// Stores a block, or removes one that is of no more use: nobody's, or this node's and one address, or of a pool that
+    /// no longer selects the node.
     fn write(&mut self, mut block: Block) {
         let key = Key::block(block.cidr);
         self.txn.guard(self.snapshot.guard(&key));
         let own = !self.host.is_empty() && block.host() == Some(self.host);
-        if block.is_empty() && own && is_single(block.cidr) {
+        if block.is_empty() && own && (is_single(block.cidr) || self.is_deselected(block.cidr)) {
             self.txn
                 .write(Write::Delete(Key::affinity(self.host, block.cidr)));
             self.txn.write(Write::Delete(key));
@@ -146,6 +150,18 @@ impl<'a> Freeing<'a> {
             block.touch();
             self.txn.write(Write::Put(key, block.to_bytes()));
         }
+    }
+
+    /// What it is told from may not have been read: then the block stays.
+    fn is_deselected(&self, cidr: IpNet) -> bool {
+        let prefix = Prefix::resources(Plural::IpPools);
+        let stored = self.snapshot.under(&prefix);
+        let pools: Vec<IPPool> = stored
+            .filter_map(|(_, entry)| IPPool::from_bytes(&entry.value).ok())
+            .collect();
+        let node: Option<Node> =
+            read(self.snapshot, &Key::resource(Plural::Nodes, self.host)).unwrap_or_default();
+        pools::deselects(pools.iter(), node.as_ref(), cidr)
     }
 
     pub(super) fn finish(

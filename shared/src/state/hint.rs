@@ -22,9 +22,12 @@ pub struct Hint {
     /// What it read, as it was after its Txn. Proven anew by whoever decides from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memo>,
-    /// The last address was not borrowed: the next one will not be either.
+    /// What the last address came from has another: the next one will not be borrowed.
     #[serde(default)]
     pub roomy: bool,
+    /// Blocks of one address that were claimed last: the next ones are probably behind them.
+    #[serde(default)]
+    pub after: Vec<IpNet>,
 }
 
 impl Hint {
@@ -43,6 +46,7 @@ impl Hint {
             blocks: recent,
             memory: None,
             roomy: self.roomy,
+            after: self.after.clone(),
         }
     }
 }
@@ -95,6 +99,7 @@ mod tests {
             blocks: vec!["10.0.0.0/26".parse().unwrap()],
             memory: Some(Memo::default()),
             roomy: true,
+            after: vec!["10.1.0.0/32".parse().unwrap()],
         };
         write(&dirs, "s", "n", &hint).unwrap();
         assert_eq!(read(&dirs, "s", "n"), hint);

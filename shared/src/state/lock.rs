@@ -35,8 +35,8 @@ impl Lock {
     }
 }
 
-/// Takes the lock of one attachment: its ADD, DEL and CHECK run one after the other. `None` when another call
-/// still holds it at the deadline.
+/// Takes the lock of one attachment: its ADD, its DEL and a GC of it run one after the other; CHECK and STATUS, which
+/// change nothing, take none. `None` when another call still holds it at the deadline.
 pub fn attachment(
     dirs: &Dirs,
     side: Side,

@@ -20,7 +20,7 @@ impl Memo {
     pub fn of(snapshot: &Snapshot, ranges: &Reads) -> Option<Self> {
         let mut memo = Memo::default();
         for range in &ranges.ranges {
-            let at = snapshot.answered.get(range)?.0;
+            let at = snapshot.known_at(range)?.0;
             match range {
                 Range::Key(key) => {
                     memo.keys.push((key.as_str().to_owned(), at));
@@ -94,6 +94,16 @@ impl Snapshot {
     /// Whether all these ranges were read.
     pub fn answers(&self, reads: &Reads) -> bool {
         reads.ranges.iter().all(|range| self.answered.contains_key(range))
+    }
+
+    /// At which revision a range was read, or a key by a prefix around it.
+    fn known_at(&self, range: &Range) -> Option<Revision> {
+        let around = |(other, at): (&Range, &Revision)| match (range, other) {
+            (Range::Key(key), Range::Prefix(prefix)) => prefix.holds(key).then_some(*at),
+            (_, _) => None,
+        };
+        let by_itself = self.read_at(range);
+        by_itself.or_else(|| self.answered.iter().find_map(around))
     }
 
     /// Takes a key to be absent, as one is that nobody else makes; [`Snapshot::guards`] has it proven.

@@ -15,12 +15,12 @@ use crate::scene::{Scene, ready, wanted};
 const KIB: usize = 1 << 10;
 const STRICT: &str = r#"{"strict_affinity":true,"auto_allocate_blocks":true}"#;
 
-fn net(text: &str) -> IpNet {
+pub(crate) fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
 /// A block of another host, filled up to so many free addresses.
-fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
+pub(crate) fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
     let now: Timestamp = "2026-11-22T16:00:00Z".parse().unwrap();
     let mut block = Block::new(cidr, host, now);
     for ordinal in free..block.allocations.len() {
@@ -32,7 +32,18 @@ fn block(cidr: IpNet, host: &str, free: usize) -> Vec<u8> {
 }
 
 /// A pool whose blocks are another host's: by index how many addresses are free, or that it does not exist.
-fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<usize>) -> Scene {
+pub(crate) fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<usize>) -> Scene {
+    crowded_by(pool, size, config, there, block)
+}
+
+/// The same with blocks that this makes.
+pub(crate) fn crowded_by(
+    pool: &str,
+    size: u8,
+    config: &str,
+    there: impl Fn(usize) -> Option<usize>,
+    block: impl Fn(IpNet, &str, usize) -> Vec<u8>,
+) -> Scene {
     let scene = Scene::default().pool("p", pool, json!({"blockSize": size}));
     scene.put("/calico/ipam/v2/config", config);
     let template = |free: usize| {
@@ -54,7 +65,7 @@ fn crowded(pool: &str, size: u8, config: &str, there: impl Fn(usize) -> Option<u
 }
 
 /// Requests of a call and bytes of the values that each brings, with the block that was taken from.
-fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNet, String>) {
+pub(crate) fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNet, String>) {
     let mut reads = assign::reads(request);
     let (mut bytes, mut asked) = (Vec::new(), Reads::new());
     let outcome = loop {
@@ -72,7 +83,7 @@ fn cost(scene: &Scene, request: &AssignRequest) -> (u64, Vec<usize>, Result<IpNe
 }
 
 /// Where a host begins in a pool: FNV-1 of its name, stirred.
-fn start(host: &str, blocks: usize) -> usize {
+pub(crate) fn start(host: &str, blocks: usize) -> usize {
     let hash = host.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         hash.wrapping_mul(0x0100_0193) ^ u32::from(byte)
     });
@@ -153,6 +164,38 @@ fn a_full_strict_pool_is_refused_after_few_requests() {
     assert!(outcome.unwrap_err().contains("all 4096 blocks are taken"));
     assert!(requests <= 8, "{requests}");
     assert!(bytes.iter().all(|bytes| *bytes <= KIB * KIB), "{bytes:?}");
+}
+
+#[test]
+fn the_only_empty_block_of_a_strict_pool_is_taken_over_wherever_it_is() {
+    for at in [500, 4095] {
+        let empty = (start("n1", 4096) + at) % 4096;
+        let scene = crowded("10.64.0.0/14", 26, STRICT, |index| {
+            Some(if index == empty {
+                64
+            } else {
+                usize::from(index % 2 == 0)
+            })
+        });
+        let (leases, requests) = scene.requests(|scene| scene.assign(&wanted("n1", 1)).unwrap());
+        let block = net("10.64.0.0/14").subnets(26).unwrap().nth(empty);
+        assert_eq!((Some(leases[0].block), leases[0].borrowed), (block, false));
+        // The settings and the counts, a hundred blocks each, the owner's affinity and the Txn.
+        assert!(requests <= 6 + at as u64 / 90, "{at}: {requests}");
+    }
+}
+
+#[test]
+fn a_strict_pool_that_is_full_is_refused_with_the_number_of_blocks_looked_at() {
+    let scene = crowded("10.64.0.0/14", 26, STRICT, |_| Some(1));
+    let error = scene.assign(&wanted("n1", 1)).unwrap_err();
+    assert_eq!(error.code(), 141, "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("of the 4096 blocks of other hosts that were looked at none is empty"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn addresses_cooling_down_in_an_own_block_are_not_given_out() {
 
 #[test]
 fn a_block_that_cannot_be_read_is_named() {
-    let scene = scene();
+    let scene = Scene::default().pool("v4", "10.0.0.4/30", json!({"blockSize": 30}));
     scene.put(AFFINITY, "{}");
     for broken in [
         "{",

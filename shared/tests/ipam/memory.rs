@@ -38,6 +38,7 @@ fn request(container: &str, blocks: &[Lease]) -> AssignRequest {
         want_v4: true,
         uid: "u".to_owned(),
         hint_blocks: blocks.iter().map(|lease| lease.block).collect(),
+        roomy: !blocks.is_empty(),
         ..AssignRequest::default()
     }
 }

@@ -1,7 +1,11 @@
 //! In which order addresses are used again, and how long they rest.
 
+use ipnet::IpNet;
 use serde_json::json;
 use shared::ipam::{AssignRequest, ReleaseRequest};
+use shared::model::Stored;
+use shared::model::block::{Attribute, Block};
+use shared::model::key::Key;
 
 use crate::scene::{Scene, returned, wanted};
 
@@ -127,4 +131,71 @@ fn a_reserved_address_is_not_woken() {
         json!({"metadata":{"name":"r"},"spec":{"reservedCIDRs":[address.to_string()]}}).to_string(),
     );
     assert!(scene.assign(&at("16:13:01", 9)).is_err());
+}
+
+/// A block of another host without a free address, one of which is resting since then.
+fn full(cidr: IpNet, released: Option<&str>) -> Vec<u8> {
+    let mut block = Block::new(cidr, "far", "2026-11-22T16:00:00Z".parse().unwrap());
+    let owner = Attribute::new("net.other", &[("node".to_owned(), "far".to_owned())].into());
+    for ordinal in 0..block.allocations.len() {
+        block.take(ordinal, owner.clone());
+    }
+    if let Some(time) = released {
+        let time = format!("2026-11-22T{time}Z").parse().unwrap();
+        block.release(&[7], time, 300);
+    }
+    block.to_bytes()
+}
+
+#[test]
+fn the_only_resting_address_of_hundreds_of_full_blocks_is_borrowed_wherever_it_is() {
+    let scene = Scene::default().pool("v4", "10.0.0.0/17", json!({}));
+    scene.put(
+        "/calico/ipam/v2/config",
+        r#"{"auto_allocate_blocks":true,"ipCooldownSeconds":300}"#,
+    );
+    let pool: IpNet = "10.0.0.0/17".parse().unwrap();
+    let blocks: Vec<IpNet> = pool.subnets(26).unwrap().collect();
+    let put = |at: usize, released| scene.put(Key::block(blocks[at]).as_str(), full(blocks[at], released));
+    for at in 0..blocks.len() {
+        put(at, None);
+    }
+    for (n, at) in (0..blocks.len()).step_by(85).enumerate() {
+        put(at, Some("16:12:00"));
+        // One that rests for less long does not hide it.
+        let later = (at + 200) % blocks.len();
+        put(later, Some("16:12:01"));
+        let lease = scene.assign(&self::at("16:12:47", n as u32)).unwrap()[0].clone();
+        assert_eq!((lease.block, lease.borrowed), (blocks[at], true));
+        assert_eq!(lease.resting, Some("2026-11-22T16:12:00Z".parse().unwrap()));
+        put(at, None);
+        put(later, None);
+    }
+}
+
+#[test]
+fn of_an_own_and_a_foreign_address_the_one_that_rested_longer_is_used() {
+    for (own, foreign, borrowed) in [
+        ("16:13:20", "16:13:10", true),
+        ("16:13:10", "16:13:20", false),
+        ("16:13:10", "16:13:10", false),
+    ] {
+        let scene = Scene::default().pool("v4", "10.0.0.0/29", json!({"blockSize": 30}));
+        scene.put(
+            "/calico/ipam/v2/config",
+            r#"{"auto_allocate_blocks":true,"ipCooldownSeconds":300}"#,
+        );
+        let of = |host: &str, n| AssignRequest {
+            host: host.to_owned(),
+            ..at("16:12:47", n)
+        };
+        for n in 0..8 {
+            let host = if n < 4 { "n1" } else { "n2" };
+            assert!(!scene.assign(&of(host, n)).unwrap()[0].borrowed);
+        }
+        scene.release(&back(own, 0)).unwrap();
+        scene.release(&back(foreign, 4)).unwrap();
+        let lease = scene.assign(&at("16:13:30", 9)).unwrap()[0].clone();
+        assert_eq!((lease.borrowed, lease.resting.is_some()), (borrowed, true));
+    }
 }

@@ -44,6 +44,12 @@ impl Scene {
 
     /// A pool, for `blockSize` and the like with more of its spec.
     pub(crate) fn pool(self, name: &str, cidr: &str, more: Value) -> Self {
+        self.pool_again(name, cidr, more);
+        self
+    }
+
+    /// Writes a pool anew.
+    pub(crate) fn pool_again(&self, name: &str, cidr: &str, more: Value) {
         let mut spec = serde_json::json!({"cidr": cidr});
         let fields = more.as_object().cloned().unwrap_or_default();
         spec.as_object_mut().unwrap().extend(fields);
@@ -52,7 +58,6 @@ impl Scene {
             &format!("/calico/resources/v3/projectcalico.org/ippools/{name}"),
             pool.to_string(),
         );
-        self
     }
 
     /// Stores a value as another client would.

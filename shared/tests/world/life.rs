@@ -66,6 +66,7 @@ impl World {
             now: self.now(),
             hint_blocks: self.hints.blocks(&host),
             roomy: self.hints.roomy(&host),
+            after: self.hints.after(&host),
             ..wanted(&host, self.calls)
         };
         let specific = |addresses: Vec<IpAddr>| AssignRequest {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use shared::ipam::{AssignRequest, Lease, assign};
+use shared::ipam::{AssignRequest, Lease, assign, is_roomy, singles};
 use shared::model::clusterinformation::ClusterInformation;
 use shared::model::handle::cut;
 use shared::model::key::Key;
@@ -16,6 +16,7 @@ pub(crate) struct Hints {
     blocks: BTreeMap<String, Vec<IpNet>>,
     memos: BTreeMap<String, Memo>,
     roomy: BTreeMap<String, bool>,
+    after: BTreeMap<String, Vec<IpNet>>,
 }
 
 /// What an ADD reads, with what names the cluster.
@@ -32,6 +33,10 @@ impl Hints {
         self.roomy.get(host).copied().unwrap_or_default()
     }
 
+    pub(crate) fn after(&self, host: &str) -> Vec<IpNet> {
+        self.after.get(host).cloned().unwrap_or_default()
+    }
+
     /// What the last ADD of the host knew, for the next one.
     pub(crate) fn recall(&self, request: &AssignRequest) -> Option<Remembered> {
         let mut snapshot = self.memos.get(&request.host)?.clone().snapshot();
@@ -46,10 +51,12 @@ impl Hints {
         let blocks: Vec<IpNet> = leases.iter().map(|lease| lease.block).collect();
         let next = AssignRequest {
             hint_blocks: blocks.clone(),
-            roomy: leases.iter().all(|lease| !lease.borrowed),
+            roomy: is_roomy(leases),
+            after: singles(leases),
             ..request.clone()
         };
         self.roomy.insert(host.clone(), next.roomy);
+        self.after.insert(host.clone(), next.after.clone());
         let mut wanted = reads(&next);
         let handle = Range::Key(Key::handle(cut(&request.handle)));
         wanted.ranges.retain(|range| *range != handle);

@@ -94,6 +94,26 @@ fn a_vanished_veth_and_a_dead_namespace_lose_their_route() {
 }
 
 #[test]
+fn over_a_dead_pods_interface_a_route_of_any_protocol_is_replaced() {
+    let zebra = |link: &str| Route {
+        protocol: 80,
+        ..over(link)
+    };
+    let dead = |link: &str| {
+        Some(Link {
+            peer_netns: Some(-1),
+            ..end(link, 9, 2)
+        })
+    };
+    replaced(
+        Path::Exact(zebra("cali0"), dead("cali0")),
+        "10.0.0.5/32 dev cali0 scope link proto 80",
+    );
+    refused(Path::Exact(zebra("cali0"), Some(end("cali0", 9, 2))), "cali0");
+    refused(Path::Exact(zebra("veth0"), dead("veth0")), "veth0");
+}
+
+#[test]
 fn only_a_pods_own_route_can_be_a_leftover() {
     let bird = Route {
         protocol: 12,
