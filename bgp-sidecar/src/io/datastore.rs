@@ -7,12 +7,15 @@
 //! ```
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shared::store::config::{self, Choice, Dirs};
+use shared::store::embedded::Embedded;
 use shared::store::open::{self, Store};
 use shared::store::{self, StoreError};
 use shared::txn::Revision;
@@ -51,8 +54,7 @@ impl Datastore {
         let (choice, warnings) = choose(settings)?;
         let first = open::open(&choice, Duration::MAX).map_err(|error| error.to_string())?;
         let (opener, silence): (Opener<Store>, _) = match first {
-            // A process opens its files once.
-            Store::Embedded(one) => (Box::new(move || Ok(Store::Embedded(one.clone()))), None),
+            Store::Embedded(one) => (embedded(one), None),
             // Anew means new certificates, too.
             Store::Etcd(_) => {
                 let opener = move || open::open(&choice, Duration::MAX);
@@ -96,12 +98,27 @@ impl<D: store::Datastore + 'static> Datastore<D> {
     }
 }
 
+<<<<<<< HEAD
 impl<D: store::Datastore + 'static> Datastore<D> {
     /// For a task of its own: the store as it is at that moment, [`Datastore::store`] each time.
     pub(crate) fn current(&self) -> impl Fn() -> Rc<D> + use<D> {
         let link = Rc::clone(&self.link);
         move || Rc::clone(&link.store.borrow())
     }
+=======
+/// A process opens its files once: of others in their place it can only say that they are there.
+fn embedded(store: Embedded) -> Opener<Store> {
+    let file = PathBuf::from(store.identity()).join("data.mdb");
+    let inode = |file: &PathBuf| file.metadata().ok().map(|there| there.ino());
+    let opened = inode(&file);
+    Box::new(move || match inode(&file) == opened {
+        true => Ok(Store::Embedded(store.clone())),
+        false => Err(StoreError::Config(format!(
+            "{} was replaced or removed: restart the sidecar",
+            file.display()
+        ))),
+    })
+>>>>>>> io-datastore
 }
 
 /// Which store, as the plugins choose it.

@@ -13,7 +13,9 @@ use tokio::time::timeout;
 use super::{Datastore, Update};
 use crate::cluster::Data;
 
-const LONG: Duration = Duration::from_secs(60);
+mod embedded;
+
+const LONG: Duration = Duration::from_secs(30);
 
 fn own(memory: &Memory) -> Datastore<Memory> {
     let memory = memory.clone();
