@@ -98,14 +98,14 @@ impl<D: store::Datastore + 'static> Datastore<D> {
     }
 }
 
-<<<<<<< HEAD
 impl<D: store::Datastore + 'static> Datastore<D> {
     /// For a task of its own: the store as it is at that moment, [`Datastore::store`] each time.
     pub(crate) fn current(&self) -> impl Fn() -> Rc<D> + use<D> {
         let link = Rc::clone(&self.link);
         move || Rc::clone(&link.store.borrow())
     }
-=======
+}
+
 /// A process opens its files once: of others in their place it can only say that they are there.
 fn embedded(store: Embedded) -> Opener<Store> {
     let file = PathBuf::from(store.identity()).join("data.mdb");
@@ -118,7 +118,6 @@ fn embedded(store: Embedded) -> Opener<Store> {
             file.display()
         ))),
     })
->>>>>>> io-datastore
 }
 
 /// Which store, as the plugins choose it.
