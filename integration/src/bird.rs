@@ -106,12 +106,17 @@ impl Router for Bird {
     }
 }
 
-/// `show route all`: a line for each route, its attributes indented with a tab below it.
+/// `show route all`: a line for each route, its attributes indented with a tab below it. The subnets of its interfaces, by
+/// which it resolves next hops, are left out.
 fn routes(text: &str) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let mut prefix = String::new();
+    let mut subnets = Vec::new();
     for line in text.lines() {
         if let Some(attribute) = line.strip_prefix('\t') {
+            if attribute.starts_with("Type: device") {
+                subnets.push(routes.len());
+            }
             if let Some(route) = routes.last_mut() {
                 note(route, attribute);
             }
@@ -127,6 +132,11 @@ fn routes(text: &str) -> Vec<Route> {
             });
         }
     }
+    let mut number = 0;
+    routes.retain(|_| {
+        number += 1;
+        !subnets.contains(&number)
+    });
     routes
 }
 
@@ -175,7 +185,8 @@ fn sessions(text: &str) -> Vec<Session> {
 /// A router as BIRD is told it. What it learns reaches the kernel.
 pub fn conf(tor: &Tor) -> String {
     let mut text = format!(
-        "log stderr all;\nrouter id {};\nprotocol device {{}}\n",
+        "log stderr all;\nrouter id {};\nprotocol device {{}}\n\
+         protocol direct {{ ipv4; ipv6; }}\n",
         tor.address
     );
     for (family, six) in [("ipv4", false), ("ipv6", true)] {

@@ -65,12 +65,16 @@ pub fn holds_while<T>(
     std::thread::scope(|scope| {
         let watch = || -> Result<usize, String> {
             let (mut asked, since) = (0, Instant::now());
-            while asked == 0 || !over.load(Ordering::Relaxed) {
+            loop {
+                // It is asked once more when the work is over.
+                let last = over.load(Ordering::Relaxed);
                 check().map_err(|wrong| format!("{what}, after {:?}: {wrong}", since.elapsed()))?;
                 asked += 1;
+                if last {
+                    return Ok(asked);
+                }
                 std::thread::park_timeout(PAUSE);
             }
-            Ok(asked)
         };
         let watcher = scope.spawn(watch);
         let done = Finally(&over);
