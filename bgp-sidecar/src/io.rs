@@ -9,10 +9,12 @@
 //! | `datastore` | what is stored, now and whenever it changes |
 //! | `snapshot` | the last good data, for a start without a datastore |
 //! | `life` | one sidecar a node |
+//! | `http` | the status socket, metrics, readiness |
 
 pub mod cli;
 mod daemon;
 pub(crate) mod datastore;
+pub(crate) mod http;
 pub(crate) mod kernel;
 pub(crate) mod life;
 pub(crate) mod snapshot;

@@ -16,5 +16,6 @@ pub mod register;
 pub mod rib;
 pub mod session;
 pub mod settings;
+pub mod shown;
 pub mod speaker;
 pub mod wire;

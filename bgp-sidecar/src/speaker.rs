@@ -221,6 +221,11 @@ impl Speaker {
         self.neighbours.get(&key).map(|one| one.peer.state())
     }
 
+    /// Every peer there is a session for.
+    pub fn keys(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.neighbours.keys().copied()
+    }
+
     /// The kernel and the cluster are known, and peers have heard of us, or had their time.
     pub fn is_settled(&self) -> bool {
         let up = self.neighbours.values().any(|one| one.up.is_some());

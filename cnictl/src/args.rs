@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod bgp;
 pub mod check;
 pub mod ipam;
 pub mod node;
@@ -70,11 +71,17 @@ pub enum Command {
         #[command(subcommand)]
         command: Ipam,
     },
-    /// Take a node out of the cluster
+    /// Look at this node's BGP, or take a node out of the cluster
     Node {
         /// What to do.
         #[command(subcommand)]
         command: node::Node,
+    },
+    /// Look at the routes that BGP exchanges
+    Bgp {
+        /// What to do.
+        #[command(subcommand)]
+        command: bgp::Bgp,
     },
     /// Show name, version and commit
     Version,
@@ -192,6 +199,10 @@ mod tests {
             "cnictl ipam split 4 --cidr=10.0.0.0/24",
             "cnictl ipam split 4 --name=web",
             "cnictl node decommission n1 --plan",
+            "cnictl node status",
+            "cnictl node status --run-dir /run/x -o json",
+            "cnictl bgp routes --received 10.0.0.1 --socket /run/x/sidecar.sock",
+            "cnictl bgp routes --advertised [fd00::1]:1179",
             "cnictl ipam check --show-all-ips --show-problem-ips -o report.json",
             "cnictl ipam check --runtime - --node n1 --fix leaked --yes",
             "cnictl ipam release --ip=10.0.0.1",
@@ -204,6 +215,8 @@ mod tests {
             "cnictl ipam configure",
             "cnictl ipam split 4",
             "cnictl ipam release",
+            "cnictl bgp routes",
+            "cnictl bgp routes --received 10.0.0.1 --advertised 10.0.0.1",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -8,6 +8,7 @@ use shared::state::nodename;
 use shared::store::Datastore;
 use shared::store::open::Store;
 
+use crate::args::bgp::Bgp;
 use crate::args::check::{Check, Release};
 use crate::args::ipam::Explain;
 use crate::args::node::{Decommission, Node};
@@ -25,8 +26,10 @@ use crate::resource::Kind;
 use crate::{datastore, input, local};
 
 mod asked;
+mod look;
 
 use asked::{explained, retire};
+use look::Look;
 
 /// A command with everything it needs but the datastore.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ enum Ready {
     Decommission(decommission::Request, Option<PathBuf>),
     Check(Box<ipam_check::Request>),
     Release(ipam_release::Request),
+    Look(Look),
+    Version,
 }
 
 /// For a whole call, and for one that may read and write everything there is.
@@ -64,8 +69,12 @@ impl Ready {
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
 pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth) -> Outcome {
     let mut ready = match ready(cli.command) {
-        Ok(Some(ready)) => ready,
-        Ok(None) => return version(),
+        Ok(Ready::Version) => return version(),
+        Ok(Ready::Look(look)) => {
+            let look = look.in_dir(cli.datastore.run_dir.as_deref(), env);
+            return look.run(birth.now).await;
+        }
+        Ok(ready) => ready,
         Err(error) => return Outcome::failed(error),
     };
     match datastore::connect(&cli.datastore, env, ready.deadline()) {
@@ -91,8 +100,7 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth) -> Outc
 /// Does it on a datastore that is open already.
 pub async fn run_on<S: Datastore>(store: &S, command: Command, birth: Birth) -> Outcome {
     match ready(command) {
-        Ok(Some(ready)) => carry_out(store, ready, birth).await,
-        Ok(None) => version(),
+        Ok(ready) => carry_out(store, ready, birth).await,
         Err(error) => Outcome::failed(error),
     }
 }
@@ -101,8 +109,8 @@ fn version() -> Outcome {
     Outcome::said(format!("cnictl {VERSION}\n"))
 }
 
-fn ready(command: Command) -> Result<Option<Ready>, String> {
-    Ok(Some(match command {
+fn ready(command: Command) -> Result<Ready, String> {
+    Ok(match command {
         Command::Apply { filename } => Ready::Apply(input::read(&filename)?),
         Command::Get(get) => Ready::Get(query(get)?),
         Command::Delete(delete) => {
@@ -116,8 +124,14 @@ fn ready(command: Command) -> Result<Option<Ready>, String> {
             let kubeconfig = words.kubeconfig.clone();
             Ready::Decommission(retiring(words)?, kubeconfig)
         }
-        Command::Version => return Ok(None),
-    }))
+        Command::Node {
+            command: Node::Status(asking),
+        } => Ready::Look(Look::peers(asking)),
+        Command::Bgp {
+            command: Bgp::Routes(words),
+        } => Ready::Look(Look::routes(words)),
+        Command::Version => Ready::Version,
+    })
 }
 
 fn ipam(command: Ipam) -> Result<Ready, String> {
@@ -226,6 +240,8 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Check(request) => ipam_check::run(store, *request, birth).await,
         Ready::Release(request) => ipam_release::run(store, request, birth).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
+        Ready::Look(look) => look.run(birth.now).await,
+        Ready::Version => version(),
     }
 }
 

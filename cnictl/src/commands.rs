@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use shared::store::TransactError;
 
 pub mod apply;
+pub mod bgp_routes;
 pub mod decommission;
 pub mod delete;
 pub mod free;
@@ -19,6 +20,7 @@ pub mod ipam_headroom;
 pub mod ipam_release;
 pub mod ipam_show;
 pub mod ipam_split;
+pub mod node_status;
 
 /// What a command has to say.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -9,6 +9,7 @@
 //! | [`table`], [`columns`], [`yaml`], [`utilization`] | how it looks | no |
 //! | [`datastore`], [`input`] | which datastore, which files | yes |
 //! | [`kubernetes`] | what the API server says | yes |
+//! | [`sidecar`] | what the sidecar on this machine says | yes |
 //! | [`local`] | this machine as a node: its name, what its kernel holds | yes |
 
 pub mod args;
@@ -22,6 +23,7 @@ pub mod kubernetes;
 pub mod local;
 pub mod resource;
 pub mod schema;
+pub mod sidecar;
 pub mod stored;
 pub mod table;
 pub mod utilization;

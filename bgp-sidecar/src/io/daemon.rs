@@ -1,30 +1,37 @@
 //! The event loop. Whatever happens goes into the speaker; what the speaker answers is done, in its order.
 
+mod answers;
 mod heart;
 mod notify;
 mod orders;
 mod perform;
+mod pictures;
+mod signals;
 mod start;
+mod stuck;
 mod timers;
+mod words;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::log::{Level, Log, LogConfig};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use shared::log::Log;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::datastore::{Datastore, Update};
+use super::datastore::Datastore;
+use super::http::Http;
 use super::kernel::{Kernel, Noticed};
 use super::life::{Lock, Missed};
 use super::snapshot::Keeper;
 use super::tcp::{Net, NetEvent};
-use crate::cluster::{Cluster, Data, Picture};
-use crate::settings::{LogLevel, Settings};
+use crate::cluster::{Cluster, Picture};
+use crate::fsm::Failure;
+use crate::settings::Settings;
+use crate::shown::Facts;
 use crate::speaker::{Ending, Event, Speaker};
 use heart::Heart;
+use signals::{Signals, Told};
+use stuck::Stuck;
 use timers::Timers;
 
 pub(super) use orders::{check, withdraw};
@@ -49,51 +56,17 @@ struct Daemon {
     datastore: Datastore,
     keeper: Keeper,
     heart: Heart,
+    http: Option<Http>,
+    facts: Facts,
     timers: Timers,
+    stuck: Stuck,
     signals: Signals,
     /// The last trouble with listening, so that it is told once.
     deaf: Option<String>,
+    strangers: u64,
     draining: bool,
     ready: bool,
     _lock: Lock,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    withdraw: Signal,
-    drain: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, String> {
-        let of = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
-        Ok(Self {
-            terminate: of(SignalKind::terminate())?,
-            interrupt: of(SignalKind::interrupt())?,
-            hangup: of(SignalKind::hangup())?,
-            withdraw: of(SignalKind::user_defined1())?,
-            drain: of(SignalKind::user_defined2())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::End(Ending::Restart),
-            _ = self.interrupt.recv() => Told::End(Ending::Restart),
-            _ = self.withdraw.recv() => Told::End(Ending::Withdraw),
-            _ = self.hangup.recv() => Told::Reload,
-            _ = self.drain.recv() => Told::Drain,
-        }
-    }
-}
-
-/// What a signal says.
-enum Told {
-    End(Ending),
-    Reload,
-    Drain,
 }
 
 impl Daemon {
@@ -115,16 +88,18 @@ impl Daemon {
                         self.step(Event::Timer(timer)).await;
                     }
                 }
-                event = self.net.next() => self.step(event_of(event)).await,
+                event = self.net.next() => self.heard_of(event).await,
                 noticed = self.kernel.next() => self.noticed(noticed).await,
                 update = self.datastore.next() => self.updated(update).await,
                 missed = self.heart.next() => match missed {
                     Missed::Refused(why) => return Err(why),
                     Missed::Away(why) => self.log.debug("the key alive is not kept", &[("error", &why)]),
                 },
-                _ = audit.tick() => self.look().await,
-                _ = again.tick() => self.listen(),
+                asked = answers::next(&mut self.http) => self.answer(asked),
+                _ = audit.tick() => self.audit().await,
+                _ = again.tick() => self.again().await,
             }
+            self.note();
             self.tell_ready();
         }
     }
@@ -136,11 +111,45 @@ impl Daemon {
         }
     }
 
+    async fn heard_of(&mut self, event: NetEvent) {
+        if let NetEvent::Failed(key, _) = &event
+            && let Some(trouble) = self.net.trouble(*key)
+        {
+            let peer = key.address.to_string();
+            self.log
+                .debug("no connection", &[("peer", &peer), ("error", trouble)]);
+        }
+        self.step(event_of(event)).await;
+    }
+
     async fn noticed(&mut self, noticed: Noticed) {
         if let Noticed::OursTouched(prefixes) | Noticed::Both(prefixes) = noticed {
             self.step(Event::Lost(prefixes.into_iter().collect())).await;
         }
         self.look().await;
+    }
+
+    async fn audit(&mut self) {
+        let strangers = self.net.strangers();
+        if strangers > self.strangers {
+            let count = (strangers - self.strangers).to_string();
+            let text = "connections from addresses that are no peer's were closed";
+            self.log.warning(text, &[("count", &count)]);
+            self.strangers = strangers;
+        }
+        self.look().await;
+    }
+
+    /// What is looked at every few seconds: a port that was taken, a peer that reads nothing.
+    async fn again(&mut self) {
+        self.listen();
+        for (key, side) in self.stuck.find(&self.net, &self.speaker) {
+            let peer = key.address.to_string();
+            let text = "the peer takes nothing from us: its connection is closed (RFC 9687)";
+            self.log.warning(text, &[("peer", &peer)]);
+            self.net.close(key, side);
+            self.step(Event::Closed(key, side, Failure::Timeout)).await;
+        }
     }
 
     /// Everything in the kernel, anew.
@@ -173,67 +182,6 @@ impl Daemon {
         }
     }
 
-    async fn updated(&mut self, update: Update) {
-        match update {
-            Update::Data(data, revision) => {
-                self.take(&data).await;
-                self.keep(data, revision);
-            }
-            Update::Away(why) => self.log.warning(
-                "the datastore is away; everything goes on as it was",
-                &[("error", &why)],
-            ),
-        }
-    }
-
-    /// What the datastore says, acted on.
-    async fn take(&mut self, data: &Data) {
-        self.cluster.take(data);
-        self.repaint().await;
-    }
-
-    async fn repaint(&mut self) {
-        let secrets = start::secrets(&self.settings.secrets_dir, &self.cluster.secrets());
-        let picture = Arc::new(self.cluster.picture(&self.settings, &secrets));
-        self.configure(picture).await;
-    }
-
-    async fn configure(&mut self, picture: Arc<Picture>) {
-        if self.picture.as_ref() == Some(&picture) {
-            return;
-        }
-        self.log = log(&self.settings, &self.node, picture.log_level);
-        self.picture = Some(Arc::clone(&picture));
-        self.listen();
-        self.step(Event::Picture(picture)).await;
-    }
-
-    /// Certificates and passwords may be others now.
-    async fn reload(&mut self) {
-        self.log.info("passwords and certificates are read again", &[]);
-        self.datastore.renew();
-        self.repaint().await;
-    }
-
-    /// Where the picture says, as far as it is possible; again whenever it was not.
-    fn listen(&mut self) {
-        let Some(picture) = &self.picture else { return };
-        let own = picture.local.as_ref().map(|local| local.addresses.clone());
-        let addresses = match self.settings.listen_address {
-            Some(address) => vec![address],
-            None if picture.bind_node_ip => own.unwrap_or_default(),
-            None => Vec::new(),
-        };
-        match self.net.listen(&addresses, picture.listen_port) {
-            Ok(()) => self.deaf = None,
-            Err(error) if self.deaf.as_ref() != Some(&error) => {
-                self.log.error("no peer can connect", &[("error", &error)]);
-                self.deaf = Some(error);
-            }
-            Err(_) => {}
-        }
-    }
-
     /// Whoever started us, and STATUS, may go on: something is announced, or nobody is there to hear it.
     fn tell_ready(&mut self) {
         if self.ready || self.picture.is_none() || !self.speaker.is_settled() {
@@ -241,7 +189,10 @@ impl Daemon {
         }
         self.ready = true;
         let peers = self.speaker.peers().len().to_string();
-        self.log.info("ready", &[("peers", &peers)]);
+        let metrics = self.http.as_ref().and_then(Http::metrics);
+        let metrics = metrics.map_or_else(|| "none".to_owned(), |address| address.to_string());
+        self.log
+            .info("ready", &[("peers", &peers), ("metrics", &metrics)]);
         notify::systemd("READY=1");
         if let Err(error) = notify::ready(&self.settings.run_dir, &self.settings.boot_id_file) {
             self.log
@@ -266,7 +217,10 @@ impl Daemon {
             self.log
                 .warning("the snapshot could not be written", &[("error", &error)]);
         }
-        drop((self.net, self.heart, self.datastore));
+        if ending == Ending::Withdraw {
+            self.heart.end().await;
+        }
+        drop((self.net, self.datastore));
         let tasks = tokio::runtime::Handle::current().metrics();
         let out = async {
             while tasks.num_alive_tasks() > 0 {
@@ -291,32 +245,4 @@ fn every(time: Duration) -> Interval {
     let mut interval = interval(time);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-fn log(settings: &Settings, node: &str, level: LogLevel) -> Log {
-    let level = match level {
-        LogLevel::Error => Level::Error,
-        LogLevel::Warning => Level::Warning,
-        LogLevel::Info => Level::Info,
-        LogLevel::Debug | LogLevel::Trace => Level::Debug,
-    };
-    let config = LogConfig {
-        level,
-        json: settings.log_json,
-        ..LogConfig::default()
-    };
-    Log::new(config, vec![("node", node.to_owned())])
-}
-
-/// The values of secrets' keys, by the names of both.
-type Secrets = BTreeMap<(String, String), Vec<u8>>;
-
-/// A file below a directory, without the line's end.
-fn secret(path: &Path) -> Option<Vec<u8>> {
-    #[expect(clippy::disallowed_methods, reason = "edge: a mounted Secret")]
-    let mut value = std::fs::read(path).ok()?;
-    while value.last().is_some_and(|octet| matches!(octet, b'\n' | b'\r')) {
-        value.pop();
-    }
-    Some(value)
 }

@@ -1,8 +1,9 @@
 //! A datastore that comes back empty is no reason to withdraw.
 //!
-//! [`withdrawal`] refuses the next picture, and the node goes on with the previous one, if prefixes would go and
+//! [`withdrawal`] refuses the next picture, and the node goes on with the previous one, if
 //!
-//! - the datastore is **empty**: it holds no Node and no ClusterInformation, where it held one before; or
+//! - the datastore is **empty**: it holds no Node and no ClusterInformation, where it held one before (a node without a
+//!   pod would end its sessions); or
 //! - it is **another**: its cluster GUID is absent or changed, where there was one, and more than a fifth of the
 //!   prefixes would go.
 //!
@@ -45,19 +46,18 @@ pub fn withdrawal(previous: &Picture<'_>, next: &Picture<'_>) -> Verdict {
         .announced
         .difference(&next.origin.announced)
         .count();
-    if gone == 0 {
-        return Verdict::Accept;
-    }
     let what = if next.is_empty() && !previous.is_empty() {
         "the datastore is empty: it holds no Node and no ClusterInformation".to_owned()
+    } else if gone == 0 {
+        return Verdict::Accept;
     } else if let Some(text) = changed(previous.guid, next.guid).filter(|_| gone * 5 > all) {
         text
     } else {
         return Verdict::Accept;
     };
     Verdict::Refuse(format!(
-        "{what}; {gone} of {all} prefixes of this node would be withdrawn, so everything stays as it was: restore \
-         the datastore, or, if the cluster is meant to begin anew, stop this node by bgp-sidecar --withdraw and \
+        "{what}; {gone} of {all} prefixes of this node would be withdrawn, and sessions with them, so everything \
+         stays as it was: restore the datastore, or, if the cluster is meant to begin anew, stop this node by bgp-sidecar --withdraw and \
          start it again"
     ))
 }

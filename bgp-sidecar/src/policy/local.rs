@@ -58,11 +58,10 @@ impl Own {
         block.contains(&prefix).then_some((*block, lent))
     }
 
-    /// A pod of this node has an address inside.
+    /// A pod of this node has an address inside, out of a block of this node. The block that a borrowed address is from
+    /// belongs to another node, and covers it rightly.
     pub fn covers_pod(&self, prefix: IpNet) -> bool {
-        self.addresses
-            .range(prefix.network()..=prefix.broadcast())
-            .next()
-            .is_some()
+        let mut inside = self.addresses.range(prefix.network()..=prefix.broadcast());
+        inside.any(|address| self.block(IpNet::from(*address)).is_some())
     }
 }

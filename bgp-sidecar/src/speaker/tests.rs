@@ -101,6 +101,7 @@ pub(super) fn picture(node: u8, sessions: Vec<Session>) -> Picture {
         lent: BTreeMap::new(),
         encapsulated: Vec::new(),
         listen_port: 179,
+        bind_node_ip: false,
         log_level: LogLevel::Info,
         nodes: 3,
         guid: Some("guid".to_owned()),

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::bgp::Asking;
+
 /// `node`.
 #[derive(Debug, Subcommand)]
 pub enum Node {
     /// Take away everything a dead node left: addresses, blocks, endpoints, BGP resources, the Node
     Decommission(Decommission),
+    /// Show this node's BGP peers, as calicoctl does: the sidecar on this machine is asked
+    Status(Asking),
 }
 
 /// `node decommission`.

@@ -1,9 +1,10 @@
 //! The key that says that this node's sidecar lives, kept beside the loop: a datastore that does not answer holds
 //! nothing else up.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::io::datastore::Datastore;
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Heart {
     task: JoinHandle<()>,
     told: mpsc::Receiver<Missed>,
+    last: Rc<Notify>,
 }
 
 impl Heart {
@@ -24,6 +26,8 @@ impl Heart {
         let mut alive = Alive::new(node, identity);
         let current = datastore.current();
         let (tell, told) = mpsc::channel(1);
+        let last = Rc::new(Notify::new());
+        let end = Rc::clone(&last);
         let task = tokio::task::spawn_local(async move {
             loop {
                 let store = current();
@@ -33,16 +37,29 @@ impl Heart {
                     Ok(Err(missed)) => Some(missed),
                     Err(_) => Some(Missed::Away("no answer within 5 s".to_owned())),
                 };
-                let soon = missed.is_some();
+                let pause = if missed.is_some() { BEAT / 5 } else { BEAT };
                 if let Some(missed) = missed
                     && tell.send(missed).await.is_err()
                 {
                     return;
                 }
-                tokio::time::sleep(if soon { BEAT / 5 } else { BEAT }).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = end.notified() => {
+                        // Where it cannot be given up it ends by itself.
+                        let _ = alive.end(&current()).await;
+                        return;
+                    }
+                }
             }
         });
-        Self { task, told }
+        Self { task, told, last }
+    }
+
+    /// Gives the key up.
+    pub(super) async fn end(mut self) {
+        self.last.notify_one();
+        let _ = tokio::time::timeout(PATIENCE / 5, &mut self.task).await;
     }
 
     /// A beat that was missed.

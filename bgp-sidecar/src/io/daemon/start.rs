@@ -8,7 +8,9 @@ use shared::store::transact;
 use shared::txn::Revision;
 
 use super::heart::Heart;
-use super::{Daemon, Secrets, Signals, log, secret};
+use super::signals::Signals;
+use super::words::{Secrets, log, secret};
+use super::{Daemon, answers};
 use crate::autodetect::{Facts, Question};
 use crate::cluster::{Cluster, Data};
 use crate::io::datastore::{Datastore, Update};
@@ -61,6 +63,10 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         heart: Heart::start(&node, identity, &datastore),
         signals: Signals::new()?,
         timers: super::Timers::default(),
+        stuck: super::Stuck::default(),
+        strangers: 0,
+        http: answers::open(&settings, &log),
+        facts: answers::facts(&node),
         deaf: None,
         draining: false,
         ready: false,
@@ -120,6 +126,7 @@ impl Daemon {
             Some(Update::Data(data, revision)) => (data, revision),
             Some(Update::Away(_)) | None => first,
         };
+        self.heard(true);
         self.take(&data).await;
         self.keep(data, revision);
         Ok(())
@@ -140,6 +147,7 @@ impl Daemon {
             "the datastore does not answer: going on from the snapshot",
             &[("error", why), ("of", &time)],
         );
+        self.heard(false);
         self.take(&kept.data).await;
         Ok(())
     }
@@ -246,7 +254,7 @@ fn seed(node: &str) -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "edge: the clock")]
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 

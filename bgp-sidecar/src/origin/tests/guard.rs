@@ -56,9 +56,12 @@ fn the_same_cluster_may_withdraw_everything() {
 }
 
 #[test]
-fn where_nothing_goes_nothing_is_refused() {
-    assert_eq!(judged((0, 5, Some("a")), (0, 0, None)), Verdict::Accept);
-    assert_eq!(judged((3, 5, Some("a")), (4, 0, None)), Verdict::Accept);
+fn where_nothing_goes_another_cluster_is_believed_but_not_an_empty_one() {
+    assert_eq!(judged((0, 5, Some("a")), (0, 5, Some("b"))), Verdict::Accept);
+    assert_eq!(judged((0, 0, None), (0, 0, None)), Verdict::Accept);
+    // A node without a pod has sessions to lose.
+    let text = refused(judged((0, 5, Some("a")), (0, 0, None)));
+    assert!(text.contains("sessions"), "{text}");
 }
 
 fn any_world() -> impl Strategy<Value = World> {

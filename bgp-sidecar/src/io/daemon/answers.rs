@@ -1,0 +1,82 @@
+//! Questions of `cnictl`, Prometheus and whoever wants to know whether this node can be routed to.
+
+use shared::log::Log;
+
+use super::Daemon;
+use super::start::now;
+use crate::io::cli::VERSION;
+use crate::io::http::{Asked, Http};
+use crate::settings::Settings;
+use crate::shown::{self, Datastore, Facts, Ipam, Since};
+
+/// What is known before anything happened.
+pub(super) fn facts(node: &str) -> Facts {
+    Facts {
+        node: node.to_owned(),
+        version: VERSION.to_owned(),
+        now: now(),
+        started: now(),
+        since: Since::default(),
+        picture: None,
+        datastore: Datastore::default(),
+        spool: None,
+        ipam: Ipam::default(),
+        pools: std::collections::BTreeMap::new(),
+    }
+}
+
+/// The doors. Routes matter more than metrics: one that cannot be opened is told and done without.
+pub(super) fn open(settings: &Settings, log: &Log) -> Option<Http> {
+    match Http::open(&settings.run_dir, settings.metrics_address) {
+        Ok(http) => Some(http),
+        Err(error) => {
+            log.error("status and metrics cannot be served", &[("error", &error)]);
+            Http::open(&settings.run_dir, None).ok()
+        }
+    }
+}
+
+/// The next question; never one where no door is open.
+pub(super) async fn next(http: &mut Option<Http>) -> Asked {
+    match http {
+        Some(http) => http.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Daemon {
+    pub(super) fn answer(&mut self, asked: Asked) {
+        self.facts.now = now();
+        self.facts.picture.clone_from(&self.picture);
+        self.facts.ipam = self.ipam();
+        let response = shown::answer(&asked.question, &self.speaker, &self.facts);
+        asked.answer(response);
+    }
+
+    /// Since when peers are as they are.
+    pub(super) fn note(&mut self) {
+        if let Some(picture) = &self.picture {
+            self.facts.since.note(picture, &self.speaker, now());
+        }
+    }
+
+    fn ipam(&self) -> Ipam {
+        let Some(picture) = &self.picture else {
+            return Ipam::default();
+        };
+        let origin = &picture.origin;
+        let count = |number: usize| u64::try_from(number).ok();
+        let inside = |address: &&std::net::IpAddr| {
+            let blocks = &picture.own;
+            blocks.block(ipnet::IpNet::from(**address)).is_some()
+        };
+        let home = origin.own.iter().filter(inside).count();
+        Ipam {
+            blocks: count(origin.blocks.len()),
+            block_limit: None,
+            addresses_used: count(origin.own.len()),
+            borrowed_in: count(origin.own.len() - home),
+            borrowed_out: count(origin.lent.len()),
+        }
+    }
+}

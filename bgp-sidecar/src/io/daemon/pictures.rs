@@ -1,0 +1,81 @@
+//! What the datastore says, and what is made of it.
+
+use std::sync::Arc;
+
+use super::words::log;
+use super::{Daemon, start};
+use crate::cluster::{Data, Picture};
+use crate::io::datastore::Update;
+use crate::speaker::Event;
+
+impl Daemon {
+    pub(super) async fn updated(&mut self, update: Update) {
+        match update {
+            Update::Data(data, revision) => {
+                self.heard(true);
+                self.take(&data).await;
+                self.keep(data, revision);
+            }
+            Update::Away(why) => {
+                self.heard(false);
+                let text = "the datastore is away; everything goes on as it was";
+                self.log.warning(text, &[("error", &why)]);
+            }
+        }
+    }
+
+    pub(super) fn heard(&mut self, answers: bool) {
+        self.facts.datastore.away = !answers;
+        if answers {
+            self.facts.datastore.heard = Some(start::now());
+        }
+    }
+
+    /// What the datastore says, acted on.
+    pub(super) async fn take(&mut self, data: &Data) {
+        self.cluster.take(data);
+        self.repaint().await;
+    }
+
+    async fn repaint(&mut self) {
+        let secrets = start::secrets(&self.settings.secrets_dir, &self.cluster.secrets());
+        let picture = Arc::new(self.cluster.picture(&self.settings, &secrets));
+        self.configure(picture).await;
+    }
+
+    async fn configure(&mut self, picture: Arc<Picture>) {
+        if self.picture.as_ref() == Some(&picture) {
+            return;
+        }
+        self.log = log(&self.settings, &self.node, picture.log_level);
+        self.picture = Some(Arc::clone(&picture));
+        self.listen();
+        self.step(Event::Picture(picture)).await;
+    }
+
+    /// Certificates and passwords may be others now.
+    pub(super) async fn reload(&mut self) {
+        self.log.info("passwords and certificates are read again", &[]);
+        self.datastore.renew();
+        self.repaint().await;
+    }
+
+    /// Where the picture says, as far as it is possible; again whenever it was not.
+    pub(super) fn listen(&mut self) {
+        let Some(picture) = &self.picture else { return };
+        let own = picture.local.as_ref().map(|local| local.addresses.clone());
+        let addresses = match self.settings.listen_address {
+            Some(address) => vec![address],
+            None if picture.bind_node_ip => own.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        match self.net.listen(&addresses, picture.listen_port) {
+            Ok(()) => self.deaf = None,
+            Err(error) if self.deaf.as_ref() != Some(&error) => {
+                self.log.error("no peer can connect", &[("error", &error)]);
+                self.deaf = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+}

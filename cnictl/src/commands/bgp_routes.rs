@@ -1,0 +1,48 @@
+//! `cnictl bgp routes`: what a peer has sent, with what became of it, or what it has been told.
+
+use serde::Deserialize;
+
+use crate::table::boxed;
+
+#[derive(Deserialize)]
+struct Routes {
+    #[serde(rename = "peerIP")]
+    address: std::net::IpAddr,
+    port: u16,
+    direction: String,
+    routes: Vec<Route>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Route {
+    destination: String,
+    next_hop: String,
+    as_path: String,
+    #[serde(default)]
+    status: String,
+}
+
+/// The table.
+pub fn show(json: &str) -> Result<String, String> {
+    let found: Routes = serde_json::from_str(json)
+        .map_err(|error| format!("bgp-sidecar's answer cannot be read: {error}"))?;
+    let peer = super::node_status::named(found.address, found.port);
+    let received = found.direction == "received";
+    if found.routes.is_empty() {
+        let said = match received {
+            true => "has sent no routes",
+            false => "has been told no routes",
+        };
+        return Ok(format!("{peer} {said}.\n"));
+    }
+    let row = |route: Route| {
+        let mut row = vec![route.destination, route.next_hop, route.as_path];
+        row.extend(received.then_some(route.status));
+        row
+    };
+    let rows: Vec<Vec<String>> = found.routes.into_iter().map(row).collect();
+    let header = ["PREFIX", "NEXT HOP", "AS PATH", "STATUS"];
+    let columns = if received { 4 } else { 3 };
+    Ok(boxed(&header[..columns], &rows, columns))
+}
