@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 
 use crate::netns::Netns;
 use crate::process::{Answer, Running};
+use crate::wait::eventually;
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -23,6 +24,10 @@ impl Pings {
             .command("ping")
             .args(["-n", "-q", "-i", "0.01", "-W", "20", address])
             .start();
+        let status = format!("/proc/{}/status", running.pid());
+        eventually("ping catches SIGINT", || {
+            catches_interrupts(&status).then_some(())
+        });
         Self { running }
     }
 
@@ -39,6 +44,14 @@ impl Pings {
         let (sent, lost) = self.lost();
         assert!(sent > 0 && lost == 0, "{lost} of {sent} echo requests lost");
     }
+}
+
+fn catches_interrupts(status: &str) -> bool {
+    let status = std::fs::read_to_string(status).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let interrupt = 1 << (Signal::SIGINT as u32 - 1);
+    mask.is_some_and(|mask| mask & interrupt != 0)
 }
 
 fn counted(answer: &Answer) -> (u64, u64) {
