@@ -3,7 +3,6 @@
 mod burst;
 mod cnitool;
 mod conf;
-mod corruptions;
 mod crash;
 mod data_plane;
 mod demo;
