@@ -1,15 +1,26 @@
-//! The one test that measures, in a program of its own so that no other test runs beside it.
+//! The tests that measure, in a program of their own so that no other test runs beside them, and one after the other.
 
+mod corruptions;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use integration::bench::{Contestant, contest};
 use integration::{Kind, Pod};
+
+/// The machine, for one test at a time.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const SERIES: usize = 4;
 const ROUNDS: usize = 5;
 
 #[test]
 fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local() {
+    let _machine = alone();
     let contestants = [
         Contestant::ours("manx embedded", Kind::Embedded),
         Contestant::ours("manx on etcd", Kind::Etcd),

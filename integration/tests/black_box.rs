@@ -12,7 +12,6 @@ mod bgp_tor_conf;
 mod burst;
 mod cnitool;
 mod conf;
-mod corruptions;
 mod crash;
 mod data_plane;
 mod demo;
