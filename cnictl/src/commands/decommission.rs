@@ -128,7 +128,8 @@ fn permitted(plan: &Plan, request: &Request) -> Result<(), String> {
             alive(node)
         ));
     }
-    if in_use && !plan.sidecars && !request.no_sidecars && !(request.dead && request.gone == Some(true)) {
+    let both = request.dead && request.gone == Some(true);
+    if in_use && !(plan.sidecars || request.no_sidecars || both) {
         return Err(format!(
             "its pods have {held} addresses, and no node has a sidecar that holds its key alive, so the silence of \
              {node}'s says nothing: let the API server say that the node is gone too (--dead --kubeconfig FILE), or, \

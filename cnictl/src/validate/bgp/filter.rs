@@ -21,9 +21,10 @@ pub(crate) fn prepare(mut spec: Map<String, Value>) -> Checked {
         let rules = spec.get_mut(list).and_then(Value::as_array_mut);
         for (at, rule) in rules.into_iter().flatten().enumerate() {
             let mut wrong = Problems::new();
-            match rule {
-                Value::Object(rule) => self::rule(rule, ipv4, &mut wrong),
-                _ => wrong.push("action: is missing: write Accept or Reject".to_owned()),
+            if let Value::Object(rule) = rule {
+                self::rule(rule, ipv4, &mut wrong);
+            } else {
+                wrong.push("action: is missing: write Accept or Reject".to_owned());
             }
             problems.extend(wrong.into_iter().map(|problem| format!("{list}[{at}].{problem}")));
         }
