@@ -4,6 +4,7 @@ mod common;
 
 use common::{apply, cnictl, object, recorded, value};
 use serde_json::json;
+use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};
 
 const V3: &str = "/calico/resources/v3/projectcalico.org";
@@ -142,6 +143,35 @@ fn a_peer_that_means_no_node_is_stored_with_a_warning() {
         let outcome = apply(&store, &resource("BGPPeer", "p", spec));
         assert_eq!((outcome.error, outcome.warnings), (None, Vec::new()), "{spec}");
     }
+}
+
+#[test]
+fn a_nodes_as_is_the_configured_one_however_it_was_stored() {
+    let store = recorded();
+    let dotted =
+        r#"{"kind":"BGPConfiguration","metadata":{"name":"default"},"spec":{"asNumber":"64086.61928"}}"#;
+    store.put(Key::stored(format!("{V3}/bgpconfigurations/default")), dotted);
+    let table = cnictl(&store, "get node node1 -o wide").out;
+    assert!(table.contains("(4200002024)"), "{table}");
+    let table = cnictl(&store, "get bgpconfig default").out;
+    assert!(
+        table.contains("default                 -             64086.61928"),
+        "{table}"
+    );
+}
+
+#[test]
+fn fields_of_a_newer_calico_survive() {
+    let store = recorded();
+    let key = format!("{V3}/bgppeers/tor");
+    let newer = r#"{"kind":"BGPPeer","metadata":{"name":"tor"},"spec":{"peerIP":"10.55.0.1","failureDetectionMode":"None"}}"#;
+    store.put(Key::stored(key.as_str()), newer);
+    let text = resource("BGPPeer", "tor", "{peerIP: 10.55.0.1, asNumber: 65023}");
+    assert_eq!(apply(&store, &text).error, None);
+    assert_eq!(
+        object(&store, &key)["spec"],
+        json!({"peerIP": "10.55.0.1", "asNumber": 65023, "failureDetectionMode": "None"})
+    );
 }
 
 #[test]
