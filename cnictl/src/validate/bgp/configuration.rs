@@ -131,8 +131,8 @@ fn interfaces(spec: &Map<String, Value>, problems: &mut Problems) {
     }
 }
 
-/// Communities have names, names are used, and what is used is known.
-fn advertisements(spec: &Map<String, Value>, problems: &mut Problems) {
+/// The names of the communities, each with a value.
+fn names<'a>(spec: &'a Map<String, Value>, problems: &mut Problems) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     for (at, one) in objects(spec, "communities") {
         let name = text(one, "name");
@@ -152,6 +152,12 @@ fn advertisements(spec: &Map<String, Value>, problems: &mut Problems) {
                 .map(|problem| format!("communities[{at}].value: {problem}")),
         );
     }
+    names
+}
+
+/// What is used is known, and what is known is used.
+fn advertisements(spec: &Map<String, Value>, problems: &mut Problems) {
+    let names = names(spec, problems);
     let mut used = BTreeSet::new();
     for (at, one) in objects(spec, "prefixAdvertisements") {
         let path = format!("prefixAdvertisements[{at}]");

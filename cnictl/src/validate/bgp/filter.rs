@@ -130,16 +130,7 @@ fn operation(item: &mut Value, path: &str) -> Result<(), Problems> {
             problems.extend(problem.map(|problem| format!("{path}.addCommunity.value: {problem}")));
         }
         "prependASPath" => {
-            let place = format!("{path}.prependASPath.prefix");
-            let prefix = item.pointer_mut("/prependASPath/prefix");
-            let count = prefix
-                .as_ref()
-                .and_then(|list| list.as_array())
-                .map_or(0, Vec::len);
-            if !(1..=10).contains(&count) {
-                problems.push(format!("{place}: has {count} AS numbers: write 1 to 10"));
-            }
-            as_numbers(prefix, &place, &mut problems);
+            prepended(item, &format!("{path}.prependASPath.prefix"), &mut problems);
         }
         _ => {
             if item.pointer("/setPriority/value").is_none_or(Value::is_null) {
@@ -154,6 +145,18 @@ fn operation(item: &mut Value, path: &str) -> Result<(), Problems> {
     } else {
         Err(problems)
     }
+}
+
+fn prepended(item: &mut Value, place: &str, problems: &mut Problems) {
+    let prefix = item.pointer_mut("/prependASPath/prefix");
+    let count = prefix
+        .as_ref()
+        .and_then(|list| list.as_array())
+        .map_or(0, Vec::len);
+    if !(1..=10).contains(&count) {
+        problems.push(format!("{place}: has {count} AS numbers: write 1 to 10"));
+    }
+    as_numbers(prefix, place, problems);
 }
 
 /// A name of an interface, or a pattern for some.
