@@ -49,6 +49,9 @@ fn titles(kind: Kind, wide: bool) -> Vec<&'static str> {
         (Kind::ClusterInformation, false | true) => {
             "NAME CLUSTERGUID CLUSTERTYPE CALICOVERSION DATASTOREREADY"
         }
+        (Kind::BgpConfiguration, false | true) => "NAME LOGSEVERITY MESHENABLED ASNUMBER",
+        (Kind::BgpPeer, false | true) => "NAME PEERIP NODE ASN",
+        (Kind::BgpFilter, false | true) => "NAME NUMEXPORTV4 NUMIMPORTV4 NUMEXPORTV6 NUMIMPORTV6",
     };
     words.split(' ').collect()
 }
@@ -77,6 +80,20 @@ fn cells(kind: Kind, object: &Value, layout: Layout) -> Vec<String> {
             text(object, "/spec/calicoVersion").to_owned(),
             flag(object, "/spec/datastoreReady"),
         ],
+        (Kind::BgpConfiguration, _) => configuration(name, object),
+        (Kind::BgpPeer, _) => peer(name, object),
+        (Kind::BgpFilter, _) => {
+            let count = |list: &str| object.pointer(list).and_then(Value::as_array).map_or(0, Vec::len);
+            let lists = [
+                "/spec/exportV4",
+                "/spec/importV4",
+                "/spec/exportV6",
+                "/spec/importV6",
+            ];
+            std::iter::once(name)
+                .chain(lists.map(|list| count(list).to_string()))
+                .collect()
+        }
     }
 }
 
@@ -130,6 +147,39 @@ fn endpoint(name: String, object: &Value, wide: bool) -> Vec<String> {
         row.push(nats(object));
     }
     row
+}
+
+fn configuration(name: String, object: &Value) -> Vec<String> {
+    let unset = || "-".to_owned();
+    let mesh = object
+        .pointer("/spec/nodeToNodeMeshEnabled")
+        .and_then(Value::as_bool);
+    vec![
+        name,
+        text(object, "/spec/logSeverityScreen").to_owned(),
+        mesh.map_or_else(unset, |on| on.to_string()),
+        as_number(object).unwrap_or_else(unset),
+    ]
+}
+
+fn peer(name: String, object: &Value) -> Vec<String> {
+    let nodes = ["/spec/node", "/spec/nodeSelector"].map(|field| text(object, field));
+    let nodes = nodes.into_iter().find(|nodes| !nodes.is_empty());
+    vec![
+        name,
+        text(object, "/spec/peerIP").to_owned(),
+        nodes.unwrap_or("(global)").to_owned(),
+        as_number(object).unwrap_or_else(|| "0".to_owned()),
+    ]
+}
+
+/// A spec's own, as it was written.
+fn as_number(object: &Value) -> Option<String> {
+    match object.pointer("/spec/asNumber")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn nats(object: &Value) -> String {

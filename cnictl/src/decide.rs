@@ -13,6 +13,10 @@ use crate::schema;
 use crate::stored::{bytes, metadata, object};
 use crate::validate;
 
+mod bgp;
+
+pub use bgp::notes;
+
 /// What an object that does not exist yet is born with.
 #[derive(Clone, Copy, Debug)]
 pub struct Born<'a> {
@@ -28,6 +32,8 @@ pub fn reads(document: &Document) -> Reads {
     match document.kind {
         Kind::IpPool => reads.prefix(Prefix::resources(Plural::IpPools)),
         Kind::IpamConfiguration => reads.key(Key::ipam_config()),
+        Kind::BgpPeer => bgp::reads(reads, document),
+        Kind::BgpConfiguration | Kind::BgpFilter => reads,
         Kind::Node | Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => reads,
     }
 }
@@ -43,6 +49,9 @@ pub fn decide(snapshot: &Snapshot, document: &Document, born: &Born) -> Result<D
         && let Some(more) = pool(snapshot, document, stored.is_some(), &mut txn)?
     {
         return Ok(Decision::Read(more));
+    }
+    if document.kind == Kind::BgpPeer {
+        bgp::filters(snapshot, document, &mut txn)?;
     }
     if stored.as_ref() != Some(&merged) {
         txn.write(Write::Put(key, bytes(merged)));

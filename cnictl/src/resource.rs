@@ -22,17 +22,26 @@ pub enum Kind {
     IpReservation,
     /// The cluster's identity and gate.
     ClusterInformation,
+    /// Settings of BGP, of all nodes or of one.
+    BgpConfiguration,
+    /// Whom nodes speak BGP with.
+    BgpPeer,
+    /// Rules for what peers are sent, and what is taken from them.
+    BgpFilter,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 9] = [
         Kind::IpPool,
         Kind::IpamConfiguration,
         Kind::Node,
         Kind::WorkloadEndpoint,
         Kind::IpReservation,
         Kind::ClusterInformation,
+        Kind::BgpConfiguration,
+        Kind::BgpPeer,
+        Kind::BgpFilter,
     ];
 
     /// The word in `kind`.
@@ -44,6 +53,9 @@ impl Kind {
             Kind::WorkloadEndpoint => "WorkloadEndpoint",
             Kind::IpReservation => "IPReservation",
             Kind::ClusterInformation => "ClusterInformation",
+            Kind::BgpConfiguration => "BGPConfiguration",
+            Kind::BgpPeer => "BGPPeer",
+            Kind::BgpFilter => "BGPFilter",
         }
     }
 
@@ -66,6 +78,9 @@ impl Kind {
                 "clusterinfo",
                 "clusterinfos",
             ],
+            Kind::BgpConfiguration => &["bgpconfiguration", "bgpconfigurations", "bgpconfig", "bgpconfigs"],
+            Kind::BgpPeer => &["bgppeer", "bgppeers", "bgpp", "bgpps", "bp", "bps"],
+            Kind::BgpFilter => &["bgpfilter", "bgpfilters", "bgpf", "bgpfs", "bf", "bfs"],
         }
     }
 
@@ -78,6 +93,9 @@ impl Kind {
             Kind::WorkloadEndpoint => Plural::WorkloadEndpoints,
             Kind::IpReservation => Plural::IpReservations,
             Kind::ClusterInformation => Plural::ClusterInformations,
+            Kind::BgpConfiguration => Plural::BgpConfigurations,
+            Kind::BgpPeer => Plural::BgpPeers,
+            Kind::BgpFilter => Plural::BgpFilters,
         }
     }
 
@@ -90,6 +108,7 @@ impl Kind {
     pub fn read_only(self) -> Option<&'static str> {
         match self {
             Kind::IpPool | Kind::IpamConfiguration | Kind::Node => None,
+            Kind::BgpConfiguration | Kind::BgpPeer | Kind::BgpFilter => None,
             Kind::WorkloadEndpoint => Some("cni-net writes it when a pod comes and goes"),
             Kind::IpReservation => Some("this version of cnictl only shows it"),
             Kind::ClusterInformation => Some("it is made when the datastore is first written"),
@@ -228,67 +247,4 @@ fn object(value: &Map<String, Value>, field: &str) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn document(text: &str) -> Result<Document, String> {
-        Document::new(crate::yaml::read("f.yaml", text)?.remove(0))
-    }
-
-    #[test]
-    fn every_word_of_calicos_is_known_in_any_case() {
-        for (word, kind) in [
-            ("ippool", Kind::IpPool),
-            ("pools", Kind::IpPool),
-            ("ipamconfigs", Kind::IpamConfiguration),
-            ("ipamconfig", Kind::IpamConfiguration),
-            ("nos", Kind::Node),
-            ("WorkloadEndpoint", Kind::WorkloadEndpoint),
-            ("wep", Kind::WorkloadEndpoint),
-        ] {
-            assert_eq!(Kind::from_word(word), Ok(kind));
-        }
-        let error = Kind::from_word("ipool").unwrap_err();
-        assert!(
-            error.starts_with("unknown kind \"ipool\", did you mean ippool?"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn kubernetes_names_of_the_same_resource_are_taken() {
-        let text = "kind: IPAMConfig\napiVersion: crd.projectcalico.org/v1\nmetadata: {name: default}\nspec: {strictAffinity: true}\n";
-        assert_eq!(document(text).unwrap().kind, Kind::IpamConfiguration);
-    }
-
-    #[test]
-    fn a_wrong_envelope_is_named() {
-        for (text, error) in [
-            ("apiVersion: projectcalico.org/v3\n", "f.yaml: kind: is missing"),
-            (
-                "kind: IPpool\napiVersion: projectcalico.org/v3\n",
-                "did you mean IPPool?",
-            ),
-            ("kind: Node\n", "f.yaml: apiVersion: is missing"),
-            (
-                "kind: Node\napiVersion: v1\n",
-                "apiVersion: \"v1\" is not known: write projectcalico.org/v3 for Node",
-            ),
-            (
-                "kind: Node\napiVersion: projectcalico.org/v3\n",
-                "Node(): metadata.name: is missing",
-            ),
-            (
-                "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: A_b}\n",
-                "metadata.name: \"A_b\" is no DNS-1123 name",
-            ),
-            (
-                "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: a}\nspce: {}\n",
-                "spce: no such field, did you mean spec?",
-            ),
-        ] {
-            let said = document(text).unwrap_err();
-            assert!(said.contains(error), "{said}");
-        }
-    }
-}
+mod tests;

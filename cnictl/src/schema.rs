@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::resource::Kind;
 
+mod bgp;
+
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
@@ -16,6 +18,8 @@ pub enum Type {
     Switch,
     /// A whole number in this range.
     Number(u64, u64),
+    /// The same, and 0 is written too.
+    Given(u64, u64),
     /// An AS number: a number or its text, plain or dotted.
     AsNumber,
     /// A list of these.
@@ -104,28 +108,27 @@ const NODE_INTERFACE: &[Field] = &[Field("name", Type::Text), Field("addresses",
 
 /// The envelope of a kind.
 pub fn resource(kind: Kind) -> &'static [Field] {
-    const KIND: Field = Field("kind", Type::Text);
-    const VERSION: Field = Field("apiVersion", Type::Text);
-    const META: Field = Field("metadata", Type::Object(METADATA));
-    const STATUS: Field = Field("status", Type::Any);
     match kind {
-        Kind::IpPool => const { &[KIND, VERSION, META, Field("spec", Type::Object(IP_POOL)), STATUS] },
-        Kind::IpamConfiguration => {
-            const {
-                &[
-                    KIND,
-                    VERSION,
-                    META,
-                    Field("spec", Type::Object(IPAM_CONFIGURATION)),
-                    STATUS,
-                ]
-            }
-        }
-        Kind::Node => const { &[KIND, VERSION, META, Field("spec", Type::Object(NODE)), STATUS] },
+        Kind::IpPool => const { &envelope(Type::Object(IP_POOL)) },
+        Kind::IpamConfiguration => const { &envelope(Type::Object(IPAM_CONFIGURATION)) },
+        Kind::Node => const { &envelope(Type::Object(NODE)) },
+        Kind::BgpConfiguration => const { &envelope(Type::Object(bgp::CONFIGURATION)) },
+        Kind::BgpPeer => const { &envelope(Type::Object(bgp::PEER)) },
+        Kind::BgpFilter => const { &envelope(Type::Object(bgp::FILTER)) },
         Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => {
-            const { &[KIND, VERSION, META, Field("spec", Type::Any), STATUS] }
+            const { &envelope(Type::Any) }
         }
     }
+}
+
+const fn envelope(spec: Type) -> [Field; 5] {
+    [
+        Field("kind", Type::Text),
+        Field("apiVersion", Type::Text),
+        Field("metadata", Type::Object(METADATA)),
+        Field("spec", spec),
+        Field("status", Type::Any),
+    ]
 }
 
 /// The fields of a kind's spec.
@@ -134,6 +137,9 @@ pub fn spec(kind: Kind) -> &'static [Field] {
         Kind::IpPool => IP_POOL,
         Kind::IpamConfiguration => IPAM_CONFIGURATION,
         Kind::Node => NODE,
+        Kind::BgpConfiguration => bgp::CONFIGURATION,
+        Kind::BgpPeer => bgp::PEER,
+        Kind::BgpFilter => bgp::FILTER,
         Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => &[],
     }
 }
@@ -179,7 +185,7 @@ fn misfits(wanted: &Type, value: &Value, path: &str, problems: &mut Vec<String>)
             }
         }
         (Type::Object(fields), Value::Object(object)) => problems.extend(check(fields, object, path)),
-        (Type::Number(least, most), value) => {
+        (Type::Number(least, most) | Type::Given(least, most), value) => {
             if !value
                 .as_u64()
                 .is_some_and(|number| (*least..=*most).contains(&number))
@@ -214,7 +220,11 @@ pub fn ordered(fields: &[Field], mut object: Map<String, Value>) -> Map<String, 
             }
             (_, value) => value,
         };
-        if matches!(kind, Type::Switch) || !empty(&value) {
+        if matches!(
+            (kind, &value),
+            (Type::Switch | Type::Given(..), Value::Bool(_) | Value::Number(_))
+        ) || !empty(&value)
+        {
             sorted.insert((*name).to_owned(), value);
         }
     }

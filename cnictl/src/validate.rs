@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 use crate::resource::{Document, Kind};
 use crate::schema;
 
+mod bgp;
 mod ipamconfig;
 mod ippool;
 mod node;
 
+pub use bgp::peer_address;
 pub use ippool::{defaults as pool_defaults, typed as pool};
 
 /// A document that may be stored.
@@ -37,6 +39,9 @@ pub fn prepare(mut document: Document) -> Result<Prepared, String> {
         Kind::IpPool => ippool::prepare(&document.name, spec),
         Kind::IpamConfiguration => ipamconfig::prepare(&document.name, spec),
         Kind::Node => node::prepare(spec),
+        Kind::BgpConfiguration => bgp::configuration(&document.name, spec),
+        Kind::BgpPeer => bgp::peer(spec),
+        Kind::BgpFilter => bgp::filter(spec),
         Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => Ok((spec, Vec::new())),
     };
     let (spec, warnings) = checked.map_err(|problems| fail(&document, problems.join("; ")))?;

@@ -106,6 +106,15 @@ fn what_calico_recorded_is_stored_field_by_field_and_applied_again_changes_nothi
         let yaml = cnictl(&store, &format!("get node {name} -o yaml")).out;
         assert_eq!(apply(&store, &yaml).error, None);
     }
+    for name in [
+        "bgpconfig default",
+        "bgpconfig node.node0",
+        "bgppeer rack-tor",
+        "bgpfilter only-pools",
+    ] {
+        let yaml = cnictl(&store, &format!("get {name} -o yaml")).out;
+        assert_eq!(apply(&store, &yaml).error, None);
+    }
     assert_eq!(store.dump(), before, "nothing was written");
 }
 

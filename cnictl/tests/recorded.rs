@@ -23,6 +23,8 @@ fn tables_are_calicoctls_byte_for_byte() {
             "get workloadendpoint -a -o wide",
             include_str!("recorded/cli-get-workloadendpoint-a-o-wide.txt"),
         ),
+        ("get bgpconfig", include_str!("recorded/cli-get-bgpconfig.txt")),
+        ("get bgppeer", include_str!("recorded/cli-get-bgppeer.txt")),
         ("ipam show", include_str!("recorded/cli-ipam-show.txt")),
         (
             "ipam show --show-blocks",

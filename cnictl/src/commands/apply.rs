@@ -23,17 +23,21 @@ pub async fn run<S: Datastore>(store: &S, texts: &[(String, String)], birth: Bir
     let kinds: Vec<&str> = prepared.iter().map(|one| one.document.kind.name()).collect();
     let mut outcome = Outcome::default();
     for (done, one) in prepared.iter().enumerate() {
-        if let Err(error) = apply(store, one, birth).await {
-            if done > 0 {
-                let all = counted(&kinds, kinds.len());
-                outcome.out = format!("Partial success: applied the first {done} of {all}\n");
+        let error = match apply(store, one, birth).await {
+            Ok(notes) => {
+                outcome.warnings.extend(one.warnings.iter().cloned().chain(notes));
+                continue;
             }
-            let Prepared { document, .. } = one;
-            let (kind, title) = (document.kind.name(), document.title());
-            outcome.error = Some(format!("failed to apply '{kind}' resource: {title}: {error}"));
-            return outcome;
+            Err(error) => error,
+        };
+        if done > 0 {
+            let all = counted(&kinds, kinds.len());
+            outcome.out = format!("Partial success: applied the first {done} of {all}\n");
         }
-        outcome.warnings.extend(one.warnings.iter().cloned());
+        let Prepared { document, .. } = one;
+        let (kind, title) = (document.kind.name(), document.title());
+        outcome.error = Some(format!("failed to apply '{kind}' resource: {title}: {error}"));
+        return outcome;
     }
     outcome.out = format!("Successfully applied {}\n", counted(&kinds, kinds.len()));
     outcome
@@ -57,7 +61,8 @@ fn prepare(texts: &[(String, String)]) -> Result<Vec<Prepared>, Vec<String>> {
     if bad.is_empty() { Ok(good) } else { Err(bad) }
 }
 
-async fn apply<S: Datastore>(store: &S, prepared: &Prepared, birth: Birth) -> Result<(), String> {
+/// What is noteworthy about what was written.
+async fn apply<S: Datastore>(store: &S, prepared: &Prepared, birth: Birth) -> Result<Vec<String>, String> {
     let document = &prepared.document;
     // One identity for every try: after a lost reply the object is recognised as our own.
     let (uid, time) = ((birth.uid)(), seconds(birth.now));
@@ -65,8 +70,13 @@ async fn apply<S: Datastore>(store: &S, prepared: &Prepared, birth: Birth) -> Re
         uid: &uid,
         time: &time,
     };
-    let decide = |snapshot: &_| decide::decide(snapshot, document, &born);
+    let mut notes = Vec::new();
+    let decide = |snapshot: &_| {
+        notes = decide::notes(snapshot, document);
+        decide::decide(snapshot, document, &born)
+    };
     transact(store, decide::reads(document), decide)
         .await
-        .map_err(told)
+        .map_err(told)?;
+    Ok(notes)
 }

@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared::model::bgp::{self, BGPPeer, BGPPeerSpec};
 use shared::model::block::Block;
 use shared::model::ippool::IPPool;
-use shared::model::key::{Key, Prefix};
+use shared::model::key::{Key, Plural, Prefix};
 use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
@@ -78,6 +79,12 @@ async fn delete<S: Datastore>(store: &S, target: &Target, now: Timestamp) -> Res
         Kind::IpPool => pool(store, &key, &target.name).await,
         Kind::Node => decommission::delete(store, &target.name, now).await,
         Kind::IpamConfiguration => remove(store, &key, Reads::new().key(Key::ipam_config()), settings).await,
+        Kind::BgpConfiguration | Kind::BgpPeer => remove(store, &key, Reads::new(), |_, _| Ok(())).await,
+        Kind::BgpFilter => {
+            let reads = Reads::new().prefix(Prefix::resources(Plural::BgpPeers));
+            let also = |snapshot: &Snapshot, txn: &mut Txn| unnamed(snapshot, txn, &target.name);
+            remove(store, &key, reads, also).await
+        }
         Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => Ok(false),
     }
 }
@@ -104,6 +111,27 @@ async fn remove<S: Datastore>(
     transact(store, reads.key(key.clone()), decide)
         .await
         .map_err(told)
+}
+
+/// No peer names the filter: a peer whose filter is missing is sent nothing.
+fn unnamed(snapshot: &Snapshot, txn: &mut Txn, filter: &str) -> Result<(), String> {
+    let range = Prefix::resources(Plural::BgpPeers);
+    let entries = snapshot
+        .under(&range)
+        .map(|(key, entry)| (key, entry.value.as_slice()));
+    let (peers, _) = bgp::read::<BGPPeerSpec>(entries);
+    let names = |peer: &&BGPPeer| peer.spec.filters.iter().flatten().any(|name| name == filter);
+    let users: Vec<&str> = peers.iter().filter(names).map(BGPPeer::name).collect();
+    if !users.is_empty() {
+        return Err(format!(
+            "BGPPeer {} names it in spec.filters, and without it nothing would pass: take it out there first",
+            users.join(", ")
+        ));
+    }
+    if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
+        txn.guard(Guard::NothingNewer(range, revision));
+    }
+    Ok(())
 }
 
 /// The key the allocator reads goes with the resource: the defaults hold again.

@@ -1,6 +1,7 @@
 //! `cnictl get`: what is stored, as a table, YAML or JSON.
 
 use serde_json::{Map, Value, json};
+use shared::model::bgp::AsNumber;
 use shared::model::key::{Key, Plural};
 use shared::model::meta::API_VERSION;
 use shared::store::Datastore;
@@ -142,8 +143,6 @@ fn as_number(snapshot: &Snapshot) -> Result<u32, String> {
     let number = settings
         .as_ref()
         .and_then(|settings| settings.pointer("/spec/asNumber"));
-    Ok(number
-        .and_then(Value::as_u64)
-        .and_then(|number| u32::try_from(number).ok())
-        .unwrap_or(DEFAULT_AS))
+    let number = number.and_then(|number| AsNumber::of(number).ok());
+    Ok(number.and_then(|number| number.given()).unwrap_or(DEFAULT_AS))
 }

@@ -65,10 +65,41 @@ fn a_value_of_another_type_is_named_with_its_path() {
             json!({"bgp": {"asNumber": 1.1}}),
             "spec.bgp.asNumber: 1.1 is not an AS number: write it as a whole number or in quotes",
         ),
+        (
+            Kind::BgpConfiguration,
+            json!({"listenPort": 65536}),
+            "spec.listenPort: 65536 is not a whole number from 1 to 65535",
+        ),
+        (
+            Kind::BgpPeer,
+            json!({"peerIp": "10.0.0.1"}),
+            "spec.peerIp: no such field, did you mean peerIP?",
+        ),
+        (
+            Kind::BgpFilter,
+            json!({"importV4": [{"prefixLength": {"max": 33}}]}),
+            "spec.importV4[0].prefixLength.max: 33 is not a whole number from 0 to 32",
+        ),
+        (
+            Kind::BgpFilter,
+            json!({"importV6": [{"matchoperator": "In"}]}),
+            "spec.importV6[0].matchoperator: no such field, did you mean matchOperator?",
+        ),
         (Kind::Node, json!([]), "spec: [] is not an object with fields"),
     ] {
         assert_eq!(problems(kind, spec), [said]);
     }
+}
+
+#[test]
+fn a_zero_that_says_something_is_written() {
+    let given =
+        json!({"importV4": [{"prefixLength": {"min": 0, "max": 0}, "cidr": "0.0.0.0/0", "priority": 0}]});
+    let written = Value::Object(ordered(bgp::FILTER, given.as_object().unwrap().clone()));
+    assert_eq!(
+        written.to_string(),
+        r#"{"importV4":[{"cidr":"0.0.0.0/0","prefixLength":{"min":0,"max":0}}]}"#
+    );
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn cidr(spec: &Map<String, Value>) -> Result<IpNet, Vec<String>> {
         .map_err(|_| vec![format!("spec.cidr: {given:?} {wanted}")])
 }
 
-fn typographic(field: &str, selector: &str) -> Option<String> {
+pub(super) fn typographic(field: &str, selector: &str) -> Option<String> {
     let quote = selector.chars().find(|c| TYPOGRAPHIC.contains(c))?;
     Some(format!(
         "spec.{field}: {selector:?} contains the typographic quote {quote} (U+{:04X}): write ' or \"",
