@@ -1,8 +1,4 @@
 //! The program's only contact with the process: arguments, environment, exit code.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "edge: the environment is read once, here"
-)]
 
 use std::process::ExitCode;
 

@@ -30,7 +30,7 @@ fn rack(reflects: bool) -> (Lab, Box<dyn Router>) {
 struct Trap<'a> {
     leaf: &'a dyn Router,
     owner: Sidecar<'a>,
-    _borrower: Sidecar<'a>,
+    borrower: Sidecar<'a>,
     first: Pod,
     second: Pod,
 }
@@ -60,7 +60,7 @@ impl<'a> Trap<'a> {
         Self {
             leaf,
             owner,
-            _borrower: borrower,
+            borrower,
             first,
             second,
         }
@@ -87,6 +87,8 @@ fn without_the_exception_reflection_helps() {
     let other = lab.add_node("worker02", 5);
     let trap = Trap::set(&lab, &other, &*leaf, false);
     trap.owner.installs(LENT_OUT, &[TWO]);
+    // The block covers the address that the borrower's own pod has, and is its way to all the others.
+    trap.borrower.installs("1.1.1.0/29", &["192.168.1.4"]);
     assert_eq!(trap.exception(), None);
     nothing_lost(&trap);
 }

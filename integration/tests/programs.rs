@@ -9,7 +9,7 @@ const LIMIT: u64 = 12_000_000;
 
 #[test]
 fn every_program_is_one_static_stripped_file_of_at_most_12_million_octets() {
-    for program in ["cni-net", "cni-ipam", "cnictl"] {
+    for program in ["cni-net", "cni-ipam", "cnictl", "bgp-sidecar"] {
         let path = require::dist(program);
         let size = fs::metadata(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -182,7 +182,9 @@ impl World {
     /// The runtime loses it, whatever it was doing.
     pub(super) fn forget(&mut self, pod: usize) -> Verdict {
         let here = &mut self.pods[pod];
-        if here.errand.is_none() && here.owed.is_none() && matches!(here.phase, Phase::Up | Phase::Unsure) {
+        // What never wrote a file has nothing; a handle that others left for it is a check's business.
+        let known = here.file.is_some() && matches!(here.phase, Phase::Up | Phase::Unsure);
+        if here.errand.is_none() && here.owed.is_none() && known {
             here.touched = true;
             here.phase = Phase::Lost;
         }

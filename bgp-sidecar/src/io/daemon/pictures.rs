@@ -13,6 +13,9 @@ impl Daemon {
         match update {
             Update::Data(data, revision) => {
                 self.heard(true);
+                let (at, keys) = (revision.0.to_string(), data.len().to_string());
+                self.log
+                    .debug("the datastore has changed", &[("revision", &at), ("keys", &keys)]);
                 self.take(&data).await;
                 self.keep(data, revision);
             }

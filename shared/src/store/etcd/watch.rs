@@ -89,6 +89,8 @@ impl Start {
 enum Asked {
     No,
     Once,
+    /// The first answer, after which it is to be asked again.
+    First(u64),
     Again(u64),
 }
 
@@ -103,12 +105,12 @@ impl EtcdWatch {
         }
     }
 
+    /// A future that is dropped here has asked nothing, and the next one does.
     async fn ask(&mut self, asked: Asked) -> Result<(), StoreError> {
+        let sent = self.stream.request_progress().await;
+        sent.map_err(|error| self.ended(&error.to_string()))?;
         self.asked = asked;
-        self.stream
-            .request_progress()
-            .await
-            .map_err(|error| self.ended(&error.to_string()))
+        Ok(())
     }
 
     fn ended(&self, why: &str) -> StoreError {
@@ -137,7 +139,7 @@ impl EtcdWatch {
     }
 
     /// Takes a message in; `Some` if it ends the watch.
-    async fn take(&mut self, message: &WatchResponse) -> Result<Option<WatchEvent>, StoreError> {
+    fn take(&mut self, message: &WatchResponse) -> Result<Option<WatchEvent>, StoreError> {
         if message.canceled() {
             if message.compact_revision() > 0 {
                 return Ok(Some(WatchEvent::Compacted));
@@ -152,7 +154,9 @@ impl EtcdWatch {
         if message.watch_id() < 0 {
             match self.asked {
                 Asked::No => {}
-                Asked::Once => self.ask(Asked::Again(revision)).await?,
+                // Asked from the loop: this message must not be lost with a future that is dropped.
+                Asked::Once => self.asked = Asked::First(revision),
+                Asked::First(_) => {}
                 Asked::Again(first) => {
                     self.asked = Asked::No;
                     self.merge.all_at(first);
@@ -189,11 +193,13 @@ impl Watch for EtcdWatch {
             if let Some((revision, changes)) = self.merge.ready() {
                 return Ok(event(Revision(revision), changes));
             }
-            if self.merge.waits() && self.asked == Asked::No {
-                self.ask(Asked::Once).await?;
+            match self.asked {
+                Asked::No if self.merge.waits() => self.ask(Asked::Once).await?,
+                Asked::First(revision) => self.ask(Asked::Again(revision)).await?,
+                Asked::No | Asked::Once | Asked::Again(_) => {}
             }
             let message = self.message().await?;
-            if let Some(last) = self.take(&message).await? {
+            if let Some(last) = self.take(&message)? {
                 return Ok(last);
             }
         }
