@@ -65,8 +65,13 @@ impl Gobgp {
     /// Announces it no more.
     pub fn withdraw(&mut self, prefix: &str) {
         self.own.retain(|(own, _)| own != prefix);
-        self.gobgp(&["global", "rib", "-a", family(prefix), "del", prefix])
-            .ok_only();
+        // Said while a peer comes up it may be overtaken by what the peer is told at its start: it is said until nobody hears
+        // of the prefix from here.
+        let own = |route: &Route| route.prefix == prefix && route.as_path.is_empty();
+        eventually(&format!("{prefix} is withdrawn"), || {
+            self.gobgp(&["global", "rib", "-a", family(prefix), "del", prefix]);
+            (!self.routes().iter().any(own)).then_some(())
+        });
     }
 
     /// SIGKILL.

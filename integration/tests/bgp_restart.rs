@@ -74,8 +74,14 @@ impl Running<'_> {
         };
         self.tor
             .must("the switch sees the end", || down(&*self.tor).then_some(()));
+        let before = self.one.log().matches(" is up: ").count();
         self.one.run();
         self.tor.up(ONE);
+        // The switch is a step ahead: one that dies again before it has said everything is another story (RFC 4724 §4.2
+        // lets the switch forget it).
+        eventually("the daemon knows that its session stands", || {
+            (self.one.log().matches(" is up: ").count() > before).then_some(())
+        });
     }
 
     /// What is announced after the start has arrived, and with it everything before.
