@@ -1,9 +1,14 @@
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
 use super::lab::{End, Raw, join, meet, octets};
 use crate::fsm::Failure;
 use crate::io::tcp::NetEvent;
+use crate::io::tcp::connection::{Connection, Line, Name, What};
 use crate::peer::Side;
 
 #[tokio::test(flavor = "current_thread")]
@@ -24,20 +29,44 @@ async fn what_was_sent_is_out_before_the_end() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn octets_left_unread_do_not_destroy_a_notification() {
-    let (mut a, mut b) = (End::new("127.77.21.1"), End::new("127.77.21.2"));
-    meet(&mut a, &mut b).await;
-    let much: Arc<[u8]> = vec![7; 16 << 20].into();
-    b.net.send(a.key(), Side::In, much);
+async fn octets_left_unread_do_not_destroy_what_was_sent() {
+    let (mut end, mut peer) = (End::new("127.77.21.1"), Raw::from("127.77.21.2"));
+    let key = end.expects(&peer);
+    peer.socket.set_recv_buffer_size(8192).unwrap();
+    peer.connect(&end).unwrap();
+    assert!(matches!(end.event().await, NetEvent::Accepted { .. }));
+    end.net.adopt(peer.address, key);
+    // More than the loop has taken.
+    peer.socket.set_nonblocking(true).unwrap();
+    for _ in 0..20 {
+        while peer.socket.send(&[7; 65536]).is_ok() {}
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    peer.socket.set_nonblocking(false).unwrap();
+    end.net.send(key, Side::In, vec![7; 1 << 20].into());
+    end.net.close(key, Side::In);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(b.net.queued(a.key(), Side::In) > 0);
-    a.net.send(b.key(), Side::Out, octets("notification"));
-    a.net.close(b.key(), Side::Out);
-    assert_eq!(b.octets(a.key(), Side::In, 12).await, b"notification");
-    assert_eq!(
-        b.event().await,
-        NetEvent::Closed(a.key(), Side::In, Failure::Lost)
-    );
+    assert_eq!(peer.read(2 << 20).await, 1 << 20);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_writer_that_fails_ends_the_connection() {
+    let (mut peer, end) = (Raw::from("127.77.27.2"), End::new("127.77.27.1"));
+    let (notes, mut noted) = mpsc::channel(1);
+    let name = Name {
+        key: peer.key(),
+        side: Side::Out,
+        generation: 1,
+    };
+    peer.connect(&end).unwrap();
+    let ours = peer.socket.try_clone().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let stream = TcpStream::from_std(ours.into()).unwrap();
+    let connection = Connection::open(stream, Line { name, notes });
+    peer.socket.shutdown(Shutdown::Write).unwrap();
+    connection.send(octets("into nothing"));
+    let note = tokio::time::timeout(Duration::from_secs(5), noted.recv()).await;
+    assert!(matches!(note.unwrap().unwrap().what, What::Closed(Failure::Lost)));
 }
 
 #[tokio::test(flavor = "current_thread")]
