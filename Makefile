@@ -14,9 +14,9 @@ export RUST_TEST_THREADS ?= 4
 
 # What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
-DEMO_NEEDS := iproute2 iputils-ping jq
-TEST_NEEDS := etcd-server etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
-    bird2 frr gobgpd
+DEMO_NEEDS := iproute2 iputils-ping jq etcd-server frr
+TEST_NEEDS := etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
+    bird2 gobgpd
 
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
@@ -50,8 +50,9 @@ build: setup-build ## static, stripped programs into dist/
 	    ! readelf -d "dist/$$p" | grep NEEDED || { echo "dist/$$p is not static" >&2; exit 1; }; \
 	done
 
-demo: setup-demo build ## two pods on one node, in namespaces of their own
+demo: setup-demo build ## two pods on one node; then two nodes and a switch: all in namespaces of their own
 	@$(if $(ROOT),,sudo -E) integration/demo.sh
+	@$(if $(ROOT),,sudo -E) integration/demo-fabric.sh
 
 lint: setup-test ## formatting, clippy, and the core built alone without features
 	cargo fmt --all --check

@@ -15,6 +15,37 @@ fn given(said: &str) -> Vec<&str> {
 }
 
 #[test]
+fn the_second_act_shows_two_nodes_and_a_switch_and_leaves_nothing() {
+    for tool in ["jq", "etcd", "vtysh"] {
+        require::tool(tool);
+    }
+    let call = Cmd::new("sh")
+        .args([require::file("integration/demo-fabric.sh")])
+        .start();
+    let switch = format!("manx-fabric-{}", call.pid());
+    let said = call.wait().ok().stdout;
+    let block = |node: &str| {
+        let start = format!("via 192.168.1.{node} dev uplink");
+        said.contains(&start)
+    };
+    assert!(
+        block("5"),
+        "the first node has learned the second one's block: {said}"
+    );
+    for text in [
+        "Displayed  2 routes and 2 total paths",
+        "blackhole 10.244.",
+        "| 192.168.1.1  | global    | up ",
+        "Nothing is left: the switch has forgotten both, and no route of ours is in a kernel.",
+    ] {
+        assert!(said.contains(text), "{text:?} is missing in\n{said}");
+    }
+    assert_eq!(said.matches(" 0% packet loss").count(), 2, "{said}");
+    let namespaces = Cmd::new(require::tool("ip")).args(["netns", "list"]).ok();
+    assert!(!namespaces.contains(&switch), "{namespaces}");
+}
+
+#[test]
 fn the_demo_shows_two_pods_that_reach_each_other_and_leaves_nothing() {
     for tool in ["jq", "ip", "ping"] {
         require::tool(tool);
