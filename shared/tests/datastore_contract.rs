@@ -81,6 +81,7 @@ macro_rules! contract_of {
             contract::two_writers_lose_no_update
             watching::a_watch_tells_what_happened_and_what_happens
             watching::a_watch_on_two_prefixes_tells_each_change_once_and_in_order
+            watching::a_future_of_a_watch_that_is_dropped_loses_nothing
             watching::a_watch_from_a_revision_that_was_never_reached_is_told
             $(watching::$more)*
         );)*

@@ -1,5 +1,7 @@
 //! The contract of a watch.
 
+use std::collections::BTreeSet;
+
 use shared::model::key::Key;
 use shared::store::{Change, Datastore, Watch, WatchEvent};
 use shared::txn::{Entry, Revision, Write};
@@ -77,6 +79,41 @@ pub(crate) async fn what_happens_elsewhere_is_progress<S: Datastore>(a: &S, b: &
     let mut watch = b.watch(&[prefix("progress/here/")], start).await.unwrap();
     let beside = apply(a, vec![put("progress/there", "1")]).await;
     assert_eq!(watch.next().await, Ok(WatchEvent::Progress(beside)));
+}
+
+/// A loop that also waits for other things drops the future again and again, wherever it is.
+pub(crate) async fn a_future_of_a_watch_that_is_dropped_loses_nothing<S: Datastore>(a: &S, b: &S) {
+    const CHANGES: u64 = 60;
+    let start = apply(a, vec![put("dropped/start", "1")]).await;
+    let prefixes = [prefix("dropped/x/"), prefix("dropped/y/")];
+    let mut watch = b.watch(&prefixes, start).await.unwrap();
+    let write = async {
+        for number in 0..CHANGES {
+            let side = if number % 2 == 0 { "x" } else { "y" };
+            apply(a, vec![put(&format!("dropped/{side}/{number:02}"), "1")]).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let listen = async {
+        let mut seen = BTreeSet::new();
+        for turn in 0_u64.. {
+            // Polled a few times, then dropped; in the end with patience.
+            let patience = std::time::Duration::from_micros(turn % 400 * 5);
+            match tokio::time::timeout(patience, watch.next()).await {
+                Ok(Ok(WatchEvent::Batch(_, changes))) => {
+                    seen.extend(changes.iter().map(|change| name(change).0.clone()));
+                }
+                Ok(Ok(WatchEvent::Progress(_))) | Err(_) => {}
+                other => panic!("{other:?}"),
+            }
+            if seen.len() as u64 == CHANGES {
+                return;
+            }
+        }
+    };
+    let both = async { tokio::join!(write, listen) };
+    let whole = tokio::time::timeout(std::time::Duration::from_secs(60), both).await;
+    assert!(whole.is_ok(), "some changes never came");
 }
 
 pub(crate) async fn a_watch_from_a_revision_that_was_never_reached_is_told<S: Datastore>(a: &S, b: &S) {

@@ -1,6 +1,10 @@
 //! Edge: a watch on etcd. Each prefix has a watcher of its own on one stream; [`Merge`] puts them in order.
 
+use std::time::Duration;
+
 use etcd_client::{Client, EventType, WatchOptions, WatchResponse, WatchStream};
+
+use tokio::time::{Instant, timeout};
 
 use super::super::memory::event;
 use super::super::{Change, StoreError, Watch, WatchEvent};
@@ -64,12 +68,24 @@ pub struct EtcdWatch {
     merge: Merge,
     asked: Asked,
     restored: bool,
+    /// Where it began, and when.
+    after: u64,
+    opened: Instant,
+    /// A watcher began behind the store's revision: etcd brings it up to date from the history, every 100 ms, and does not
+    /// say when it has. Until then its word of how far it is means nothing.
+    behind: bool,
 }
+
+/// What bringing a watcher up to date takes, with a margin.
+const CATCHING_UP: Duration = Duration::from_millis(500);
+/// An answer that takes longer is asked for again: newer servers keep silent while a watcher is behind.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Where a watch begins.
 pub(super) struct Start {
     merge: Merge,
     restored: bool,
+    after: u64,
 }
 
 impl Start {
@@ -79,6 +95,7 @@ impl Start {
         Self {
             merge: Merge::new(roots(prefixes).len(), after.0),
             restored,
+            after: after.0,
         }
     }
 }
@@ -102,6 +119,9 @@ impl EtcdWatch {
             merge: start.merge,
             asked: Asked::No,
             restored: start.restored,
+            after: start.after,
+            opened: Instant::now(),
+            behind: false,
         }
     }
 
@@ -111,6 +131,10 @@ impl EtcdWatch {
         sent.map_err(|error| self.ended(&error.to_string()))?;
         self.asked = asked;
         Ok(())
+    }
+
+    fn has_caught_up(&self) -> bool {
+        !self.behind || self.opened.elapsed() >= CATCHING_UP
     }
 
     fn ended(&self, why: &str) -> StoreError {
@@ -165,6 +189,7 @@ impl EtcdWatch {
             return Ok(None);
         }
         if message.created() {
+            self.behind |= revision > self.after;
             return Ok(None);
         }
         let watcher = usize::try_from(message.watch_id() - 1).unwrap_or(usize::MAX);
@@ -193,12 +218,22 @@ impl Watch for EtcdWatch {
             if let Some((revision, changes)) = self.merge.ready() {
                 return Ok(event(Revision(revision), changes));
             }
+            let waits = self.merge.waits();
             match self.asked {
-                Asked::No if self.merge.waits() => self.ask(Asked::Once).await?,
+                Asked::No if waits && self.has_caught_up() => self.ask(Asked::Once).await?,
                 Asked::First(revision) => self.ask(Asked::Again(revision)).await?,
                 Asked::No | Asked::Once | Asked::Again(_) => {}
             }
-            let message = self.message().await?;
+            let message = match waits {
+                false => self.message().await?,
+                true => match timeout(PATIENCE, self.message()).await {
+                    Ok(message) => message?,
+                    Err(_) => {
+                        self.asked = Asked::No;
+                        continue;
+                    }
+                },
+            };
             if let Some(last) = self.take(&message)? {
                 return Ok(last);
             }

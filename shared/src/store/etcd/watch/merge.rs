@@ -47,10 +47,15 @@ impl Merge {
         !self.held.is_empty()
     }
 
-    /// The changes that are complete, and up to which revision.
+    /// The changes that are complete, and up to which revision. One that comes late, after the server's word that
+    /// everything had come, is handed on at once: the word was wrong, and nothing may ever follow it.
     pub(super) fn ready(&mut self) -> Option<(u64, Vec<Change>)> {
-        let floor = self.seen.iter().copied().min()?;
-        if floor <= self.told {
+        let floor = self.seen.iter().copied().min()?.max(self.told);
+        let late = self
+            .held
+            .first_key_value()
+            .is_some_and(|(first, _)| *first <= self.told);
+        if floor == self.told && !late {
             return None;
         }
         let later = self.held.split_off(&(floor + 1));
@@ -77,6 +82,19 @@ mod tests {
         merge.change(0, 7, change("a", 7));
         let (revision, changes) = merge.ready().unwrap();
         assert_eq!((revision, changes.len()), (7, 1));
+        assert_eq!(merge.ready(), None);
+    }
+
+    #[test]
+    fn a_change_that_comes_after_the_word_that_all_had_come_is_handed_on_at_once() {
+        let mut merge = Merge::new(2, 5);
+        merge.change(0, 7, change("early", 7));
+        merge.all_at(8);
+        assert_eq!(merge.ready().map(|(revision, _)| revision), Some(8));
+        merge.change(1, 6, change("late", 6));
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes.len()), (8, 1), "no revision goes back");
+        assert!(!merge.waits());
         assert_eq!(merge.ready(), None);
     }
 
