@@ -108,7 +108,7 @@ for host in $nodes; do
     echo "$id-$host" >"$dir/machine$host"
     serve "$tor-node$host" "sidecar$host.log" dist/bgp-sidecar --nodename "worker0$((host - 3))" --etcd-endpoints "$ETCD_ENDPOINTS" \
         --state-dir "$dir/$host/state" --run-dir "$dir/$host/run" --metrics-address none --connect-retry-time 1s \
-        --machine-id-file "$dir/machine$host" --boot-id-file "$dir/boot"
+        --nodename-file "$dir/$host/nodename" --machine-id-file "$dir/machine$host" --boot-id-file "$dir/boot"
     until_it 'the sidecar is ready' test -e "$dir/$host/run/ready"
     ip netns add "$tor-pod$host"
     ip -n "$tor-pod$host" link set lo up

@@ -30,6 +30,8 @@ pub struct Settings {
     pub netconf: Map<String, Value>,
     /// `nodename`; without it the node's file and the host's name decide.
     pub nodename: Option<String>,
+    /// `nodename_file`
+    pub nodename_file: PathBuf,
     /// `state_dir`
     pub state_dir: PathBuf,
     /// `run_dir`
@@ -160,6 +162,7 @@ fn settings(given: &mut Given) -> Settings {
     Settings {
         netconf: given.netconf(),
         nodename: given.text("nodename"),
+        nodename_file: given.path("nodename_file"),
         state_dir: given.path("state_dir"),
         run_dir: given.path("run_dir"),
         listen_address: given.maybe("listen_address", parse::address),

@@ -53,6 +53,7 @@ impl<'a> Sidecar<'a> {
         let machine = node.name.bytes().map(u64::from).sum::<u64>();
         let mut conf = json!({
             "nodename": node.name,
+            "nodename_file": node.state_dir().join("nodename").display().to_string(),
             "state_dir": node.state_dir(), "run_dir": node.run_dir(),
             "machine_id_file": identity("machine-id", format!("{machine:032x}\n")),
             "boot_id_file": identity("boot-id", format!("9a3c1b52-7d0e-4a55-8a6b-{machine:012x}\n")),

@@ -43,7 +43,11 @@ impl<'l> Site<'l> {
     }
 
     pub(crate) fn call(&self, verb: &str, container: &str) -> Call {
-        Call::new("cni-ipam", verb, &self.conf)
+        self.call_of(&self.conf, verb, container)
+    }
+
+    fn call_of(&self, conf: &Value, verb: &str, container: &str) -> Call {
+        Call::new("cni-ipam", verb, conf)
             .env("CNI_CONTAINERID", container)
             .env("CNI_IFNAME", "eth0")
             .env("CNI_NETNS", "/run/netns/none")
@@ -205,11 +209,10 @@ fn the_first_claim_of_a_host_that_arrives_after_its_del_is_fenced_off() {
 #[test]
 fn a_write_of_a_killed_add_that_is_tried_again_with_other_words_is_fenced_off() {
     let lab = lab();
-    let elsewhere = site(&lab, 11, POOLS[1]);
-    late(
-        &mut site(&lab, 10, POOLS[0]),
-        "again",
-        |_, _| {},
-        |_, name| elsewhere.add(name),
-    );
+    let again = |site: &Site<'_>, name: &str| {
+        // The pool is another; the datastore and the way to it are the same.
+        let conf = with(site.conf.clone(), "ipam/ipv4_pools", json!([POOLS[1]]));
+        site.call_of(&conf, "ADD", name).run().result();
+    };
+    late(&mut site(&lab, 10, POOLS[0]), "again", |_, _| {}, again);
 }

@@ -4,13 +4,12 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shared::model::key::Key;
 use shared::state::nodename;
 use shared::store::etcd::{Etcd, Lease};
@@ -207,14 +206,8 @@ impl Alive {
 
 /// This node's name, in Calico's order, and whether more than the host's own name says so.
 pub(crate) fn node_name(settings: &Settings) -> Result<nodename::NodeName, String> {
-    let file = nodename_file(settings);
-    nodename::resolve(settings.nodename.as_deref(), Some(&file), None).map_err(|error| error.to_string())
-}
-
-/// Where the node's name is kept for the plugins: `nodename_file`, else Calico's.
-pub(crate) fn nodename_file(settings: &Settings) -> PathBuf {
-    let told = settings.netconf.get("nodename_file").and_then(Value::as_str);
-    PathBuf::from(told.unwrap_or(nodename::FILE))
+    let (told, file) = (settings.nodename.as_deref(), &settings.nodename_file);
+    nodename::resolve(told, Some(file), None).map_err(|error| error.to_string())
 }
 
 /// Writes the name there as Calico does, without a newline; whether it had to.

@@ -38,7 +38,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     let identity = Identity::read(&settings)?;
     let (datastore, odd) = Datastore::open(&settings, &node)?;
     odd.iter().for_each(|text| log.warning(text, &[]));
-    if let Err(error) = life::write_node_name(&life::nodename_file(&settings), &node) {
+    if let Err(error) = life::write_node_name(&settings.nodename_file, &node) {
         log.warning(
             "the node's name cannot be kept for the plugins",
             &[("error", &error)],

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -70,7 +70,7 @@ fn the_nodes_name_is_written_where_the_plugins_look_for_it() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "worker-1");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
     let mut settings = settings(&json!({}));
-    settings.netconf.insert("nodename_file".to_owned(), json!(file));
+    settings.nodename_file.clone_from(&file);
     assert_eq!(node_name(&settings).unwrap().name, "worker-1");
     settings.nodename = Some("n7".to_owned());
     assert_eq!(node_name(&settings).unwrap().name, "n7");
