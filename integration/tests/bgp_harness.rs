@@ -92,6 +92,9 @@ fn communities_are_read_from_each() {
             (route.communities == marked).then_some(())
         });
     }
+    // What is withdrawn while a peer is still being told for the first time may stay with it.
+    three.bird.learns("10.13.0.0/24", GOBGP);
+    three.frr.learns("10.13.0.0/24", GOBGP);
     three.gobgp.withdraw("10.13.0.0/24");
     three.bird.loses("10.13.0.0/24");
     three.frr.loses("10.13.0.0/24");
