@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::sessions::import_of;
 use super::{Action, Level, Neighbour, Speaker, TimerKey};
 use crate::adj_rib_out::Sources;
 use crate::cluster::Picture;
 use crate::origin::{self, Verdict};
 use crate::peer::{Peer, PeerEvent, Start};
-use crate::policy::{Export, Import};
+use crate::policy::Export;
 use crate::rib::Changes;
 use crate::session::{Local, PeerKey, Session};
 use crate::wire::{Attributes, Family, Notification};
@@ -163,18 +164,8 @@ impl Speaker {
     }
 
     fn reimport(&mut self, key: PeerKey) -> Changes {
-        let (Some(neighbour), Some(picture)) = (self.neighbours.get(&key), &self.picture) else {
+        let Some(import) = import_of(&self.neighbours, (key, &self.picture), &self.start) else {
             return Changes::default();
-        };
-        let Ok(local) = &picture.local else {
-            return Changes::default();
-        };
-        let import = Import {
-            session: &neighbour.session,
-            local,
-            pools: &picture.pools,
-            own: &picture.own,
-            all: self.start.import_all,
         };
         self.rib.reimport(key, None, &|prefix, attributes| {
             import.verdict(prefix, attributes)

@@ -1,7 +1,7 @@
 //! What a change of routes means, in this order: the kernel gets what is new, peers hear of it, the kernel loses what
 //! is gone, and, a moment later, the blackholes of what was withdrawn.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,15 +148,16 @@ impl Speaker {
         let Some(picture) = self.picture.as_ref().filter(|_| self.looked) else {
             return Plan::default();
         };
+        let none = BTreeMap::new();
         let lent = match self.start.exception_routes {
-            true => picture.lent.clone(),
-            false => std::collections::BTreeMap::new(),
+            true => &picture.lent,
+            false => &none,
         };
         let table = &self.table;
         let inputs = Inputs {
             blocks: &picture.origin.blackholes,
             released: &self.released,
-            lent: &lent,
+            lent,
             encapsulated: &picture.encapsulated,
             resolve: &|next_hop| resolve(next_hop, table),
         };

@@ -1,9 +1,12 @@
 //! Sessions: what begins and ends with them, and what peers send over them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Action, Level, Speaker, TimerKey};
+use super::{Action, Level, Neighbour, Speaker, Start, TimerKey};
 use crate::adj_rib_out::Sources;
+use crate::cluster::Picture;
 use crate::fsm::{Cause, Received};
 use crate::peer::{PeerEvent, Side};
 use crate::policy::{Import, Target};
@@ -173,18 +176,8 @@ impl Speaker {
     }
 
     fn import(&mut self, key: PeerKey, update: &Update) -> Changes {
-        let (Some(neighbour), Some(picture)) = (self.neighbours.get(&key), &self.picture) else {
+        let Some(import) = import_of(&self.neighbours, (key, &self.picture), &self.start) else {
             return Changes::default();
-        };
-        let Ok(local) = &picture.local else {
-            return Changes::default();
-        };
-        let import = Import {
-            session: &neighbour.session,
-            local,
-            pools: &picture.pools,
-            own: &picture.own,
-            all: self.start.import_all,
         };
         self.rib.update(key, update, &|prefix, attributes| {
             import.verdict(prefix, attributes)
@@ -203,6 +196,22 @@ impl Speaker {
             self.started(actions);
         }
     }
+}
+
+/// What decides about routes from a peer, as things are.
+pub(super) fn import_of<'a>(
+    neighbours: &'a BTreeMap<PeerKey, Neighbour>,
+    (key, picture): (PeerKey, &'a Option<Arc<Picture>>),
+    start: &Start,
+) -> Option<Import<'a>> {
+    let picture = picture.as_ref()?;
+    Some(Import {
+        session: &neighbours.get(&key)?.session,
+        local: picture.local.as_ref().ok()?,
+        pools: &picture.pools,
+        own: &picture.own,
+        all: start.import_all,
+    })
 }
 
 fn stale_time(agreed: &Negotiated) -> Duration {
