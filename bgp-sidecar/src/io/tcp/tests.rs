@@ -2,6 +2,7 @@ mod closing;
 mod lab;
 mod listening;
 mod password;
+mod queues;
 mod ttl;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::lab::{End, Raw, join, meet, octets};
+use super::queues::{unacknowledged, unread, until};
 use crate::fsm::Failure;
 use crate::io::tcp::NetEvent;
 use crate::io::tcp::connection::{Connection, Line, Name, What};
@@ -36,16 +37,20 @@ async fn octets_left_unread_do_not_destroy_what_was_sent() {
     peer.connect(&end).unwrap();
     assert!(matches!(end.event().await, NetEvent::Accepted { .. }));
     end.net.adopt(peer.address, key);
-    // More than the loop has taken.
+    // More than the loop has taken, and more than its socket can hold.
     peer.socket.set_nonblocking(true).unwrap();
-    for _ in 0..20 {
+    until("nobody reads any more", || {
         while peer.socket.send(&[7; 65536]).is_ok() {}
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        end.net.notes.0.capacity() == 0 && unacknowledged(&peer.socket) > 0
+    })
+    .await;
     peer.socket.set_nonblocking(false).unwrap();
     end.net.send(key, Side::In, vec![7; 1 << 20].into());
     end.net.close(key, Side::In);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    until("what was unread is thrown away", || {
+        unacknowledged(&peer.socket) == 0 && unread(&peer.socket) > 0
+    })
+    .await;
     assert_eq!(peer.read(2 << 20).await, 1 << 20);
 }
 
@@ -74,7 +79,7 @@ async fn nothing_of_a_closed_connection_is_delivered_even_where_a_new_one_stands
     let (mut a, mut b) = (End::new("127.77.22.1"), End::new("127.77.22.2"));
     meet(&mut a, &mut b).await;
     b.net.send(a.key(), Side::In, octets("of the old one"));
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("it waits for the loop", || a.noted() == 1).await;
     a.net.close(b.key(), Side::Out);
     a.net.connect(b.key());
     // The end of the old one and the new one are heard in either order.
@@ -96,7 +101,7 @@ async fn an_attempt_that_was_given_up_is_never_heard_of() {
     let (mut a, mut b) = (End::new("127.77.23.1"), End::new("127.77.23.2"));
     a.knows(&[&b]);
     a.net.connect(b.key());
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until("it stands, and the loop has yet to hear of it", || a.noted() == 1).await;
     a.net.close(b.key(), Side::Out);
     a.silent().await;
     meet(&mut a, &mut b).await;
@@ -111,11 +116,14 @@ async fn the_last_words_of_a_peer_that_is_gone_are_heard() {
     end.net.adopt(peer.address, key);
     peer.socket.send(b"cease").unwrap();
     drop(peer);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    for _ in 0..3 {
+    until("it has come", || end.noted() > 0).await;
+    let tasks = tokio::runtime::Handle::current().metrics();
+    assert_eq!(tasks.num_alive_tasks(), 2, "a reader and a writer");
+    until("the writer meets the end", || {
         end.net.send(key, Side::In, octets("too late"));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        tasks.num_alive_tasks() == 1
+    })
+    .await;
     assert_eq!(end.octets(key, Side::In, 5).await, b"cease");
     assert_eq!(end.event().await, NetEvent::Closed(key, Side::In, Failure::Lost));
 }

@@ -12,7 +12,7 @@ use crate::peer::Side;
 use crate::session::PeerKey;
 
 /// Long enough for what must come.
-const SOON: Duration = Duration::from_secs(10);
+pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// Long enough to see that nothing comes.
 const QUIET: Duration = Duration::from_millis(200);
@@ -78,6 +78,11 @@ impl End {
         let dials = vec![self.dial(other), self.dial_key(raw.key())];
         assert!(self.net.peers(dials).is_empty());
         raw.key()
+    }
+
+    /// How many notes wait for the loop.
+    pub(super) fn noted(&self) -> usize {
+        self.net.notes.1.len()
     }
 
     pub(super) async fn event(&mut self) -> NetEvent {
