@@ -16,7 +16,7 @@ export RUST_TEST_THREADS ?= 4
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
 DEMO_NEEDS := iproute2 iputils-ping jq etcd-server frr
 TEST_NEEDS := etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
-    bird2 gobgpd
+    bird2 gobgpd containerd runc busybox-static
 
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
@@ -96,14 +96,18 @@ setup-build:
 setup-demo: setup-build
 	$(call install,$(DEMO_NEEDS))
 
-setup-test: setup-demo target/tools/cnitool
+setup-test: setup-demo target/tools/cnitool target/tools/crictl
 	$(call install,$(TEST_NEEDS))
+	@[ -e target/tools/busybox.tar ] || integration/busybox-image.sh target/tools/busybox.tar
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 
 target/tools/cnitool:
 	@command -v go >/dev/null || { echo 'the tests need Go 1.23 or newer, for cnitool (the demo does not)' >&2; exit 1; }
 	@CGO_ENABLED=0 GOBIN="$(CURDIR)/target/tools" go install github.com/containernetworking/cni/cnitool@v1.3.0
+
+target/tools/crictl: integration/crictl.sh
+	@integration/crictl.sh target/tools
 
 target/triple.mk:
 	@command -v rustc >/dev/null || { echo 'Rust is needed: install it with rustup' >&2; exit 1; }

@@ -18,6 +18,7 @@ pub mod bird;
 pub mod calico;
 pub mod certificates;
 pub mod cnitool;
+pub mod containerd;
 pub mod daemon;
 pub mod dataplane;
 pub mod etcd;

@@ -12,6 +12,7 @@ mod bgp_tor_conf;
 mod burst;
 mod cnitool;
 mod conf;
+mod containerd;
 mod crash;
 mod data_plane;
 mod demo;

@@ -1,0 +1,281 @@
+//! Edge: a real containerd on a node, spoken to as kubelet does, by `crictl`. Its pods are real containers of runc.
+//!
+//! It runs in the node's network namespace with folders of its own; what it starts outlives it, as on a machine, and goes
+//! when this value is dropped.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::daemon::Daemon;
+use crate::fabric::Folder;
+use crate::json::{list, text};
+use crate::node::Node;
+use crate::process::{Answer, Cmd};
+use crate::require::{self, REFERENCE_PLUGINS};
+use crate::wait::eventually;
+
+mod sandbox;
+
+pub use sandbox::Sandbox;
+
+/// The image of every sandbox, and of containers with a shell: a static busybox.
+pub const BUSYBOX: &str = "localhost/busybox:1";
+
+/// A containerd and what it keeps.
+pub struct Containerd<'a> {
+    node: &'a Node,
+    folder: Folder,
+    program: PathBuf,
+    daemon: Option<Daemon>,
+}
+
+impl<'a> Containerd<'a> {
+    /// Debian's, with the images of the tests and no network configuration yet.
+    pub fn start(node: &'a Node) -> Self {
+        Self::of(node, require::tool("containerd"))
+    }
+
+    /// This one.
+    pub fn of(node: &'a Node, program: PathBuf) -> Self {
+        let folder = Folder::new(&format!("containerd on {}", node.name));
+        let mut containerd = Self {
+            node,
+            folder,
+            program,
+            daemon: None,
+        };
+        for name in ["bin", "net.d", "logs"] {
+            make(&containerd.path(name));
+        }
+        containerd.offer_plugins();
+        containerd.folder.write("containerd.toml", &containerd.settings());
+        let endpoint = format!("unix://{}", containerd.socket().display());
+        containerd.folder.write(
+            "crictl.yaml",
+            &format!("runtime-endpoint: {endpoint}\nimage-endpoint: {endpoint}\ntimeout: 150\n"),
+        );
+        containerd.run();
+        containerd.import(&require::built_tool("busybox.tar"));
+        containerd
+    }
+
+    /// Ours and Debian's in one folder, as an installer leaves them.
+    fn offer_plugins(&self) {
+        let ours = ["cni-net", "cni-ipam"].map(require::dist);
+        let theirs = fs::read_dir(REFERENCE_PLUGINS).into_iter().flatten().flatten();
+        for plugin in ours.into_iter().chain(theirs.map(|entry| entry.path())) {
+            let link = self.path("bin").join(plugin.file_name().unwrap_or_default());
+            symlink(&plugin, &link).unwrap_or_else(|error| panic!("{}: {error}", link.display()));
+        }
+    }
+
+    fn settings(&self) -> String {
+        let path = |name: &str| self.path(name).display().to_string();
+        let (root, state, socket) = (path("root"), path("state"), path("containerd.sock"));
+        let (bin, conf) = (path("bin"), path("net.d"));
+        // Without CAP_SYS_RESOURCE a lower oom_score_adj ends runc, hence `restrict_oom_score_adj`.
+        format!(
+            r#"version = 2
+root = "{root}"
+state = "{state}"
+[grpc]
+  address = "{socket}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{BUSYBOX}"
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{bin}"
+    conf_dir = "{conf}"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+"#
+        )
+    }
+
+    /// Starts it, for the first time or again, and waits until it answers.
+    pub fn run(&mut self) {
+        assert!(self.daemon.is_none(), "it runs");
+        let log = self.folder.log("containerd");
+        let folder = self
+            .program
+            .parent()
+            .unwrap_or(Path::new("/"))
+            .display()
+            .to_string();
+        let path = format!("{folder}:/usr/sbin:/usr/bin:/sbin:/bin");
+        let daemon = Cmd::new(&self.program)
+            .env("PATH", path)
+            .args(["--config"])
+            .args([self.path("containerd.toml")])
+            .within(self.node.netns())
+            .serve(&log);
+        self.daemon = Some(daemon);
+        eventually("containerd answers", || {
+            let answer = self.crictl(&["version"]).quiet().run();
+            answer.status.success().then_some(())
+        });
+    }
+
+    /// SIGKILL; its containers live on.
+    pub fn kill(&mut self) {
+        self.daemon = None;
+    }
+
+    /// A power cut: everything of it ends at once and nothing is told; what a boot clears (its `state`, the plugins' `run_dir`)
+    /// is gone.
+    pub fn power_cut(&mut self) {
+        self.daemon = None;
+        self.end_containers();
+        for gone in [self.path("state"), self.node.run_dir()] {
+            drop(fs::remove_dir_all(gone));
+        }
+    }
+
+    /// Loads an image.
+    pub fn import(&self, tar: &Path) {
+        Cmd::new(require::tool("ctr"))
+            .args(["-a"])
+            .args([self.socket()])
+            .args(["-n", "k8s.io", "images", "import"])
+            .args([tar])
+            .run()
+            .ok_only();
+    }
+
+    /// Its network configuration appears, whole, as an installer puts it there: by a rename inside the folder. Of one from
+    /// elsewhere containerd 1.6 hears nothing.
+    pub fn configure(&self, conflist: &Value) {
+        let written = self
+            .folder
+            .write("net.d/10-manx.conflist.new", &conflist.to_string());
+        let place = self.path("net.d").join("10-manx.conflist");
+        fs::rename(&written, &place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        eventually("containerd has read its network configuration", || {
+            self.ready().ok()
+        });
+    }
+
+    /// Whether the network is ready, or why not.
+    pub fn ready(&self) -> Result<(), String> {
+        let info = self.crictl(&["info"]).quiet().run().ok().json();
+        let conditions = list(&info, "/status/conditions");
+        let network = conditions.iter().find(|one| text(one, "/type") == "NetworkReady");
+        let network = network.unwrap_or_else(|| panic!("no NetworkReady in {info}"));
+        match network["status"].as_bool() {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(text(network, "/message").to_owned()),
+        }
+    }
+
+    /// `crictl` with this containerd.
+    pub fn crictl(&self, arguments: &[&str]) -> Cmd {
+        Cmd::new(require::built_tool("crictl"))
+            .args(["--config"])
+            .args([self.path("crictl.yaml")])
+            .args(arguments)
+            .within(self.node.netns())
+    }
+
+    /// A pod, which must come up.
+    pub fn pod(&self, name: &str) -> Sandbox<'_> {
+        self.try_pod(name)
+            .unwrap_or_else(|answer| panic!("{}", answer.told()))
+    }
+
+    /// A pod, if it comes up.
+    pub fn try_pod(&self, name: &str) -> Result<Sandbox<'_>, Answer> {
+        Sandbox::run(self, name)
+    }
+
+    /// The sandboxes it knows, by identifier.
+    pub fn sandboxes(&self) -> Vec<String> {
+        let listed = self.crictl(&["pods", "-q", "--no-trunc"]).ok();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Its node.
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path(name)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path("containerd.sock")
+    }
+
+    /// Every shim of this containerd, and the first process of every container, by number.
+    fn end_containers(&self) {
+        let socket = format!("-address {}", self.socket().display());
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
+        let is_shim = |number: &i32| command_line(*number).contains(&socket);
+        let shims: Vec<i32> = numbers.filter(is_shim).collect();
+        for number in init_processes(&self.path("state")).into_iter().chain(shims) {
+            let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
+        }
+        unmount_below(&self.path(""));
+    }
+}
+
+impl Drop for Containerd<'_> {
+    fn drop(&mut self) {
+        self.daemon = None;
+        self.end_containers();
+    }
+}
+
+/// A netconf list with one plugin, the node's, as `conf/10-manx-chained.conflist` has it: CNI 1.0.0, which Debian's containerd
+/// and plugins speak.
+pub fn conflist(node: &Node, shipped: &str) -> Value {
+    let mut list: Value = serde_json::from_str(shipped).unwrap_or_else(|error| panic!("{shipped}: {error}"));
+    let plugin = &mut list["plugins"][0];
+    for (field, value) in node.conf().as_object().into_iter().flatten() {
+        if !["cniVersion", "name", "type", "ipam"].contains(&field.as_str()) {
+            plugin[field] = value.clone();
+        }
+    }
+    list["name"] = json!(node.conf()["name"]);
+    list
+}
+
+fn make(folder: &Path) {
+    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+}
+
+fn command_line(process: i32) -> String {
+    let raw = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&raw).replace('\0', " ")
+}
+
+/// The first process of every container: `STATE/io.containerd.runtime.v2.task/NAMESPACE/ID/init.pid`.
+fn init_processes(state: &Path) -> Vec<i32> {
+    let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    inside(state.join("io.containerd.runtime.v2.task"))
+        .flat_map(|namespace| inside(namespace.path()))
+        .filter_map(|task| fs::read_to_string(task.path().join("init.pid")).ok())
+        .filter_map(|text| text.trim().parse().ok())
+        .collect()
+}
+
+/// Overlays and namespaces that are still mounted, the innermost first.
+fn unmount_below(folder: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    let mut below: Vec<_> = places
+        .filter(|place| Path::new(place).starts_with(folder))
+        .collect();
+    below.sort_by_key(|place| std::cmp::Reverse(place.len()));
+    for place in below {
+        let _ = nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH);
+    }
+}
