@@ -14,6 +14,7 @@ mod neighbours;
 mod routes;
 mod sessions;
 pub mod status;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::netns::Netns;
 use crate::process::Cmd;
+use crate::site::RACK;
 
 mod meanwhile;
 mod router;
@@ -109,15 +110,7 @@ impl Neighbour {
 /// A namespace at 192.168.1.`host` (and fd00:192:168:1::`host`) on the leaf's bridge, which forwards.
 pub fn attach(leaf: &Netns, label: &str, host: u8) -> Netns {
     let netns = Netns::new(label);
-    let port = format!("leaf{host}");
-    leaf.ip(&format!(
-        "link add {port} type veth peer name uplink netns {}",
-        netns.name()
-    ));
-    leaf.ip(&format!("link set {port} master br0 up"));
-    netns.ip(&format!("address add 192.168.1.{host}/24 dev uplink"));
-    netns.ip("link set uplink up");
-    netns.ip(&format!("address add fd00:192:168:1::{host}/64 dev uplink nodad"));
+    RACK.plug(leaf, &netns, host);
     forwards(&netns);
     netns
 }
@@ -132,8 +125,8 @@ pub fn forwards(netns: &Netns) {
     ] {
         netns.set_sysctl(path, value);
     }
-    if netns.links().iter().any(|link| link == "br0") {
-        netns.set_sysctl("net/ipv4/conf/br0/send_redirects", "0");
+    for bridge in netns.links().iter().filter(|link| link.starts_with("br")) {
+        netns.set_sysctl(&format!("net/ipv4/conf/{bridge}/send_redirects"), "0");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Edge: FRR (zebra and bgpd) in a namespace, its tables read by `vtysh`. It puts what it learns into the kernel.
+//! Edge: FRR (zebra, bgpd and what else is asked for) in a namespace, its tables read by `vtysh`. It puts what it learns into the kernel.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,31 +16,49 @@ use crate::wait::eventually;
 const DAEMONS: &str = "/usr/lib/frr";
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 
-/// A running zebra and a bgpd.
+/// A running zebra, and daemons that speak to it.
 pub struct Frr {
     netns: Arc<Netns>,
     zebra: Option<Daemon>,
     bgpd: Option<Daemon>,
+    others: Vec<Daemon>,
     conf: PathBuf,
     folder: Folder,
 }
 
 impl Frr {
-    /// Starts both, bgpd with this configuration, and waits until bgpd answers.
+    /// Starts zebra and bgpd, this one with a configuration, and waits until it answers.
     pub fn start(netns: &Arc<Netns>, conf: &str) -> Self {
+        let mut frr = Self::zebra(netns);
+        frr.folder.write("bgpd.conf", conf);
+        frr.run();
+        frr
+    }
+
+    /// Starts zebra alone.
+    pub fn zebra(netns: &Arc<Netns>) -> Self {
         let folder = Folder::new(&format!("FRR in {}", netns.name()));
         let mut frr = Self {
             netns: netns.clone(),
             zebra: None,
             bgpd: None,
-            conf: folder.write("bgpd.conf", conf),
+            others: Vec::new(),
+            conf: folder.path("bgpd.conf"),
             folder,
         };
         let empty = frr.folder.write("zebra.conf", "");
         frr.zebra = Some(frr.daemon("zebra", &empty));
         frr.answers("zebra");
-        frr.run();
         frr
+    }
+
+    /// With one more daemon, such as `ospfd`, and its configuration.
+    pub fn with(mut self, name: &str, conf: &str) -> Self {
+        let conf = self.folder.write(&format!("{name}.conf"), conf);
+        let daemon = self.daemon(name, &conf);
+        self.others.push(daemon);
+        self.answers(name);
+        self
     }
 
     /// SIGKILL to bgpd; zebra keeps its routes in the kernel for a while.
@@ -131,7 +149,8 @@ impl Frr {
     fn answers(&mut self, name: &str) {
         let what = format!("{name} in {} answers", self.netns.name());
         eventually(&what, || {
-            for daemon in [&mut self.zebra, &mut self.bgpd].into_iter().flatten() {
+            let known = [&mut self.zebra, &mut self.bgpd].into_iter().flatten();
+            for daemon in known.chain(&mut self.others) {
                 assert!(
                     daemon.ended().is_none(),
                     "FRR ended by itself: {}",

@@ -13,6 +13,7 @@ use crate::netns::Netns;
 use crate::node::Node;
 use crate::process::Cmd;
 use crate::require;
+use crate::site::{RACK, Site};
 
 /// The leaf's own address, where servers listen.
 pub const LEAF: &str = "192.168.1.1";
@@ -32,12 +33,13 @@ pub enum Kind {
 /// One laboratory: everything a test touches, gone when dropped.
 pub struct Lab {
     etcd: Option<Etcd>,
-    /// `worker01`, 192.168.1.4.
+    /// `worker01`, 192.168.1.4, if nothing else was said.
     pub node: Node,
     /// The namespace of the leaf switch.
     pub leaf: Arc<Netns>,
     network: String,
     dir: TempDir,
+    site: Site,
     /// What it runs on.
     pub kind: Kind,
 }
@@ -50,24 +52,32 @@ impl Lab {
 
     /// One node and that many etcd members.
     pub fn with_members(kind: Kind, members: usize) -> Self {
-        Self::build(kind, members, None)
+        Self::build(kind, members, None, RACK, ("worker01", 4))
+    }
+
+    /// One node, by name and host number, on a subnet of choice, and one etcd member where the kind asks for it.
+    pub fn on(kind: Kind, site: Site, first: (&str, u8)) -> Self {
+        Self::build(kind, 1, None, site, first)
     }
 
     /// One node, and one etcd member that speaks TLS as well.
     pub fn secured() -> Self {
-        Self::build(Kind::Etcd, 1, Some(Certificates::new(LEAF)))
+        let tls = Some(Certificates::new(LEAF));
+        Self::build(Kind::Etcd, 1, tls, RACK, ("worker01", 4))
     }
 
-    fn build(kind: Kind, members: usize, tls: Option<Certificates>) -> Self {
+    fn build(
+        kind: Kind,
+        members: usize,
+        tls: Option<Certificates>,
+        site: Site,
+        (name, host): (&str, u8),
+    ) -> Self {
         let leaf = Arc::new(Netns::new("leaf"));
-        // The MAC is fixed: a bridge without one takes its lowest port's, and changes it when ports come and go.
-        leaf.ip("link add br0 address 02:00:00:00:00:01 type bridge");
-        leaf.ip("link set br0 up");
-        leaf.ip(&format!("address add {LEAF}/24 dev br0"));
-        leaf.ip("address add fd00:192:168:1::1/64 dev br0 nodad");
+        site.build(&leaf);
         let etcd = match kind {
             Kind::Embedded => None,
-            Kind::Etcd => Some(Etcd::start(leaf.clone(), LEAF, members, tls)),
+            Kind::Etcd => Some(Etcd::start(leaf.clone(), &site.gateway(), members, tls)),
         };
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
         let network = format!(
@@ -75,13 +85,15 @@ impl Lab {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
         );
-        let node = Node::start("worker01", 4, &leaf, dir.path(), &common(&network, etcd.as_ref()));
+        let common = common(&network, etcd.as_ref());
+        let node = Node::start(name, (site, host), &leaf, dir.path(), &common);
         let lab = Self {
             etcd,
             node,
             leaf,
             network,
             dir,
+            site,
             kind,
         };
         if lab.etcd.is_some() {
@@ -93,15 +105,20 @@ impl Lab {
         lab
     }
 
-    /// One more node, at 192.168.1.`host`.
+    /// One more node beside the first.
     pub fn add_node(&self, name: &str, host: u8) -> Node {
-        Node::start(
-            name,
-            host,
-            &self.leaf,
-            self.dir.path(),
-            &common(&self.network, self.etcd.as_ref()),
-        )
+        self.add_node_on(self.site, name, host)
+    }
+
+    /// One more subnet of the leaf.
+    pub fn add_site(&self, site: Site) {
+        site.build(&self.leaf);
+    }
+
+    /// One more node, on a subnet of the leaf.
+    pub fn add_node_on(&self, site: Site, name: &str, host: u8) -> Node {
+        let common = common(&self.network, self.etcd.as_ref());
+        Node::start(name, (site, host), &self.leaf, self.dir.path(), &common)
     }
 
     /// The cluster, in a test that runs on etcd.

@@ -8,7 +8,7 @@
 //!     │ cali…             │ cali…
 //!   pods              pods            ── a namespace each
 //! ```
-//! Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
+//! Other subnets of the leaf, and other names of interfaces: `site`. Everything is gone when its value is dropped. Every command is logged with its time, and bounded.
 
 pub mod apiserver;
 pub mod audit;
@@ -29,11 +29,14 @@ pub mod json;
 pub mod lab;
 pub mod netns;
 pub mod node;
+pub mod packets;
 pub mod plugin;
 pub mod process;
 pub mod proxy;
 pub mod require;
+pub mod shown;
 pub mod sidecar;
+pub mod site;
 pub mod traces;
 pub mod wait;
 

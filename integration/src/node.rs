@@ -12,6 +12,7 @@ use crate::json::list;
 use crate::netns::Netns;
 use crate::plugin::Call;
 use crate::process::Answer;
+use crate::site::Site;
 use crate::wait::eventually;
 
 /// How long an answer may take.
@@ -41,18 +42,16 @@ pub struct Pod {
 }
 
 impl Node {
-    pub(crate) fn start(name: &str, host: u8, leaf: &Netns, dir: &Path, common: &Value) -> Self {
+    pub(crate) fn start(
+        name: &str,
+        (site, host): (Site, u8),
+        leaf: &Netns,
+        dir: &Path,
+        common: &Value,
+    ) -> Self {
         let netns = Arc::new(Netns::new(name));
-        let port = format!("leaf{host}");
-        leaf.ip(&format!(
-            "link add {port} type veth peer name uplink netns {}",
-            netns.name()
-        ));
-        leaf.ip(&format!("link set {port} master br0 up"));
-        netns.ip(&format!("address add 192.168.1.{host}/24 dev uplink"));
-        netns.ip("link set uplink up");
-        netns.ip(&format!("address add fd00:192:168:1::{host}/64 dev uplink nodad"));
-        netns.ip("route add default via 192.168.1.1");
+        site.plug(leaf, &netns, host);
+        netns.ip(&format!("route add default via {}", site.gateway()));
         let dir = dir.join(name);
         fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
         let mut conf = json!({
@@ -73,6 +72,11 @@ impl Node {
 
     /// Its namespace.
     pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// The same, for what else is to run in it.
+    pub fn shared_netns(&self) -> &Arc<Netns> {
         &self.netns
     }
 

@@ -29,6 +29,7 @@ pub struct Sidecar<'a> {
     node: &'a Node,
     daemon: Option<Daemon>,
     conf: PathBuf,
+    variables: Vec<(String, String)>,
     folder: Folder,
 }
 
@@ -48,6 +49,11 @@ pub struct KernelRoute {
 impl<'a> Sidecar<'a> {
     /// Starts it on a node with `more` in its configuration. It is not ready yet: what it does is waited for.
     pub fn start(lab: &Lab, node: &'a Node, more: &Value) -> Self {
+        Self::start_with(lab, node, more, &[])
+    }
+
+    /// The same with variables.
+    pub fn start_with(lab: &Lab, node: &'a Node, more: &Value, variables: &[(&str, &str)]) -> Self {
         let folder = Folder::new(&format!("bgp-sidecar on {}", node.name));
         let identity = |what: &str, text: String| folder.write(what, &text).display().to_string();
         let machine = node.name.bytes().map(u64::from).sum::<u64>();
@@ -75,6 +81,10 @@ impl<'a> Sidecar<'a> {
             node,
             daemon: None,
             conf,
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             folder,
         };
         sidecar.run();
@@ -147,8 +157,11 @@ impl<'a> Sidecar<'a> {
     }
 
     fn command(&self, words: &[&str]) -> Cmd {
-        Cmd::new(require::dist("bgp-sidecar"))
-            .no_env()
+        let command = Cmd::new(require::dist("bgp-sidecar")).no_env();
+        let set = |command: Cmd, (name, value): &(String, String)| command.env(name, value);
+        self.variables
+            .iter()
+            .fold(command, set)
             .args(["--config"])
             .args([&self.conf])
             .args(words)

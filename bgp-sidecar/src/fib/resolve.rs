@@ -55,17 +55,21 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// What to think of, where the next hop is not on a link of ours.
-    pub fn caution(&self, next_hop: IpAddr) -> Option<String> {
+    /// What to think of, where the next hop is not on a link of ours and a gateway on the way is not known to know it.
+    pub fn caution(&self, next_hop: IpAddr, knows: impl Fn(IpAddr) -> bool) -> Option<String> {
         if self.on_link {
             return None;
         }
         let gateways = self.hops.iter().filter_map(|hop| hop.gateway);
-        let gateways: Vec<_> = gateways.map(|gateway| gateway.to_string()).collect();
-        let gateways = gateways.join(", ");
+        let unknown = gateways.filter(|gateway| !knows(*gateway));
+        let unknown: Vec<_> = unknown.map(|gateway| gateway.to_string()).collect();
+        if unknown.is_empty() {
+            return None;
+        }
         Some(format!(
-            "next hop {next_hop} is on no link of this node: packets go to {gateways}, and come back or get lost \
-             unless it knows these destinations; let it speak BGP, or give it routes"
+            "next hop {next_hop} is on no link of this node: packets go to {}, and come back or get lost unless it \
+             knows these destinations; let it speak BGP with this node, or give it routes",
+            unknown.join(", ")
         ))
     }
 }

@@ -211,7 +211,7 @@ fn another_subnet_is_reached_through_the_router_which_is_said_to_need_the_route(
     let expected = "10.1.4.0/26 via 192.168.1.1 dev eth0 metric 2048";
     assert_eq!(node.kernel(&[]), set(&[expected]));
     let resolved = resolve(address("192.168.2.4"), &node.table).unwrap();
-    let caution = resolved.caution(address("192.168.2.4")).unwrap();
+    let caution = resolved.caution(address("192.168.2.4"), |_| false).unwrap();
     assert!(
         caution.contains("on no link of this node: packets go to 192.168.1.1"),
         "{caution}"

@@ -25,6 +25,7 @@ pub(super) struct Peers {
     v4: Vec<Peer>,
     #[serde(rename = "peersV6")]
     v6: Vec<Peer>,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -72,6 +73,7 @@ pub(super) fn all(speaker: &Speaker, facts: &Facts) -> Peers {
         not_established_v6: v6.len() - up(&v6),
         v4: shown(v4),
         v6: shown(v6),
+        warnings: speaker.warnings(),
     }
 }
 

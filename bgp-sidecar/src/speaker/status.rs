@@ -1,11 +1,13 @@
 //! What is shown of a speaker.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::Speaker;
 use crate::fsm::State;
+use crate::rib::Status;
 use crate::session::{Kind, PeerKey};
 use crate::wire::{Attributes, Family};
 
@@ -77,18 +79,27 @@ impl Speaker {
         all
     }
 
-    /// What a peer has sent, with what became of it; what is used and not in the kernel says why.
+    /// What a peer has sent, with what became of it; what is used and not in the kernel says why, and what is
+    /// in it and may not arrive says that.
     pub fn received(&self, key: PeerKey) -> Vec<RouteStatus> {
+        let mut cautions = BTreeMap::new();
         let one = |route: crate::rib::Received<'_>| {
-            let missing = self.missing.get(&route.nlri.prefix);
+            let next_hop = route.attributes.next_hop.address;
             let stale = if route.stale { ", stale" } else { "" };
+            let mut status = format!("{}{stale}", route.status);
+            let used = matches!(route.status, Status::Best | Status::Multipath);
+            if let Some(why) = self.missing.get(&route.nlri.prefix) {
+                status.push_str(&format!("; not in the kernel: {why}"));
+            } else if used {
+                let caution = cautions.entry(next_hop).or_insert_with(|| self.caution(next_hop));
+                caution
+                    .iter()
+                    .for_each(|text| status.push_str(&format!("; {text}")));
+            }
             RouteStatus {
                 prefix: route.nlri.prefix,
                 attributes: Arc::clone(route.attributes),
-                status: match missing {
-                    Some(why) => format!("{}{stale}; not in the kernel: {why}", route.status),
-                    None => format!("{}{stale}", route.status),
-                },
+                status,
             }
         };
         self.rib.received(key).map(one).collect()

@@ -3,6 +3,7 @@
 mod ending;
 mod network;
 mod sessions;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

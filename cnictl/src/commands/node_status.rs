@@ -12,6 +12,8 @@ struct Peers {
     v4: Vec<Peer>,
     #[serde(rename = "peersV6")]
     v6: Vec<Peer>,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -27,12 +29,14 @@ struct Peer {
     cause: Option<String>,
 }
 
-/// Both tables. Times are UTC's.
+/// Both tables, and what else a person should look at. Times are UTC's.
 pub fn show(json: &str, now: Timestamp) -> Result<String, String> {
     let peers: Peers = serde_json::from_str(json)
         .map_err(|error| format!("bgp-sidecar's answer cannot be read: {error}"))?;
     let (v4, v6) = (table(4, &peers.v4, now), table(6, &peers.v6, now));
-    Ok(format!("bgp-sidecar process is running.\n{v4}{v6}\n"))
+    let warning = |text: &String| format!("Warning: {text}\n");
+    let warnings: String = peers.warnings.iter().map(warning).collect();
+    Ok(format!("bgp-sidecar process is running.\n{v4}{v6}\n{warnings}"))
 }
 
 fn table(version: u8, peers: &[Peer], now: Timestamp) -> String {

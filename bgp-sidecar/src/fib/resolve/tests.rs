@@ -58,7 +58,7 @@ fn a_neighbour_is_its_own_gateway() {
     let resolved = found("192.168.1.5").unwrap();
     assert_eq!(resolved.hops, [hop(Some("192.168.1.5"), Some("eth0"))]);
     assert_eq!((resolved.cost, resolved.on_link), (0, true));
-    assert_eq!(resolved.caution(address("192.168.1.5")), None);
+    assert_eq!(resolved.caution(address("192.168.1.5"), |_| false), None);
 }
 
 #[test]
@@ -66,8 +66,11 @@ fn what_is_further_away_is_reached_through_the_gateway_with_a_caution() {
     let resolved = found("192.168.2.4").unwrap();
     assert_eq!(resolved.hops, [hop(Some("192.168.1.1"), Some("eth0"))]);
     assert_eq!((resolved.cost, resolved.on_link), (1, false));
-    let caution = resolved.caution(address("192.168.2.4")).unwrap();
+    let caution = resolved.caution(address("192.168.2.4"), |_| false).unwrap();
     assert!(caution.contains("packets go to 192.168.1.1,"), "{caution}");
+    let router = address("192.168.1.1");
+    let known = resolved.caution(address("192.168.2.4"), |gateway| gateway == router);
+    assert_eq!(known, None, "a router that speaks BGP with us knows the way");
 }
 
 #[test]

@@ -55,12 +55,21 @@ fn a_time_becomes_a_date_after_a_day() {
 }
 
 #[test]
-fn no_peers_are_told_for_each_family() {
+fn no_peers_are_told_for_each_family_and_warnings_below() {
     let text = show(r#"{"peersV4": [], "peersV6": []}"#, Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!(
         text,
         "bgp-sidecar process is running.\n\nIPv4 BGP status\nNo IPv4 peers found.\n\
          \nIPv6 BGP status\nNo IPv6 peers found.\n\n"
+    );
+    let text = show(
+        r#"{"peersV4": [], "peersV6": [], "warnings": ["routes are not used: no route to 192.168.2.4"]}"#,
+        Timestamp::UNIX_EPOCH,
+    )
+    .unwrap();
+    assert!(
+        text.ends_with("found.\n\nWarning: routes are not used: no route to 192.168.2.4\n"),
+        "{text}"
     );
     let error = show("{}", Timestamp::UNIX_EPOCH).unwrap_err();
     assert!(
