@@ -238,14 +238,6 @@ impl Peer {
         self.drive(Side::Out, Event::AutomaticStart)
     }
 
-    fn config(&self, role: open::Role) -> crate::fsm::Config {
-        let mut config = open::config(&self.session, &self.local, &self.start, role);
-        if self.plain {
-            config.open.capabilities = crate::wire::Capabilities::default();
-        }
-        config
-    }
-
     /// One step of one connection, in this peer's words.
     fn drive(&mut self, side: Side, event: Event) -> Vec<PeerAction> {
         let before = self.fsm(side).state();

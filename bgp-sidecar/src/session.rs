@@ -77,6 +77,17 @@ pub struct Local {
     pub cluster: Option<Ipv4Addr>,
 }
 
+impl Local {
+    /// The same speaker to its peers: what a cluster id changes is what they are told, and no session ends for it.
+    pub fn is_still(&self, previous: &Self) -> bool {
+        let aligned = Self {
+            cluster: previous.cluster,
+            ..self.clone()
+        };
+        aligned == *previous
+    }
+}
+
 /// One session as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -169,6 +169,8 @@ pub struct Speaker {
     /// A restart: what the kernel holds stays until peers had their time.
     starting: bool,
     restarting: bool,
+    /// Peers that a reflector owes its End-of-RIB until its own peers have said everything.
+    deferred: BTreeSet<PeerKey>,
     /// Blackholes that outlive their announcement for a moment.
     released: BTreeSet<IpNet>,
     stopped: bool,
@@ -190,6 +192,7 @@ impl Speaker {
             looked: false,
             starting: false,
             restarting: false,
+            deferred: BTreeSet::new(),
             released: BTreeSet::new(),
             stopped: false,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Start;
+use super::{Peer, Start};
 use crate::fsm::Config;
 use crate::session::{Local, Session};
 use crate::wire::{AddPath, Capabilities, Open, Restart};
@@ -15,6 +15,22 @@ pub(super) const LONGEST: Duration = Duration::from_secs(30);
 pub(super) enum Role {
     Active,
     Passive,
+}
+
+impl Peer {
+    /// Another policy: connections go on, and the next OPEN says what is new.
+    pub fn reconfigure(&mut self, session: &Session, local: &Local) {
+        self.session.clone_from(session);
+        self.local.clone_from(local);
+    }
+
+    pub(super) fn config(&self, role: Role) -> Config {
+        let mut config = config(&self.session, &self.local, &self.start, role);
+        if self.plain {
+            config.open.capabilities = Capabilities::default();
+        }
+        config
+    }
 }
 
 pub(super) fn config(session: &Session, local: &Local, start: &Start, role: Role) -> Config {

@@ -31,7 +31,7 @@ impl Speaker {
         self.tell_problems(previous.as_deref(), &next, actions);
         let same_self = previous
             .as_ref()
-            .is_some_and(|previous| previous.local == next.local);
+            .is_some_and(|previous| same_speaker(&previous.local, &next.local));
         self.export = Export {
             cluster: next.local.as_ref().ok().and_then(|local| local.cluster),
             pools: next.pools.clone(),
@@ -41,7 +41,8 @@ impl Speaker {
         self.picture = Some(Arc::clone(&next));
         self.sessions(&next, same_self, actions);
         let mut changes = self.originate(previous.as_deref(), &next, actions);
-        let policy = |one: &Picture| (one.pools.clone(), one.own.clone());
+        let cluster = |one: &Picture| one.local.as_ref().ok().and_then(|local| local.cluster);
+        let policy = |one: &Picture| (one.pools.clone(), one.own.clone(), cluster(one));
         if previous.as_ref().is_some_and(|one| policy(one) != policy(&next)) {
             let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
             for key in keys {
@@ -49,7 +50,8 @@ impl Speaker {
             }
         }
         self.everything(changes, actions);
-        if previous.is_some_and(|one| (&one.pools, &one.tags) != (&next.pools, &next.tags)) {
+        let export = |one: &Picture| (one.pools.clone(), one.tags.clone(), cluster(one));
+        if previous.is_some_and(|one| export(&one) != export(&next)) {
             self.reexport(actions);
         }
     }
@@ -107,9 +109,11 @@ impl Speaker {
         for session in &next.sessions.sessions {
             let known = self.neighbours.get(&session.key).map(|one| one.session.clone());
             match known {
-                Some(known) if same_self && known == *session => {}
                 Some(known) if same_self && only_policy(&known, session) => {
-                    self.policy(session, actions);
+                    self.reconfigure(session, local);
+                    if known != *session {
+                        self.policy(session.key, actions);
+                    }
                 }
                 Some(_) => {
                     self.end(session.key, OTHER_CONFIGURATION, actions);
@@ -146,20 +150,25 @@ impl Speaker {
         self.changed(changes, actions);
     }
 
-    /// Another policy, and the session goes on.
-    fn policy(&mut self, session: &Session, actions: &mut Vec<Action>) {
+    fn reconfigure(&mut self, session: &Session, local: &Local) {
         if let Some(neighbour) = self.neighbours.get_mut(&session.key) {
-            neighbour.session = session.clone();
+            neighbour.peer.reconfigure(session, local);
+            neighbour.session.clone_from(session);
         }
-        let changes = self.reimport(session.key);
+    }
+
+    /// Another policy, and the session goes on.
+    fn policy(&mut self, key: PeerKey, actions: &mut Vec<Action>) {
+        let mut changes = self.known(key);
+        changes.merge(self.reimport(key));
         self.changed(changes, actions);
-        if let Some(target) = self.target(session.key) {
+        if let Some(target) = self.target(key) {
             let sources = Sources {
                 rib: &self.rib,
                 export: &self.export,
             };
-            let messages = self.out.retarget(session.key, &target, sources);
-            self.tell(session.key, &messages, actions);
+            let messages = self.out.retarget(key, &target, sources);
+            self.tell(key, &messages, actions);
         }
     }
 
@@ -193,7 +202,14 @@ fn problems(picture: &Picture) -> BTreeSet<String> {
     sessions.chain(local).chain(picture.problems.clone()).collect()
 }
 
-/// Nothing that was said in OPEN, and nothing that TCP depends on, is another.
+fn same_speaker(previous: &Result<Local, String>, next: &Result<Local, String>) -> bool {
+    match (previous, next) {
+        (Ok(previous), Ok(next)) => next.is_still(previous),
+        (previous, next) => previous == next,
+    }
+}
+
+/// Nothing that was agreed on in OPEN, and nothing that TCP depends on, is another.
 fn only_policy(known: &Session, next: &Session) -> bool {
     let aligned = Session {
         origin: next.origin.clone(),
@@ -202,6 +218,7 @@ fn only_policy(known: &Session, next: &Session) -> bool {
         next_hop: next.next_hop,
         allowed_local_numbers: next.allowed_local_numbers,
         filters: next.filters.clone(),
+        client: next.client,
         ..known.clone()
     };
     aligned == *next

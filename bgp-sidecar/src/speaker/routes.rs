@@ -201,12 +201,9 @@ impl Speaker {
         let plan = self.plan(None);
         self.put(&plan, actions);
         self.remove(plan, actions);
-        if self.export.cluster.is_some() {
-            let up: Vec<_> = self.neighbours.keys().copied().collect();
-            for key in up {
-                let messages = self.out.end_of_rib(key);
-                self.tell(key, &messages, actions);
-            }
+        for key in std::mem::take(&mut self.deferred) {
+            let messages = self.out.end_of_rib(key);
+            self.tell(key, &messages, actions);
         }
     }
 

@@ -24,7 +24,6 @@ impl Speaker {
         let Some(neighbour) = self.neighbours.get_mut(&key) else {
             return;
         };
-        let session = neighbour.session.clone();
         let restarted = agreed.restart.clone();
         neighbour.up = Some(side);
         neighbour.agreed = Some(agreed.clone());
@@ -36,13 +35,7 @@ impl Speaker {
                 key.address, agreed.id, agreed.number
             ),
         ));
-        let info = PeerInfo {
-            internal: session.internal(),
-            client: session.client,
-            id: agreed.id,
-            max_prefixes: session.max_prefixes,
-        };
-        let mut changes = self.rib.peer_up(key, info);
+        let mut changes = self.known(key);
         for family in Family::ALL {
             let kept = restarted.as_ref().and_then(|one| one.families.get(&family));
             if !agreed.families.contains(&family) || kept != Some(&true) {
@@ -56,6 +49,9 @@ impl Speaker {
                 export: &self.export,
             };
             let deferred = self.starting && self.export.cluster.is_some();
+            if deferred {
+                self.deferred.insert(key);
+            }
             let messages = match deferred {
                 true => self.out.open_deferred(key, &target, sources),
                 false => self.out.open(key, &target, sources),
@@ -63,6 +59,24 @@ impl Speaker {
             self.tell(key, &messages, actions);
         }
         self.changed(changes, actions);
+    }
+
+    /// Who the peer that is up is to the decision process and to export.
+    pub(super) fn known(&mut self, key: PeerKey) -> Changes {
+        let up = self
+            .neighbours
+            .get(&key)
+            .filter(|neighbour| neighbour.up.is_some());
+        let Some((session, agreed)) = up.and_then(|one| Some((&one.session, one.agreed.as_ref()?))) else {
+            return Changes::default();
+        };
+        let info = PeerInfo {
+            internal: session.internal(),
+            client: session.client,
+            id: agreed.id,
+            max_prefixes: session.max_prefixes,
+        };
+        self.rib.peer_up(key, info)
     }
 
     /// What a peer that is up is told.

@@ -2,6 +2,7 @@
 
 mod ending;
 mod network;
+mod reflectors;
 mod sessions;
 mod warnings;
 
