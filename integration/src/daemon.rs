@@ -19,6 +19,13 @@ impl Daemon {
         Self { child, label }
     }
 
+    /// KiB of memory that it has at the moment (VmRSS), if it lives.
+    pub fn resident(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// Sends a signal. After SIGSTOP it returns when nothing moves any more: the signal reaches thread by thread, and until then
     /// the others work on.
     pub fn signal(&self, signal: Signal) {

@@ -9,9 +9,11 @@ use crate::netns::Netns;
 use crate::process::Cmd;
 use crate::site::RACK;
 
+mod flow;
 mod meanwhile;
 mod router;
 
+pub use flow::{Counted, Flow, none_lost};
 pub use meanwhile::{Pings, holds_while};
 pub use router::{Route, Router, Session, Watched};
 

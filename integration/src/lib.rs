@@ -37,6 +37,7 @@ pub mod require;
 pub mod shown;
 pub mod sidecar;
 pub mod site;
+pub mod status;
 pub mod traces;
 pub mod wait;
 

@@ -146,6 +146,12 @@ impl<'a> Sidecar<'a> {
         );
     }
 
+    /// KiB of memory that it has at the moment.
+    pub fn resident(&self) -> u64 {
+        let resident = self.daemon.as_ref().and_then(Daemon::resident);
+        resident.unwrap_or_else(|| panic!("bgp-sidecar on {} does not run", self.node.name))
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.folder.told()

@@ -1,11 +1,14 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
 
+mod bgp_dead_peers;
 mod bgp_harness;
 mod bgp_kernel;
 mod bgp_nodes;
 mod bgp_restart;
 mod bgp_scenario_b;
 mod bgp_scenario_c;
+mod bgp_scenario_e;
+mod bgp_scenario_f;
 mod bgp_scenario_g;
 mod bgp_scenario_h;
 mod bgp_scenario_i;

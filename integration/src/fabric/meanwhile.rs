@@ -46,7 +46,7 @@ impl Pings {
     }
 }
 
-fn catches_interrupts(status: &str) -> bool {
+pub(super) fn catches_interrupts(status: &str) -> bool {
     let status = std::fs::read_to_string(status).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
