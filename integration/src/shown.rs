@@ -22,7 +22,12 @@ impl Sidecar<'_> {
     }
 }
 
-impl Shown<'_> {
+impl<'a> Shown<'a> {
+    /// The sidecar of a node, whether it runs or not.
+    pub fn of(node: &'a Node) -> Self {
+        Self(node)
+    }
+
     /// `cnictl` on the node, about its sidecar.
     pub fn cnictl(&self, words: &[&str]) -> Answer {
         Cmd::new(require::dist("cnictl"))

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::json::{list, text};
 use crate::node::Node;
-use crate::process::{Answer, Cmd};
-use crate::require;
+use crate::process::Answer;
+use crate::shown::Shown;
 use crate::wait::eventually;
 
 /// A row of its tables.
@@ -84,11 +84,5 @@ pub fn advertised(node: &Node, peer: &str) -> BTreeSet<String> {
 }
 
 fn ask(node: &Node, words: &[&str]) -> Answer {
-    Cmd::new(require::dist("cnictl"))
-        .args(words)
-        .args(["--run-dir"])
-        .args([node.run_dir()])
-        .within(node.netns())
-        .quiet()
-        .run()
+    Shown::of(node).cnictl(words)
 }
