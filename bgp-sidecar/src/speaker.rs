@@ -164,6 +164,8 @@ pub struct Speaker {
     ours: Routes,
     /// What is used and yet not in the kernel.
     missing: BTreeMap<IpNet, Why>,
+    /// Routes of ours that somebody else took away or changed, since the start.
+    lost: u64,
     /// The kernel was looked at.
     looked: bool,
     /// A restart: what the kernel holds stays until peers had their time.
@@ -189,6 +191,7 @@ impl Speaker {
             table: KernelTable::default(),
             ours: Routes::new(),
             missing: BTreeMap::new(),
+            lost: 0,
             looked: false,
             starting: false,
             restarting: false,
@@ -239,6 +242,11 @@ impl Speaker {
     /// What the kernel is believed to hold of ours.
     pub fn kernel_routes(&self) -> &Routes {
         &self.ours
+    }
+
+    /// How many routes of ours had to be put back.
+    pub fn lost_routes(&self) -> u64 {
+        self.lost
     }
 
     fn log(level: Level, text: impl Into<String>) -> Action {

@@ -1,5 +1,7 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
 
+mod bgp_beside;
+mod bgp_beside_ospf;
 mod bgp_dead_peers;
 mod bgp_harness;
 mod bgp_kernel;
@@ -12,6 +14,7 @@ mod bgp_scenario_f;
 mod bgp_scenario_g;
 mod bgp_scenario_h;
 mod bgp_scenario_i;
+mod bgp_scenario_i_others;
 mod bgp_scenario_j;
 mod bgp_sessions;
 mod bgp_setup;

@@ -184,6 +184,11 @@ fn with_labels(peer: &PeerStatus, run: impl FnOnce(&[Label<'_>])) {
 fn routes(text: &mut Text, speaker: &Speaker, facts: &Facts) {
     text.gauge("kernel_routes", "Routes of ours in the kernel.")
         .sample(&[], whole(speaker.kernel_routes().len()));
+    text.counter(
+        "kernel_routes_lost_total",
+        "Routes of ours that somebody else removed or changed, and that were put back.",
+    )
+    .sample(&[], real(speaker.lost_routes()));
     let Some(picture) = &facts.picture else { return };
     text.gauge("bgp_prefixes_announced", "Prefixes this node announces.")
         .sample(&[], whole(picture.origin.announced.len()));

@@ -134,6 +134,7 @@ impl Speaker {
         let plan = self.plan(Some(prefixes));
         let back: Vec<String> = plan.put.iter().map(ToString::to_string).collect();
         if !back.is_empty() {
+            self.lost = self.lost.saturating_add(back.len() as u64);
             let text = format!(
                 "somebody removed or changed routes of ours; put back: {}; stop whatever does so \
                  (systemd-networkd: ManageForeignRoutes=no)",

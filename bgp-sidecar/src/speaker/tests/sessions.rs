@@ -145,7 +145,9 @@ fn a_route_that_somebody_takes_away_is_put_back() {
     let mut network = mesh(&[1, 2]);
     let node = network.nodes.get_mut(&1).unwrap();
     node.kernel.remove(&(block(2), LEARNED));
+    assert_eq!(network.nodes[&1].speaker.lost_routes(), 0);
     network.step(1, Event::Lost([block(2)].into()));
+    assert_eq!(network.nodes[&1].speaker.lost_routes(), 1);
     assert_eq!(network.nodes[&1].via(block(2)), Some(address(2)));
     assert!(network.nodes[&1].log.iter().any(|line| line.contains("put back")));
 }

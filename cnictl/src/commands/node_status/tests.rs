@@ -27,7 +27,8 @@ fn peers_are_shown_in_calicoctls_words() {
         "{text}"
     );
     assert!(text.contains("+\n\nIPv6 BGP status\n+--"), "{text}");
-    assert!(text.ends_with("-+\n\n"), "{text}");
+    let warning = "Warning: routes are not used: no route to 192.168.1.1; add one, or a default route\n";
+    assert!(text.ends_with(&format!("-+\n\n{warning}")), "{text}");
     let tor = cells(&text, "192.168.1.1");
     assert_eq!(tor[1..3], ["node specific", "up"]);
     assert_eq!(tor[4], "Established");
