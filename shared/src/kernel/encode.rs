@@ -185,6 +185,15 @@ pub(super) fn routes_of(index: u32, family: AddressFamily) -> RouteMessage {
     message
 }
 
+/// A question for the routes of table main of one protocol; the kernel filters.
+pub(super) fn routes_by(protocol: u8, family: AddressFamily) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family;
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::from(protocol);
+    message
+}
+
 /// A question for the table entry that decides about one address: a look-up, whatever the table's size.
 pub(super) fn path_to(address: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();

@@ -94,6 +94,26 @@ impl Kernel {
         Ok(routes)
     }
 
+    /// The host's routes of table main of one protocol, without the names of their interfaces.
+    pub async fn routes_by(&self, protocol: u8) -> Result<Vec<Route>, KernelError> {
+        let what = format!("host: list routes of protocol {protocol}");
+        let mut routes = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let ask = Message::GetRoute(encode::routes_by(protocol, family));
+            let answers = self.host.dump(ask).await;
+            for answer in answers.map_err(|refusal| refusal.during(&what))? {
+                let Message::NewRoute(message) = answer else {
+                    continue;
+                };
+                let main = message.header.table == 254 && message.header.address_family == family;
+                routes.extend(decode::route(&message).filter(|_| main).map(|(_, route)| route));
+            }
+        }
+        // A kernel without strict checking does not filter.
+        routes.retain(|route| route.protocol == protocol);
+        Ok(routes)
+    }
+
     /// The permanent neighbours on an interface.
     pub async fn neighbours(&self, side: Side, link: &Link) -> Result<Vec<(IpAddr, Mac)>, KernelError> {
         let what = format!("{side}: list neighbours on {}", link.name);

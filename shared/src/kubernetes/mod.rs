@@ -21,11 +21,13 @@ mod connect;
 mod error;
 mod list;
 mod object;
+mod token;
 
 pub use access::Access;
 pub use error::KubernetesError;
 pub use list::Seen;
 pub use object::{Container, ContainerPort, Metadata, Namespace, Node, NodeSpec, Pod, PodSpec};
+pub use token::Token;
 
 /// What to ask for; nothing that is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +84,22 @@ fn late(server: &connect::Server, patience: Duration) -> KubernetesError {
 pub async fn pods(access: &Access, patience: Duration) -> Result<Vec<Seen>, KubernetesError> {
     let server = connect::server(access).await?;
     let asked = tokio::time::timeout(patience, list::pods(&server));
+    asked.await.unwrap_or_else(|_| Err(late(&server, patience)))
+}
+
+/// A token for the ServiceAccount of this namespace and name, to be valid for so many seconds. It must be there within
+/// `patience`.
+///
+/// # Errors
+/// As [`read`].
+pub async fn token(
+    access: &Access,
+    account: (&str, &str),
+    seconds: u64,
+    patience: Duration,
+) -> Result<Token, KubernetesError> {
+    let server = connect::server(access).await?;
+    let asked = tokio::time::timeout(patience, token::issue(&server, account, seconds));
     asked.await.unwrap_or_else(|_| Err(late(&server, patience)))
 }
 

@@ -1,6 +1,7 @@
 //! Edge: the TLS files. Read once per process; errors name the file, never what is in it.
 #![expect(clippy::disallowed_methods, reason = "edge: reads certificates")]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -26,17 +27,59 @@ impl Tls {
     }
 }
 
+/// What the files hold.
+struct Pems {
+    roots: Vec<u8>,
+    /// Certificate and key.
+    client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
 fn read(config: &EtcdConfig) -> Result<ClientTlsConfig, StoreError> {
+    let Pems { roots, client } = together(config)?;
+    let tls = ClientTlsConfig::new().ca_certificate(tonic::transport::Certificate::from_pem(roots));
+    Ok(match client {
+        Some((cert, key)) => tls.identity(Identity::from_pem(cert, key)),
+        None => tls,
+    })
+}
+
+/// All files of one moment: where they are renewed while they are read (a folder's link is renamed), a certificate would
+/// stand beside another one's key.
+fn together(config: &EtcdConfig) -> Result<Pems, StoreError> {
+    const TURNS: usize = 8;
+    for _ in 1..TURNS {
+        let before = which(config);
+        let found = once(config);
+        if which(config) == before {
+            return found;
+        }
+    }
+    once(config)
+}
+
+/// Which files they are now.
+fn which(config: &EtcdConfig) -> Vec<Option<(u64, i64, i64)>> {
+    let files = [&config.ca_cert_file, &config.cert_file, &config.key_file];
+    let one = |path: &PathBuf| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.ino(), found.mtime(), found.mtime_nsec()))
+    };
+    files.into_iter().flatten().map(one).collect()
+}
+
+fn once(config: &EtcdConfig) -> Result<Pems, StoreError> {
     let system = PathBuf::from(SYSTEM);
     let authority = config.ca_cert_file.as_ref().unwrap_or(&system);
     let roots = pem("etcd_ca_cert_file", authority, "CERTIFICATE-----")?;
-    let tls = ClientTlsConfig::new().ca_certificate(tonic::transport::Certificate::from_pem(roots));
     let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) else {
-        return Ok(tls);
+        return Ok(Pems { roots, client: None });
     };
     let cert = pem("etcd_cert_file", cert, "CERTIFICATE-----")?;
     let key = pem("etcd_key_file", key, "PRIVATE KEY-----")?;
-    Ok(tls.identity(Identity::from_pem(cert, key)))
+    Ok(Pems {
+        roots,
+        client: Some((cert, key)),
+    })
 }
 
 /// The file, if it is what the field says.
@@ -116,4 +159,64 @@ pub(super) fn files(config: &EtcdConfig) -> String {
     .flatten()
     .collect::<Vec<_>>()
     .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn certificates_that_are_renewed_while_they_are_read_belong_together() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("tls");
+        let put = |number: usize| {
+            let set = root.path().join(format!("set-{number}"));
+            fs::create_dir(&set).unwrap();
+            for (name, kind) in [
+                ("ca", "CERTIFICATE"),
+                ("cert", "CERTIFICATE"),
+                ("key", "PRIVATE KEY"),
+            ] {
+                fs::write(set.join(name), format!("-----BEGIN {kind}-----\n{number}\n")).unwrap();
+            }
+            let new = root.path().join("new");
+            std::os::unix::fs::symlink(&set, &new).unwrap();
+            fs::rename(&new, &link).unwrap();
+            if number > 0 {
+                fs::remove_dir_all(root.path().join(format!("set-{}", number - 1))).unwrap();
+            }
+        };
+        put(0);
+        let config = EtcdConfig {
+            ca_cert_file: Some(link.join("ca")),
+            cert_file: Some(link.join("cert")),
+            key_file: Some(link.join("key")),
+            ..EtcdConfig::new(vec!["https://a:1".to_owned()])
+        };
+        let (over, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1..200 {
+                    let read = reads.load(Ordering::SeqCst);
+                    put(number);
+                    // A renewal is days after the one before; here it is two reads.
+                    while reads.load(Ordering::SeqCst) < read + 2 {
+                        std::thread::yield_now();
+                    }
+                }
+                over.store(true, Ordering::SeqCst);
+            });
+            while !over.load(Ordering::SeqCst) {
+                let Pems { roots, client } = together(&config).unwrap();
+                let number = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().nth(1).map(str::to_owned);
+                let (cert, key) = client.unwrap();
+                assert_eq!(number(&cert), number(&key));
+                assert_eq!(number(&roots), number(&key));
+                reads.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
 }
