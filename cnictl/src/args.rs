@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod bgp;
 pub mod check;
+pub mod install;
 pub mod ipam;
 pub mod node;
 
@@ -83,6 +84,12 @@ pub enum Command {
         #[command(subcommand)]
         command: bgp::Bgp,
     },
+    /// Put plugins, conflist and what they need where the runtime finds them; the conflist last
+    Install(Box<install::Install>),
+    /// Install over an existing installation, which need not be described again
+    Upgrade(Box<install::Install>),
+    /// Take away what was installed
+    Uninstall(install::Uninstall),
     /// Show name, version and commit
     Version,
 }

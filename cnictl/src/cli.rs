@@ -23,13 +23,15 @@ use crate::commands::{
     ipam_headroom, ipam_release, ipam_show, ipam_split,
 };
 use crate::resource::Kind;
-use crate::{datastore, input, local};
+use crate::{args, datastore, input, local};
 
 mod asked;
 mod look;
+mod machine;
 
 use asked::{explained, retire};
 use look::Look;
+use machine::Machine;
 
 /// A command with everything it needs but the datastore.
 #[derive(Debug)]
@@ -46,6 +48,7 @@ enum Ready {
     Check(Box<ipam_check::Request>),
     Release(ipam_release::Request),
     Look(Look),
+    Host(Box<Machine>),
     Version,
 }
 
@@ -74,6 +77,7 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth) -> Outc
             let look = look.in_dir(cli.datastore.run_dir.as_deref(), env);
             return look.run(birth.now).await;
         }
+        Ok(Ready::Host(machine)) => return machine.run(&cli.datastore, env).await,
         Ok(ready) => ready,
         Err(error) => return Outcome::failed(error),
     };
@@ -130,6 +134,9 @@ fn ready(command: Command) -> Result<Ready, String> {
         Command::Bgp {
             command: Bgp::Routes(words),
         } => Ready::Look(Look::routes(words)),
+        Command::Install(words) => Ready::Host(Box::new(Machine::Install(*words))),
+        Command::Upgrade(words) => Ready::Host(Box::new(Machine::Upgrade(*words))),
+        Command::Uninstall(words) => Ready::Host(Box::new(Machine::Uninstall(words))),
         Command::Version => Ready::Version,
     })
 }
@@ -241,6 +248,7 @@ async fn carry_out<S: Datastore>(store: &S, ready: Ready, birth: Birth) -> Outco
         Ready::Release(request) => ipam_release::run(store, request, birth).await,
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
         Ready::Look(look) => look.run(birth.now).await,
+        Ready::Host(machine) => machine.run(&args::Datastore::default(), &BTreeMap::new()).await,
         Ready::Version => version(),
     }
 }

@@ -13,6 +13,7 @@ pub mod delete;
 pub mod free;
 pub mod get;
 pub mod initialize;
+pub mod install;
 pub mod ipam_check;
 pub mod ipam_configure;
 pub mod ipam_explain;

@@ -9,6 +9,7 @@
 //! | [`table`], [`columns`], [`yaml`], [`utilization`] | how it looks | no |
 //! | [`datastore`], [`input`] | which datastore, which files | yes |
 //! | [`kubernetes`] | what the API server says | yes |
+//! | [`host`] | this machine as something that is installed on | yes |
 //! | [`sidecar`] | what the sidecar on this machine says | yes |
 //! | [`local`] | this machine as a node: its name, what its kernel holds | yes |
 
@@ -18,6 +19,7 @@ pub mod columns;
 pub mod commands;
 pub mod datastore;
 pub mod decide;
+pub mod host;
 pub mod input;
 pub mod kubernetes;
 pub mod local;
