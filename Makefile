@@ -12,8 +12,17 @@ SUDO := $(if $(ROOT),,sudo)
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export RUST_TEST_THREADS ?= 4
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+ARCH := $(shell dpkg --print-architecture)
+IMAGE := dist/manx-$(VERSION)-$(ARCH).oci.tar
+DEB := dist/manx_$(VERSION)_$(ARCH).deb
+# Octets.
+IMAGE_LIMIT := 30000000
+
 # What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
+# Packages of what is built: the image (the Debian package needs nothing that a Debian has not).
+IMAGE_NEEDS := buildah
 DEMO_NEEDS := iproute2 iputils-ping jq etcd-server frr
 TEST_NEEDS := etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
     bird2 gobgpd containerd runc busybox-static
@@ -31,13 +40,14 @@ ifeq ($(ROOT),)
 export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
-.PHONY: help setup setup-build setup-demo setup-test build demo lint test unit integration soak bench clean
+.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration soak bench \
+    image deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: setup-demo setup-test ## install what build, demo and tests need and what is not there yet
+setup: setup-demo setup-test setup-image ## install what build, demo and tests need and what is not there yet
 
 build: setup-build ## static, stripped programs into dist/
 	@MANX_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown) \
@@ -49,6 +59,20 @@ build: setup-build ## static, stripped programs into dist/
 	    [ "$$size" -le $(LIMIT) ] || { echo "dist/$$p is $$size bytes, more than $(LIMIT)" >&2; exit 1; }; \
 	    ! readelf -d "dist/$$p" | grep NEEDED || { echo "dist/$$p is not static" >&2; exit 1; }; \
 	done
+
+image: setup-image build ## an OCI image from scratch with the programs, in dist/; no registry is asked
+	@packaging/image.sh $(IMAGE)
+	@size=$$(stat -c %s $(IMAGE)); \
+	[ "$$size" -le $(IMAGE_LIMIT) ] || { echo "$(IMAGE) is $$size bytes, more than $(IMAGE_LIMIT)" >&2; exit 1; }; \
+	echo "$(IMAGE)"
+
+deb: build ## a Debian package in dist/
+	@packaging/deb.sh $(DEB)
+	@echo "$(DEB)"
+
+dist: setup-image build ## programs with conf and documents, Debian package and image in dist/, with their sums
+	@packaging/dist.sh dist
+	@cat dist/SHA256SUMS
 
 demo: setup-demo build ## two pods on one node; then two nodes and a switch: all in namespaces of their own
 	@$(if $(ROOT),,sudo -E) integration/demo.sh
@@ -96,7 +120,10 @@ setup-build:
 setup-demo: setup-build
 	$(call install,$(DEMO_NEEDS))
 
-setup-test: setup-demo target/tools/cnitool target/tools/crictl
+setup-image:
+	$(call install,$(IMAGE_NEEDS))
+
+setup-test: setup-demo setup-image target/tools/cnitool target/tools/crictl target/tools/kustomize
 	$(call install,$(TEST_NEEDS))
 	@[ -e target/tools/busybox.tar ] || integration/busybox-image.sh target/tools/busybox.tar
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
@@ -108,6 +135,10 @@ target/tools/cnitool:
 
 target/tools/crictl: integration/crictl.sh
 	@integration/crictl.sh target/tools
+
+target/tools/kustomize:
+	@command -v go >/dev/null || { echo 'the tests need Go 1.23 or newer, for kustomize' >&2; exit 1; }
+	@CGO_ENABLED=0 GOBIN="$(CURDIR)/target/tools" go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 
 target/triple.mk:
 	@command -v rustc >/dev/null || { echo 'Rust is needed: install it with rustup' >&2; exit 1; }
