@@ -28,6 +28,11 @@ impl Certificates {
         made
     }
 
+    /// A new key and certificate in place of a client's.
+    pub fn renew(&self, client: &str) {
+        self.signed(client, "ca", "extendedKeyUsage=clientAuth");
+    }
+
     /// The path of a file: `ca.pem`, `client.key` …
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)

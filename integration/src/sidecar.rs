@@ -31,6 +31,8 @@ pub struct Sidecar<'a> {
     conf: PathBuf,
     variables: Vec<(String, String)>,
     folder: Folder,
+    /// The capabilities it has of root's, in setpriv's words; all of them without.
+    rights: Option<String>,
 }
 
 /// A route of its in the kernel.
@@ -54,6 +56,20 @@ impl<'a> Sidecar<'a> {
 
     /// The same with variables.
     pub fn start_with(lab: &Lab, node: &'a Node, more: &Value, variables: &[(&str, &str)]) -> Self {
+        Self::made(lab, node, more, (variables, None))
+    }
+
+    /// The same, with these capabilities only (`-all,+net_admin`) and no way to more.
+    pub fn confined(lab: &Lab, node: &'a Node, more: &Value, rights: &str) -> Self {
+        Self::made(lab, node, more, (&[], Some(rights.to_owned())))
+    }
+
+    fn made(
+        lab: &Lab,
+        node: &'a Node,
+        more: &Value,
+        (variables, rights): (&[(&str, &str)], Option<String>),
+    ) -> Self {
         let folder = Folder::new(&format!("bgp-sidecar on {}", node.name));
         let identity = |what: &str, text: String| folder.write(what, &text).display().to_string();
         let machine = node.name.bytes().map(u64::from).sum::<u64>();
@@ -86,6 +102,7 @@ impl<'a> Sidecar<'a> {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             folder,
+            rights,
         };
         sidecar.run();
         sidecar
@@ -163,11 +180,17 @@ impl<'a> Sidecar<'a> {
     }
 
     fn command(&self, words: &[&str]) -> Cmd {
-        let command = Cmd::new(require::dist("bgp-sidecar")).no_env();
+        let program = require::dist("bgp-sidecar");
+        let command = match &self.rights {
+            None => Cmd::new(program),
+            Some(rights) => Cmd::new(require::tool("setpriv"))
+                .args(["--no-new-privs", "--bounding-set", rights])
+                .args([program]),
+        };
         let set = |command: Cmd, (name, value): &(String, String)| command.env(name, value);
         self.variables
             .iter()
-            .fold(command, set)
+            .fold(command.no_env(), set)
             .args(["--config"])
             .args([&self.conf])
             .args(words)

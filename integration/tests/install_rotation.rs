@@ -1,0 +1,71 @@
+//! What is renewed on a node (etcd's certificates) reaches the plugins while pods come and go, and none of them fails.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use integration::installation::Installation;
+use integration::wait::eventually;
+use integration::{Lab, Pod};
+
+/// How often the certificates are renewed.
+const RENEWALS: usize = 10;
+
+#[test]
+fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
+    let lab = Lab::secured();
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let (endpoints, certificates) = lab.etcd().secured();
+    let machine = Installation::new(&lab.node);
+    let secret = machine.secret("0", certificates);
+    let command = machine
+        .install()
+        .args(["--no-wait", "--etcd-endpoints", &endpoints, "--tls-from"])
+        .args([&secret]);
+    let _staying = machine.watch(command);
+    eventually("it is installed", || machine.conflist());
+    let conf = machine.conf();
+    assert!(
+        conf["etcd_key_file"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("/etc/cni/net.d/manx-tls/etcd-key")),
+        "{conf}"
+    );
+    let key = || {
+        machine
+            .text("/etc/cni/net.d/manx-tls/etcd-key")
+            .expect("a key is always there")
+    };
+    let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let pod = Pod::new("renewed");
+                while !over.load(Ordering::SeqCst) {
+                    for verb in ["ADD", "DEL"] {
+                        machine.call(verb, &conf, &pod).ok_only();
+                    }
+                    done.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let renewed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for number in 1..=RENEWALS {
+                let (old, seen) = (key(), done.load(Ordering::SeqCst));
+                certificates.renew("client");
+                machine.secret(&number.to_string(), certificates);
+                eventually("the new key is there", || (key() != old).then_some(()));
+                eventually("pods come and go", || {
+                    (done.load(Ordering::SeqCst) > seen).then_some(())
+                });
+            }
+        }));
+        over.store(true, Ordering::SeqCst);
+        renewed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    let modes = |entries: &[(String, u32, Vec<u8>)]| {
+        let tls = entries.iter().filter(|(name, ..)| name.contains("etcd-"));
+        tls.map(|(_, mode, _)| *mode).collect::<Vec<_>>()
+    };
+    let entries = machine.entries(&["/etc/cni/net.d"]);
+    assert_eq!(modes(&entries), [0o600; 3], "one set, and nobody else's to read");
+    assert_eq!(machine.conf(), conf, "the conflist stays");
+}
