@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::base64::to64;
 use crate::certificates::Certificates;
 use crate::json::with;
-use crate::lab::{LEAF, Lab};
+use crate::lab::Lab;
 
 const PORT: u16 = 6443;
 const TOKEN: &str = "token-of-the-laboratory";
@@ -52,6 +52,7 @@ struct State {
 
 /// The server; gone when dropped.
 pub struct ApiServer {
+    at: String,
     state: Arc<State>,
     certificates: Certificates,
     thread: Option<JoinHandle<()>>,
@@ -64,7 +65,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl ApiServer {
     /// One for the laboratory, with the namespace `default` and nothing in it.
     pub fn start(lab: &Lab) -> Self {
-        let certificates = Certificates::new(LEAF);
+        let at = lab.gateway();
+        let certificates = Certificates::new(&at);
         let tls = Arc::new(tls(&certificates));
         let state = Arc::new(State {
             objects: Mutex::default(),
@@ -73,11 +75,12 @@ impl ApiServer {
             connections: AtomicU32::new(0),
             stop: AtomicBool::new(false),
         });
-        let listener = lab.leaf.enter(|| TcpListener::bind((LEAF, PORT)));
-        let listener = listener.unwrap_or_else(|error| panic!("{LEAF}:{PORT}: {error}"));
+        let listener = lab.leaf.enter(|| TcpListener::bind((at.as_str(), PORT)));
+        let listener = listener.unwrap_or_else(|error| panic!("{at}:{PORT}: {error}"));
         let shared = state.clone();
         let thread = Some(std::thread::spawn(move || serve(&listener, &tls, &shared)));
         let server = Self {
+            at,
             state,
             certificates,
             thread,
@@ -136,7 +139,7 @@ impl ApiServer {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("https://{LEAF}:{PORT}")
+        format!("https://{}:{PORT}", self.at)
     }
 
     /// A file beside its certificates: `ca.pem`, `client.pem`, `client.key` are there.
@@ -184,7 +187,7 @@ pub fn notes(annotations: &[(&str, &str)]) -> Value {
 
 fn serve(listener: &TcpListener, tls: &Arc<ServerConfig>, state: &Arc<State>) {
     let ready = listener.set_nonblocking(true);
-    ready.unwrap_or_else(|error| panic!("{LEAF}:{PORT}: {error}"));
+    ready.unwrap_or_else(|error| panic!("port {PORT}: {error}"));
     let mut threads = Vec::new();
     while !state.stop.load(Ordering::SeqCst) {
         let Ok((stream, _)) = listener.accept() else {

@@ -211,10 +211,15 @@ pub fn conf(tor: &Tor) -> String {
 fn session(tor: &Tor, index: usize, neighbour: &Neighbour) -> String {
     let family = if neighbour.is_six() { "ipv6" } else { "ipv4" };
     let client = if tor.serves(neighbour) { "rr client;" } else { "" };
+    let itself = if tor.fronts(neighbour) {
+        "next hop self; "
+    } else {
+        ""
+    };
     format!(
         "protocol bgp n{index} {{\n local {} as {};\n neighbor {} as {};\n {client}\n graceful restart on;\n \
          connect retry time 1; connect delay time 1; error wait time 1, 2;\n \
-         {family} {{ import all; export where source ~ [ RTS_STATIC, RTS_BGP ]; }};\n}}",
+         {family} {{ {itself}import all; export where source ~ [ RTS_STATIC, RTS_BGP ]; }};\n}}",
         tor.source(neighbour),
         tor.number,
         neighbour.address,

@@ -10,10 +10,12 @@ use crate::process::Cmd;
 use crate::site::RACK;
 
 mod flow;
+mod leaf;
 mod meanwhile;
 mod router;
 
 pub use flow::{Counted, Flow, none_lost};
+pub use leaf::{Leaf, MANAGEMENT, Meter, default_by};
 pub use meanwhile::{Pings, holds_while};
 pub use router::{Route, Router, Session, Watched};
 
@@ -32,6 +34,8 @@ pub struct Tor {
     pub announces: Vec<String>,
     /// Whether its neighbours of the same AS are its clients (RFC 4456).
     pub reflects: bool,
+    /// Whether it is the next hop of what it tells neighbours of its AS, wherever that came from.
+    pub next_hop: bool,
 }
 
 /// A neighbour of a router; the family is its address's.
@@ -41,6 +45,8 @@ pub struct Neighbour {
     pub address: String,
     /// Its AS.
     pub number: u32,
+    /// The router's own address towards it, where that is another.
+    pub source: Option<String>,
 }
 
 impl Tor {
@@ -64,6 +70,17 @@ impl Tor {
         self.neighbours.push(Neighbour {
             address: address.to_owned(),
             number,
+            source: None,
+        });
+        self
+    }
+
+    /// With one more neighbour, spoken to from another address than its own.
+    pub fn knows_from(mut self, address: &str, number: u32, source: &str) -> Self {
+        self.neighbours.push(Neighbour {
+            address: address.to_owned(),
+            number,
+            source: Some(source.to_owned()),
         });
         self
     }
@@ -80,8 +97,17 @@ impl Tor {
         self
     }
 
+    /// The next hop of what it tells neighbours of its AS.
+    pub fn is_next_hop(mut self) -> Self {
+        self.next_hop = true;
+        self
+    }
+
     /// The address from which it speaks to a neighbour.
-    pub fn source(&self, neighbour: &Neighbour) -> &str {
+    pub fn source<'a>(&'a self, neighbour: &'a Neighbour) -> &'a str {
+        if let Some(source) = &neighbour.source {
+            return source;
+        }
         match (&self.address6, neighbour.is_six()) {
             (Some(six), true) => six,
             (None, true) => panic!("{} speaks to {neighbour:?} from no address", self.address),
@@ -94,6 +120,11 @@ impl Tor {
         self.announces
             .iter()
             .filter(move |prefix| prefix.contains(':') == six)
+    }
+
+    /// Whether it names itself as next hop to a neighbour that it need not.
+    pub fn fronts(&self, neighbour: &Neighbour) -> bool {
+        self.next_hop && neighbour.number == self.number
     }
 
     /// Whether a neighbour is its client.

@@ -46,10 +46,14 @@ impl Frr {
             conf: folder.path("bgpd.conf"),
             folder,
         };
-        let empty = frr.folder.write("zebra.conf", "");
-        frr.zebra = Some(frr.daemon("zebra", &empty));
-        frr.answers("zebra");
+        frr.run_zebra();
         frr
+    }
+
+    fn run_zebra(&mut self) {
+        let empty = self.folder.write("zebra.conf", "");
+        self.zebra = Some(self.daemon("zebra", &empty));
+        self.answers("zebra");
     }
 
     /// With one more daemon, such as `ospfd`, and its configuration.
@@ -69,6 +73,19 @@ impl Frr {
     /// SIGKILL to bgpd, and again.
     pub fn restart(&mut self) {
         self.kill();
+        self.run();
+    }
+
+    /// SIGKILL to everything at once.
+    pub fn crash(&mut self) {
+        self.kill();
+        self.zebra = None;
+        self.others.clear();
+    }
+
+    /// zebra and bgpd again, after [`Self::crash`].
+    pub fn boot(&mut self) {
+        self.run_zebra();
         self.run();
     }
 
@@ -265,6 +282,9 @@ pub fn conf(tor: &Tor) -> String {
             put(format!("  neighbor {} activate", neighbour.address));
             if tor.serves(neighbour) {
                 put(format!("  neighbor {} route-reflector-client", neighbour.address));
+            }
+            if tor.fronts(neighbour) {
+                put(format!("  neighbor {} next-hop-self", neighbour.address));
             }
         }
         put(" exit-address-family".to_owned());

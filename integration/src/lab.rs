@@ -121,6 +121,11 @@ impl Lab {
         Node::start(name, (site, host), &self.leaf, self.dir.path(), &common)
     }
 
+    /// The leaf's address on the first node's subnet, where servers listen.
+    pub fn gateway(&self) -> String {
+        self.site.gateway()
+    }
+
     /// The cluster, in a test that runs on etcd.
     pub fn etcd(&self) -> &Etcd {
         self.etcd

@@ -1,15 +1,19 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
 
+mod bgp_bank;
 mod bgp_beside;
 mod bgp_beside_ospf;
 mod bgp_dead_peers;
 mod bgp_harness;
 mod bgp_kernel;
 mod bgp_nodes;
+mod bgp_racks;
 mod bgp_restart;
 mod bgp_rights;
 mod bgp_scenario_b;
 mod bgp_scenario_c;
+mod bgp_scenario_d;
+mod bgp_scenario_d_leaf;
 mod bgp_scenario_e;
 mod bgp_scenario_f;
 mod bgp_scenario_g;
