@@ -201,3 +201,27 @@ fn frr_holds_the_port_and_takes_what_is_ours_from_the_kernel() {
 fn bird_holds_the_port_and_takes_what_is_ours_from_the_kernel() {
     beside(bird, Dials::Other);
 }
+
+#[test]
+fn a_port_that_is_taken_is_named_and_used_once_it_is_free() {
+    let (lab, _tor) = lab();
+    let other = lab.add_node("worker02", 5);
+    let mut daemon = Frr::start(lab.node.shared_netns(), &shipped("peers/frr/node.conf"));
+    let crowded = Sidecar::start(&lab, &lab.node, &json!({}));
+    let _second = Sidecar::start(&lab, &other, &json!({"passive_peers": ONE}));
+    eventually("it says what is wrong and what to do", || {
+        let log = crowded.log();
+        let says = |words: &str| log.contains(words);
+        (says("cannot listen on") && says("EADDRINUSE") && says("listen_port")).then_some(())
+    });
+    // It dials nevertheless.
+    crowded.shown().up(TWO);
+    daemon.kill();
+    eventually("it listens instead", || {
+        let listening = lab.node.netns().command("ss").quiet();
+        let listening = listening
+            .args(["-H", "-l", "-t", "-n", "-4", "sport = :179"])
+            .ok();
+        listening.contains("LISTEN").then_some(())
+    });
+}

@@ -37,6 +37,11 @@ fn a_route_of_ours_that_is_deleted_is_back_within_a_second() {
     let before = sidecar.routes();
     lab.node.netns().ip("route flush proto 77");
     eventually("all are back", || (sidecar.routes() == before).then_some(()));
+    // Each of them once by itself, at least, and all of them together.
+    let least = (2 + before.len()) as f64;
+    eventually("all are counted", || {
+        (sidecar.shown().lost() >= least).then_some(())
+    });
     assert!(tor.route(&block, ONE).is_some());
 }
 
