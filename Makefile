@@ -40,7 +40,7 @@ ifeq ($(ROOT),)
 export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
-.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration soak bench \
+.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration soak bench bench-bgp \
     image deb dist clean
 .DEFAULT_GOAL := help
 
@@ -100,6 +100,9 @@ soak: setup-test build ## what test does with chance, for longer and from anothe
 
 bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median, p99, wall
 	@cargo run --quiet --release -p integration --bin bench
+
+bench-bgp: setup-test build ## bgp-sidecar beside BIRD 2: 100,000 prefixes, 1,000 clients, one prefix, the kernel, idleness
+	@cargo run --quiet --release -p integration --bin bench-bgp -- $(T)
 
 clean: ## everything that was built
 	rm -rf target dist

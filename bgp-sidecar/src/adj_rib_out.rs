@@ -1,7 +1,13 @@
 //! Adj-RIB-Out (RFC 4271 §3.2): what each peer has been told. Peers that are to be told the same share one table, and
-//! what is sent is the difference to it.
+//! what is sent is the difference to it, made once for all of them.
+//!
+//! A peer that has just come up gets the whole table with the next [`AdjRibOut::sync`]. One that does not read is
+//! [held](AdjRibOut::hold): what it had been told of whatever changes meanwhile is kept, and no message.
 
+mod exporter;
 mod group;
+mod held;
+mod outgoing;
 mod pack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,22 +15,15 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use group::{Delta, Group};
+use exporter::Exporter;
+use group::Group;
+pub use outgoing::{Outgoing, Part};
 use pack::pack;
 
 use crate::policy::{Export, Target};
 use crate::rib::{Changes, Interner, Rib};
 use crate::session::PeerKey;
 use crate::wire::{Attributes, Family, Message, Nlri, Refresh, Update};
-
-/// The same messages for several peers: to be encoded once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// To these.
-    pub peers: Vec<PeerKey>,
-    /// In this order.
-    pub messages: Vec<Message>,
-}
 
 /// What all peers have been told.
 #[derive(Clone, Debug, Default)]
@@ -44,26 +43,23 @@ pub struct Sources<'a> {
 }
 
 impl AdjRibOut {
-    /// A session is established: everything the peer is to hear, then End-of-RIB of each family (RFC 4724 §2).
-    pub fn open(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) -> Vec<Message> {
-        let mut messages = self.open_deferred(peer, target, from);
-        messages.extend(self.end_of_rib(peer));
-        messages
-    }
-
-    /// The same without End-of-RIB, for a reflector that has restarted: it has not heard yet what it is to reflect,
-    /// and End-of-RIB would make the peer forget it (RFC 4724 §4.1).
-    pub fn open_deferred(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) -> Vec<Message> {
+    /// A session is established: with the next [`AdjRibOut::sync`] the peer is told everything it is to hear.
+    /// [`AdjRibOut::end_of_rib`] is for after that.
+    pub fn open(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) {
         self.close(peer);
-        self.join(peer, target, from);
-        let all = self.advertised(peer);
-        pack(all.map(|(nlri, attributes)| (nlri, Some(Arc::clone(attributes)))))
+        let number = self.join(peer, target, from);
+        if let Some(group) = self.groups.get_mut(&number) {
+            group.newcomers.insert(peer);
+        }
     }
 
-    /// End-of-RIB of each family of the peer.
+    /// End-of-RIB of each family of the peer (RFC 4724 §2). A reflector that has restarted has not heard yet what it is
+    /// to reflect, and End-of-RIB would make the peer forget it: there it waits (§4.1).
     pub fn end_of_rib(&self, peer: PeerKey) -> Vec<Message> {
-        let group = self.peers.get(&peer).and_then(|number| self.groups.get(number));
-        let families = group.into_iter().flat_map(|group| &group.target.families);
+        let families = self
+            .group(peer)
+            .into_iter()
+            .flat_map(|group| &group.target.families);
         let end = families.map(|family| Update {
             end_of_rib: Some(*family),
             ..Update::default()
@@ -77,7 +73,7 @@ impl AdjRibOut {
             return;
         };
         if let Some(group) = self.groups.get_mut(&number) {
-            group.members.remove(&peer);
+            group.leave(peer);
             if group.members.is_empty() {
                 self.groups.remove(&number);
                 self.attributes.sweep();
@@ -85,23 +81,22 @@ impl AdjRibOut {
         }
     }
 
-    /// Loc-RIB changed: what each peer has to hear of it.
+    /// Loc-RIB changed, or somebody has come up: what each peer has to hear of it.
     pub fn sync(&mut self, from: Sources<'_>, changes: &Changes) -> Vec<Outgoing> {
-        let Self {
-            groups, attributes, ..
-        } = self;
         let mut outgoing = Vec::new();
-        for group in groups.values_mut() {
+        for group in self.groups.values_mut() {
+            let mut exporter = Exporter::new(from, &mut self.attributes);
             let mut deltas = Vec::new();
             for prefix in &changes.best {
-                group.tell(*prefix, from, attributes, &mut deltas);
+                group.tell(*prefix, &mut exporter, &mut deltas);
             }
             for prefix in changes.others.difference(&changes.best) {
                 if group.target.add_path.contains(&Family::of_net(*prefix)) {
-                    group.tell(*prefix, from, attributes, &mut deltas);
+                    group.tell(*prefix, &mut exporter, &mut deltas);
                 }
             }
             outgoing.extend(group.split(&deltas));
+            outgoing.extend(group.welcome());
         }
         outgoing
     }
@@ -120,23 +115,41 @@ impl AdjRibOut {
     /// What decides about one peer changed (its filters, its next hop mode): the difference. Where `families` or
     /// `add_path` changes there has been another OPEN, and [`AdjRibOut::open`] is right.
     pub fn retarget(&mut self, peer: PeerKey, target: &Target, from: Sources<'_>) -> Vec<Message> {
-        let Some(old) = self.peers.get(&peer).copied() else {
+        let Some(old) = self.group(peer).filter(|group| group.target != *target) else {
             return Vec::new();
         };
-        if self.groups.get(&old).is_some_and(|group| group.target == *target) {
+        if old.newcomers.contains(&peer) {
+            self.open(peer, target, from);
             return Vec::new();
         }
-        let before = self.groups.get(&old).map(Group::told).unwrap_or_default();
+        let (before, held) = (old.known(peer), old.held.contains_key(&peer));
         self.close(peer);
         let number = self.join(peer, target, from);
-        let after = self.groups.get(&number).map(Group::told).unwrap_or_default();
-        let all: BTreeSet<&Nlri> = before.keys().chain(after.keys()).collect();
-        let deltas = all.into_iter().map(|nlri| Delta {
-            nlri: *nlri,
-            before: before.get(nlri).cloned(),
-            after: after.get(nlri).cloned(),
-        });
-        pack(deltas.filter_map(|delta| delta.to(peer)))
+        let Some(group) = self.groups.get_mut(&number) else {
+            return Vec::new();
+        };
+        let missed = held::difference(before, group.visible(peer));
+        match held {
+            true => drop(group.held.insert(peer, missed)),
+            false => return group.catch_up(peer, &missed),
+        }
+        Vec::new()
+    }
+
+    /// The peer does not read: until [`AdjRibOut::resume`] it is told nothing.
+    pub fn hold(&mut self, peer: PeerKey) {
+        if let Some(group) = self.group_mut(peer) {
+            group.held.entry(peer).or_default();
+        }
+    }
+
+    /// It reads again: what it has missed, once.
+    pub fn resume(&mut self, peer: PeerKey) -> Vec<Message> {
+        let Some(group) = self.group_mut(peer) else {
+            return Vec::new();
+        };
+        let missed = group.held.remove(&peer).unwrap_or_default();
+        group.catch_up(peer, &missed)
     }
 
     /// The peer asks for everything again (RFC 2918); between marks where that was agreed on (RFC 7313).
@@ -151,15 +164,28 @@ impl AdjRibOut {
         messages
     }
 
-    /// What a peer has been told.
+    /// What a peer is to hold.
     pub fn advertised(&self, peer: PeerKey) -> impl Iterator<Item = (Nlri, &Arc<Attributes>)> + '_ {
-        let group = self.peers.get(&peer).and_then(|number| self.groups.get(number));
-        group.into_iter().flat_map(move |group| group.visible(peer))
+        let group = self.group(peer).into_iter();
+        group.flat_map(move |group| group.visible(peer))
+    }
+
+    /// How much that is.
+    pub fn count(&self, peer: PeerKey) -> usize {
+        self.group(peer).map_or(0, |group| group.count(peer))
     }
 
     /// How many tables there are.
     pub fn groups(&self) -> usize {
         self.groups.len()
+    }
+
+    fn group(&self, peer: PeerKey) -> Option<&Group> {
+        self.groups.get(self.peers.get(&peer)?)
+    }
+
+    fn group_mut(&mut self, peer: PeerKey) -> Option<&mut Group> {
+        self.groups.get_mut(self.peers.get(&peer)?)
     }
 
     /// Puts a peer into the group it belongs to.
@@ -170,7 +196,7 @@ impl AdjRibOut {
             None => {
                 let last = self.groups.last_key_value();
                 let number = last.map_or(0, |(number, _)| number + 1);
-                let group = Group::new(target, from, &mut self.attributes);
+                let group = Group::new(target, &mut Exporter::new(from, &mut self.attributes));
                 self.groups.insert(number, group);
                 number
             }

@@ -13,7 +13,7 @@ mod refusal;
 pub(crate) mod fixtures;
 
 pub use community::Community;
-pub use export::{Export, OWN_LOCAL_PREF, Tag, Target, Withheld};
+pub use export::{Export, OWN_LOCAL_PREF, Shape, Tag, Target, Withheld};
 pub use field::PolicyError;
 pub use filter::{
     Action, Direction, Filter, MatchOperator, Matched, Net, Operation, PeerType, Rule, Subject,

@@ -4,6 +4,7 @@
 
 mod changes;
 mod decision;
+mod edit;
 mod intern;
 mod judge;
 mod next_hops;
@@ -11,9 +12,8 @@ mod path;
 mod peers;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -29,7 +29,7 @@ pub use view::{Received, Route, Source, Status};
 
 use crate::policy::{Refusal, Verdict};
 use crate::session::PeerKey;
-use crate::wire::{Announcement, Attributes, Family, Nlri, Update};
+use crate::wire::{Announcement, Attributes, Family, Update};
 
 /// Import policy of a peer, for one route.
 pub type Policy<'a> = &'a dyn Fn(IpNet, &Attributes) -> Verdict;
@@ -107,15 +107,36 @@ impl Rib {
         changes
     }
 
+    /// A next hop that is about to come with routes: told now, they are decided about once. [`Rib::forget`] it after that.
+    pub fn foresee(&mut self, address: IpAddr, reach: impl FnOnce() -> Reach) {
+        self.parts.next_hops.foresee(address, reach);
+    }
+
+    /// The routes it was to come with have come; or were refused, and it is nobody's.
+    pub fn forget(&mut self, address: IpAddr) {
+        self.parts.next_hops.forget(address);
+    }
+
     /// Whether a next hop can be reached. Decides again where it is the next hop of a route.
     pub fn set_next_hop(&mut self, address: IpAddr, reach: Reach) -> Changes {
+        self.set_next_hops([(address, reach)])
+    }
+
+    /// The same for many, with one look at all routes.
+    pub fn set_next_hops(&mut self, answers: impl IntoIterator<Item = (IpAddr, Reach)>) -> Changes {
         let mut changes = Changes::default();
-        if !self.parts.next_hops.set(address, reach) {
+        let answers = answers.into_iter();
+        let changed = answers.filter_map(|(address, reach)| {
+            let changed = self.parts.next_hops.set(address, reach);
+            changed.then_some(address)
+        });
+        let changed: BTreeSet<IpAddr> = changed.collect();
+        if changed.is_empty() {
             return changes;
         }
-        let has_it = |path: &Path| path.refusal.is_none() && path.used.next_hop.address == address;
+        let has_one = |path: &Path| path.refusal.is_none() && changed.contains(&path.used.next_hop.address);
         for (prefix, entry) in &mut self.entries {
-            if entry.paths.iter().any(has_it) {
+            if entry.paths.iter().any(has_one) {
                 let before = entry.before();
                 entry.decide(&self.parts);
                 changes.record(*prefix, entry.effect(&before));
@@ -178,103 +199,6 @@ impl Rib {
     /// How many sets of attributes are kept.
     pub fn attribute_sets(&self) -> usize {
         self.parts.attributes.len()
-    }
-
-    fn announce(&mut self, slot: Slot, from: &Announcement, policy: Policy<'_>, changes: &mut Changes) {
-        let received = self.parts.attributes.intern(&from.attributes);
-        for nlri in &from.nlri {
-            let verdict = policy(nlri.prefix, &received);
-            self.edit(nlri.prefix, changes, |paths, parts, changes| {
-                let at = paths.iter().position(|path| path.is(slot, nlri.path_id));
-                let at = at.unwrap_or_else(|| {
-                    let mut path = parts.first_seen(slot, nlri.prefix, &received, changes);
-                    path.path_id = nlri.path_id;
-                    path.id = Entry::free_id(paths);
-                    // Most prefixes have one route, and a vector would make room for four.
-                    paths.reserve_exact(1);
-                    paths.push(path);
-                    paths.len() - 1
-                });
-                let path = &mut paths[at];
-                path.stale = false;
-                if !Arc::ptr_eq(&path.received, &received) {
-                    parts.arrivals += 1;
-                    path.since = parts.arrivals;
-                    path.received = Arc::clone(&received);
-                }
-                if path.refusal != Some(Refusal::MaxPrefixes) {
-                    parts.judge(path, verdict, changes);
-                }
-            });
-        }
-    }
-
-    fn withdraw(&mut self, slot: Slot, nlri: Nlri, changes: &mut Changes) {
-        if self.entries.contains_key(&nlri.prefix) {
-            self.edit(nlri.prefix, changes, |paths, parts, _| {
-                parts.retain(paths, nlri.prefix, |path| !path.is(slot, nlri.path_id));
-            });
-        }
-    }
-
-    /// Keeps those routes of a peer that the function wants kept.
-    fn each_of(
-        &mut self,
-        peer: PeerKey,
-        family: Option<Family>,
-        changes: &mut Changes,
-        keep: impl Fn(&Path, IpNet) -> bool,
-    ) {
-        let Some(slot) = self.parts.peers.slot(peer) else {
-            return;
-        };
-        for prefix in self.prefixes_of(slot, None) {
-            if family.is_none_or(|family| Family::of_net(prefix) == family) {
-                self.edit(prefix, changes, |paths, parts, _| {
-                    parts.retain(paths, prefix, |path| path.peer != slot || keep(path, prefix));
-                });
-            }
-        }
-    }
-
-    fn prefixes_of(&self, slot: Slot, scope: Option<&[IpNet]>) -> Vec<IpNet> {
-        let has_one = |entry: &Entry| entry.paths.iter().any(|path| path.peer == slot);
-        let Some(scope) = scope else {
-            let all = self.entries.iter().filter(|(_, entry)| has_one(entry));
-            return all.map(|(prefix, _)| *prefix).collect();
-        };
-        let mut found = std::collections::BTreeSet::new();
-        for net in scope {
-            let inside = self
-                .entries
-                .range(net..)
-                .take_while(|(prefix, _)| net.contains(*prefix));
-            found.extend(
-                inside
-                    .filter(|(_, entry)| has_one(entry))
-                    .map(|(prefix, _)| *prefix),
-            );
-            let above = std::iter::successors(net.supernet(), IpNet::supernet);
-            found.extend(above.filter(|prefix| self.entries.get(prefix).is_some_and(has_one)));
-        }
-        found.into_iter().collect()
-    }
-
-    /// The one way to change the routes to a prefix.
-    fn edit(
-        &mut self,
-        prefix: IpNet,
-        changes: &mut Changes,
-        edit: impl FnOnce(&mut Vec<Path>, &mut Parts, &mut Changes),
-    ) {
-        let entry = self.entries.entry(prefix).or_default();
-        let before = entry.before();
-        edit(&mut entry.paths, &mut self.parts, changes);
-        entry.decide(&self.parts);
-        changes.record(prefix, entry.effect(&before));
-        if entry.paths.is_empty() {
-            self.entries.remove(&prefix);
-        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `neighbours` | connections, octets, timers, the end |
 //! | `sessions` | what begins and ends with a session, and what peers send over it |
-//! | `routes` | what a change of routes means for the kernel and for peers |
+//! | `routes` | what a change of routes means for the kernel |
+//! | `telling` | … and for peers, of which some read slowly |
 //! | `configure` | what another picture of the cluster means for all of it |
 //! | [`status`] | what is shown |
 
@@ -14,6 +15,8 @@ mod neighbours;
 mod routes;
 mod sessions;
 pub mod status;
+mod telling;
+mod timer;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +24,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ipnet::IpNet;
+use routes::Pending;
+use telling::Flow;
+pub use timer::TimerKey;
 
 use crate::adj_rib_out::AdjRibOut;
 use crate::cluster::Picture;
 use crate::fib::{KernelTable, Op, Routes, Why};
-use crate::fsm::{Cause, Failure, State, Timer};
+use crate::fsm::{Cause, Failure, State};
 use crate::peer::{Peer, Side};
 use crate::policy::Export;
 use crate::rib::Rib;
@@ -52,6 +59,8 @@ pub enum Event {
     Octets(PeerKey, Side, Vec<u8>),
     /// A connection is closed.
     Closed(PeerKey, Side, Failure),
+    /// Everything that was sent before [`Action::Ask`] has left for the peer.
+    Taken(PeerKey, Side),
     /// A timer ran out.
     Timer(TimerKey),
     /// The node is to be avoided, or not any more (RFC 8326).
@@ -67,21 +76,6 @@ pub enum Ending {
     Restart,
     /// For good: peers are told, and the kernel holds nothing of ours any more.
     Withdraw,
-}
-
-/// What runs out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TimerKey {
-    /// One of a connection's.
-    Connection(PeerKey, Side, Timer),
-    /// The next attempt to connect.
-    Retry(PeerKey),
-    /// A peer that restarts has to be back, and to have said everything again.
-    Stale(PeerKey),
-    /// After a start, the kernel's routes that nobody has confirmed.
-    Start,
-    /// What was withdrawn has reached everybody: its blackhole may go.
-    Withdrawn,
 }
 
 /// How much it matters.
@@ -111,7 +105,9 @@ pub enum Action {
     /// Close a connection after what was sent is out.
     Close(PeerKey, Side),
     /// Send these octets.
-    Send(PeerKey, Side, Arc<[u8]>),
+    Send(PeerKey, Side, Bytes),
+    /// Say [`Event::Taken`] when the kernel has everything that was sent.
+    Ask(PeerKey, Side),
     /// Set a timer anew.
     Arm(TimerKey, Duration),
     /// Stop it.
@@ -145,6 +141,8 @@ struct Neighbour {
     up: Option<Side>,
     /// Families whose End-of-RIB is still awaited.
     awaited: BTreeSet<Family>,
+    /// What it was sent over the session that is up.
+    flow: Flow,
     /// Sessions lost since the start.
     flaps: u64,
     last: Option<Cause>,
@@ -162,6 +160,12 @@ pub struct Speaker {
     table: KernelTable,
     /// What the kernel holds of ours.
     ours: Routes,
+    /// What has changed and was not acted upon yet.
+    pending: Pending,
+    /// Peers that have not been told yet that they know everything.
+    owed: BTreeSet<PeerKey>,
+    /// Sessions that came and went.
+    changes: u64,
     /// What is used and yet not in the kernel.
     missing: BTreeMap<IpNet, Why>,
     /// Routes of ours that somebody else took away or changed, since the start.
@@ -171,8 +175,6 @@ pub struct Speaker {
     /// A restart: what the kernel holds stays until peers had their time.
     starting: bool,
     restarting: bool,
-    /// Peers that a reflector owes its End-of-RIB until its own peers have said everything.
-    deferred: BTreeSet<PeerKey>,
     /// Blackholes that outlive their announcement for a moment.
     released: BTreeSet<IpNet>,
     stopped: bool,
@@ -190,12 +192,14 @@ impl Speaker {
             export: Export::default(),
             table: KernelTable::default(),
             ours: Routes::new(),
+            pending: Pending::default(),
+            owed: BTreeSet::new(),
+            changes: 0,
             missing: BTreeMap::new(),
             lost: 0,
             looked: false,
             starting: false,
             restarting: false,
-            deferred: BTreeSet::new(),
             released: BTreeSet::new(),
             stopped: false,
         }
@@ -204,28 +208,57 @@ impl Speaker {
     /// What follows from an event. After [`Event::Stop`] nothing does.
     pub fn step(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.take(event, &mut actions);
+        self.settle(&mut actions);
+        actions
+    }
+
+    /// The same but for what a change of routes means: several events that come together are one change, and
+    /// [`Speaker::settle`] ends them.
+    pub fn take(&mut self, event: Event, actions: &mut Vec<Action>) {
         if self.stopped {
-            return actions;
+            return;
         }
         match event {
-            Event::Picture(picture) => self.configure(picture, &mut actions),
-            Event::Kernel(table, ours) => self.kernel(table, ours, &mut actions),
-            Event::Lost(prefixes) => self.lost(&prefixes, &mut actions),
-            Event::Accepted(from) => self.accepted(from, &mut actions),
-            Event::Connected(key) => self.connected(key, &mut actions),
-            Event::Failed(key, failure) => self.closed(key, Side::Out, failure, &mut actions),
-            Event::Octets(key, side, octets) => self.octets((key, side), &octets, &mut actions),
-            Event::Closed(key, side, failure) => self.closed(key, side, failure, &mut actions),
-            Event::Timer(timer) => self.timer(timer, &mut actions),
-            Event::Drain(on) => self.drain(on, &mut actions),
-            Event::Stop(ending) => self.stop(ending, &mut actions),
+            Event::Picture(picture) => self.configure(picture, actions),
+            Event::Kernel(table, ours) => self.kernel(table, ours, actions),
+            Event::Lost(prefixes) => self.lost(&prefixes, actions),
+            Event::Accepted(from) => self.accepted(from, actions),
+            Event::Connected(key) => self.connected(key, actions),
+            Event::Failed(key, failure) => self.closed(key, Side::Out, failure, actions),
+            Event::Octets(key, side, octets) => self.octets((key, side), &octets, actions),
+            Event::Closed(key, side, failure) => self.closed(key, side, failure, actions),
+            Event::Taken(key, side) => self.taken((key, side), actions),
+            Event::Timer(timer) => self.timer(timer, actions),
+            Event::Drain(on) => self.drain(on),
+            Event::Stop(ending) => self.stop(ending, actions),
         }
-        actions
+    }
+
+    /// Acts upon what has changed: the kernel first, then peers.
+    pub fn settle(&mut self, actions: &mut Vec<Action>) {
+        if self.stopped {
+            return;
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.resolve(&mut pending.changes);
+            let plan = self.due(&pending);
+            self.put(&plan, actions);
+            self.announce(&pending, actions);
+            self.remove(plan, actions);
+        }
+        self.end_of_rib(actions);
     }
 
     /// The state of a peer's session.
     pub fn state(&self, key: PeerKey) -> Option<State> {
         self.neighbours.get(&key).map(|one| one.peer.state())
+    }
+
+    /// Another number as soon as a session has come up, gone down, or been configured.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Every peer there is a session for.

@@ -32,6 +32,14 @@ impl Bird {
         bird
     }
 
+    /// Its process number.
+    pub fn pid(&self) -> i32 {
+        self.daemon
+            .as_ref()
+            .map(Daemon::pid)
+            .unwrap_or_else(|| panic!("BIRD does not run"))
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         self.daemon = None;

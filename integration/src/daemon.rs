@@ -29,7 +29,7 @@ impl Daemon {
     /// Sends a signal. After SIGSTOP it returns when nothing moves any more: the signal reaches thread by thread, and until then
     /// the others work on.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal)
+        kill(Pid::from_raw(self.pid()), signal)
             .unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.label));
         if signal == Signal::SIGSTOP {
             let what = format!("{} is stopped", self.label);
@@ -44,6 +44,11 @@ impl Daemon {
             // A thread that has ended meanwhile does nothing either.
             state.is_empty() || state.contains(") T ")
         })
+    }
+
+    /// Its process number.
+    pub fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
     }
 
     /// Whether it has ended by itself.

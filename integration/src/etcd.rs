@@ -17,7 +17,10 @@ use crate::netns::Netns;
 use crate::process::Cmd;
 use crate::{require, wait};
 
-/// What gRPC calls a member that has no leader at the moment. What is done here may be done twice.
+mod watch;
+pub use watch::Watch;
+
+/// What gRPC calls a member that has no leader. What is done here may be done twice.
 const UNAVAILABLE: u64 = 14;
 
 /// A running cluster.

@@ -216,6 +216,12 @@ impl Running {
         drop(self.child.kill());
     }
 
+    /// SIGINT: it may still say something.
+    pub fn interrupt(&self) {
+        let sent = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), Signal::SIGINT);
+        sent.unwrap_or_else(|error| panic!("SIGINT to {}: {error}", self.label));
+    }
+
     /// Whether it has ended; its pipes may still be held.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))

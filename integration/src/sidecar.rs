@@ -153,6 +153,14 @@ impl<'a> Sidecar<'a> {
         }
     }
 
+    /// Its process number.
+    pub fn pid(&self) -> i32 {
+        self.daemon
+            .as_ref()
+            .map(Daemon::pid)
+            .unwrap_or_else(|| panic!("it does not run"))
+    }
+
     /// Fails if it has ended by itself.
     pub fn must_live(&mut self) {
         let ended = self.daemon.as_mut().and_then(Daemon::ended);

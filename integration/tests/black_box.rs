@@ -6,6 +6,7 @@ mod bgp_beside_ospf;
 mod bgp_dead_peers;
 mod bgp_harness;
 mod bgp_kernel;
+mod bgp_many;
 mod bgp_nodes;
 mod bgp_racks;
 mod bgp_restart;

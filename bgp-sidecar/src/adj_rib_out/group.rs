@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::exporter::Exporter;
+use super::held::{self, Missed};
+use super::outgoing::{Change, Hidden, Outgoing, Parts};
 use super::pack::pack;
-use super::{Outgoing, Sources};
 use crate::policy::Target;
-use crate::rib::{Interner, Route, Source};
 use crate::session::PeerKey;
-use crate::wire::{Attributes, Family, Nlri};
+use crate::wire::{Attributes, Family, Message, Nlri};
 
 /// Paths of a prefix that are sent where several are (RFC 7911).
 const PATHS: usize = 8;
@@ -27,44 +28,48 @@ impl Told {
     fn same(&self, other: &Self) -> bool {
         self.from == other.from && Arc::ptr_eq(&self.attributes, &other.attributes)
     }
+
+    fn to(&self, peer: PeerKey) -> Option<&Arc<Attributes>> {
+        (self.from != Some(peer)).then_some(&self.attributes)
+    }
 }
 
 /// A change of what a group has been told.
 #[derive(Clone, Debug)]
 pub(super) struct Delta {
-    pub(super) nlri: Nlri,
-    pub(super) before: Option<Told>,
-    pub(super) after: Option<Told>,
+    nlri: Nlri,
+    before: Option<Told>,
+    after: Option<Told>,
 }
 
 impl Delta {
-    /// What this member has to hear of it, if anything: `None` inside is a withdrawal.
-    pub(super) fn to(&self, peer: PeerKey) -> Option<(Nlri, Option<Arc<Attributes>>)> {
-        self.seen(|told| told.from != Some(peer))
+    /// What this member held of it.
+    fn held(&self, peer: PeerKey) -> Option<&Arc<Attributes>> {
+        self.before.as_ref()?.to(peer)
+    }
+
+    /// What this member has to hear of it, if anything.
+    fn to(&self, peer: PeerKey) -> Option<Change> {
+        let (before, after) = (
+            self.held(peer),
+            self.after.as_ref().and_then(|told| told.to(peer)),
+        );
+        (before != after).then(|| (self.nlri, after.cloned()))
     }
 
     /// The same for a member that nothing of it is from.
-    fn to_others(&self) -> Option<(Nlri, Option<Arc<Attributes>>)> {
-        self.seen(|_| true)
+    fn to_others(&self) -> Option<Change> {
+        let attributes = |told: &Option<Told>| told.as_ref().map(|told| Arc::clone(&told.attributes));
+        let (before, after) = (attributes(&self.before), attributes(&self.after));
+        (before != after).then_some((self.nlri, after))
     }
 
-    fn seen(&self, visible: impl Fn(&Told) -> bool) -> Option<(Nlri, Option<Arc<Attributes>>)> {
-        let visible = |told: &Option<Told>| {
-            let told = told.as_ref().filter(|told| visible(told));
-            told.map(|told| Arc::clone(&told.attributes))
-        };
-        let (before, after) = (visible(&self.before), visible(&self.after));
-        let same = match (&before, &after) {
-            (None, None) => true,
-            (Some(before), Some(after)) => before == after,
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        (!same).then_some((self.nlri, after))
-    }
-
-    fn sources(&self) -> impl Iterator<Item = PeerKey> + '_ {
-        let told = self.before.iter().chain(&self.after);
-        told.filter_map(|told| told.from)
+    /// It went from one source to another: to these two it is another change than to the rest.
+    fn moved(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => before.from != after.from,
+            (_, None) | (None, _) => false,
+        }
     }
 }
 
@@ -72,106 +77,176 @@ impl Delta {
 pub(super) struct Group {
     pub(super) target: Target,
     pub(super) members: BTreeSet<PeerKey>,
+    /// Members that have not been told anything yet.
+    pub(super) newcomers: BTreeSet<PeerKey>,
+    /// Members that do not read, and what they have missed.
+    pub(super) held: BTreeMap<PeerKey, Missed>,
     told: BTreeMap<Nlri, Told>,
+    /// How much of it is from whom.
+    from: BTreeMap<PeerKey, usize>,
 }
 
 impl Group {
-    pub(super) fn new(target: &Target, from: Sources<'_>, attributes: &mut Interner) -> Self {
+    pub(super) fn new(target: &Target, exporter: &mut Exporter<'_>) -> Self {
         let mut group = Self {
             target: target.clone(),
             members: BTreeSet::new(),
+            newcomers: BTreeSet::new(),
+            held: BTreeMap::new(),
             told: BTreeMap::new(),
+            from: BTreeMap::new(),
         };
-        for prefix in from.rib.prefixes() {
-            group.tell(prefix, from, attributes, &mut Vec::new());
+        let mut deltas = Vec::new();
+        for prefix in exporter.from.rib.prefixes() {
+            group.tell(prefix, exporter, &mut deltas);
+            deltas.clear();
         }
         group
     }
 
-    pub(super) fn told(&self) -> BTreeMap<Nlri, Told> {
-        self.told.clone()
+    pub(super) fn leave(&mut self, peer: PeerKey) {
+        self.members.remove(&peer);
+        self.newcomers.remove(&peer);
+        self.held.remove(&peer);
     }
 
     pub(super) fn prefixes(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.told.keys().map(|nlri| nlri.prefix)
     }
 
-    /// What a member has been told.
+    /// What a member is to hold.
     pub(super) fn visible(&self, peer: PeerKey) -> impl Iterator<Item = (Nlri, &Arc<Attributes>)> + '_ {
-        let visible = self.told.iter().filter(move |(_, told)| told.from != Some(peer));
-        visible.map(|(nlri, told)| (*nlri, &told.attributes))
+        let all = self.told.iter();
+        all.filter_map(move |(nlri, told)| Some((*nlri, told.to(peer)?)))
+    }
+
+    pub(super) fn count(&self, peer: PeerKey) -> usize {
+        self.told.len() - self.from.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// What a member holds: what it is to hold, but for what it has missed.
+    pub(super) fn known(&self, peer: PeerKey) -> BTreeMap<Nlri, Arc<Attributes>> {
+        let visible = self.visible(peer);
+        let mut known: BTreeMap<_, _> = visible
+            .map(|(nlri, attributes)| (nlri, Arc::clone(attributes)))
+            .collect();
+        for (nlri, held) in self.held.get(&peer).into_iter().flatten() {
+            match held {
+                Some(attributes) => drop(known.insert(*nlri, Arc::clone(attributes))),
+                None => drop(known.remove(nlri)),
+            }
+        }
+        known
+    }
+
+    /// What a member has to be told of what it has missed.
+    pub(super) fn catch_up(&self, peer: PeerKey, missed: &Missed) -> Vec<Message> {
+        let now = |nlri: &Nlri| self.told.get(nlri)?.to(peer).cloned();
+        pack(held::changes(missed, now))
     }
 
     /// Brings one prefix up to date.
-    pub(super) fn tell(
-        &mut self,
-        prefix: IpNet,
-        from: Sources<'_>,
-        attributes: &mut Interner,
-        deltas: &mut Vec<Delta>,
-    ) {
-        let mut wanted = self.wanted(prefix, from, attributes);
+    pub(super) fn tell(&mut self, prefix: IpNet, exporter: &mut Exporter<'_>, deltas: &mut Vec<Delta>) {
+        if !self.target.add_path.contains(&Family::of_net(prefix)) {
+            let mut routes = exporter.from.rib.winners(prefix);
+            let told = routes
+                .next()
+                .and_then(|route| exporter.attributes(&self.target, &route));
+            drop(routes);
+            return self.put(Nlri::from(prefix), told.map(Told::from), deltas);
+        }
+        let mut wanted = BTreeMap::new();
+        for route in exporter.from.rib.usable(prefix) {
+            if wanted.len() < PATHS
+                && let Some(told) = exporter.attributes(&self.target, &route)
+            {
+                let path_id = route.id;
+                wanted.insert(Nlri { prefix, path_id }, Told::from(told));
+            }
+        }
         let [first, last] = [u32::MIN, u32::MAX].map(|path_id| Nlri { prefix, path_id });
         let known = self.told.range(first..=last).map(|(nlri, _)| *nlri);
         let all: BTreeSet<Nlri> = known.chain(wanted.keys().copied()).collect();
         for nlri in all {
-            let (before, after) = (self.told.get(&nlri), wanted.remove(&nlri));
-            if let (Some(before), Some(after)) = (before, &after)
-                && before.same(after)
-            {
-                continue;
-            }
-            let before = match &after {
-                Some(after) => self.told.insert(nlri, after.clone()),
-                None => self.told.remove(&nlri),
-            };
-            deltas.push(Delta { nlri, before, after });
+            self.put(nlri, wanted.remove(&nlri), deltas);
         }
     }
 
-    fn wanted(&self, prefix: IpNet, from: Sources<'_>, attributes: &mut Interner) -> BTreeMap<Nlri, Told> {
-        let several = self.target.add_path.contains(&Family::of_net(prefix));
-        let mut told = |route: Route<'_>| {
-            let path_id = if several { route.id } else { 0 };
-            let exported = from.export.attributes(&self.target, &route).ok()?;
-            let from = match route.source {
-                Source::Own => None,
-                Source::Peer(key, _) => Some(key),
-            };
-            let attributes = attributes.intern(&exported);
-            Some((Nlri { prefix, path_id }, Told { attributes, from }))
+    fn put(&mut self, nlri: Nlri, after: Option<Told>, deltas: &mut Vec<Delta>) {
+        let source = after.as_ref().and_then(|told| told.from);
+        let before = match &after {
+            Some(after) => match self.told.get_mut(&nlri) {
+                Some(told) if told.same(after) => return,
+                Some(told) => Some(std::mem::replace(told, after.clone())),
+                None => self.told.insert(nlri, after.clone()),
+            },
+            None => self.told.remove(&nlri),
         };
-        if several {
-            from.rib.usable(prefix).filter_map(told).take(PATHS).collect()
-        } else {
-            from.rib
-                .winners(prefix)
-                .next()
-                .and_then(&mut told)
-                .into_iter()
-                .collect()
+        if before.is_none() && after.is_none() {
+            return;
         }
+        if let Some(source) = source {
+            *self.from.entry(source).or_default() += 1;
+        }
+        let lost = before.as_ref().and_then(|told| told.from);
+        if let Some(count) = lost.and_then(|source| self.from.get_mut(&source)) {
+            *count -= 1;
+        }
+        deltas.push(Delta { nlri, before, after });
     }
 
-    /// Messages for the members: one bundle for most, one for each from whom a changed route is.
-    pub(super) fn split(&self, deltas: &[Delta]) -> Vec<Outgoing> {
-        let sources: BTreeSet<PeerKey> = deltas.iter().flat_map(Delta::sources).collect();
-        let (apart, others): (Vec<_>, Vec<_>) = self
-            .members
-            .iter()
-            .copied()
-            .partition(|peer| sources.contains(peer));
-        let mut outgoing = vec![Outgoing {
-            peers: others,
-            messages: pack(deltas.iter().filter_map(Delta::to_others)),
-        }];
-        for peer in apart {
-            outgoing.push(Outgoing {
-                peers: vec![peer],
-                messages: pack(deltas.iter().filter_map(|delta| delta.to(peer))),
-            });
+    /// Messages for those who read: one bundle for all of them, and one more for each whom a route comes from or came
+    /// from that has another source now. Those who do not read miss it.
+    pub(super) fn split(&mut self, deltas: &[Delta]) -> Vec<Outgoing> {
+        let mut parts = Parts::default();
+        let mut apart: BTreeMap<PeerKey, Vec<Change>> = BTreeMap::new();
+        for delta in deltas {
+            let hidden = self.hidden(delta.before.as_ref(), delta.after.as_ref());
+            if delta.moved() {
+                for peer in hidden.iter() {
+                    apart.entry(peer).or_default().extend(delta.to(peer));
+                }
+            }
+            if let Some(change) = delta.to_others() {
+                parts.push(hidden, change);
+            }
+            for (peer, missed) in &mut self.held {
+                missed
+                    .entry(delta.nlri)
+                    .or_insert_with(|| delta.held(*peer).cloned());
+            }
         }
-        outgoing.retain(|one| !one.peers.is_empty() && !one.messages.is_empty());
+        let reads = |peer: &PeerKey| !self.held.contains_key(peer) && !self.newcomers.contains(peer);
+        let readers = self.members.iter().copied().filter(reads).collect();
+        let mut outgoing: Vec<Outgoing> = parts.into_outgoing(readers).into_iter().collect();
+        let apart = apart.into_iter().filter(|(peer, _)| reads(peer));
+        outgoing.extend(apart.filter_map(|(peer, changes)| Outgoing::for_one(peer, pack(changes))));
         outgoing
+    }
+
+    /// Members that do not see a change from the one to the other as the rest does.
+    fn hidden(&self, before: Option<&Told>, after: Option<&Told>) -> Hidden {
+        let member = |told: &Told| told.from.filter(|source| self.members.contains(source));
+        Hidden::new(before.and_then(member), after.and_then(member))
+    }
+
+    /// Everything, for those who have just come.
+    pub(super) fn welcome(&mut self) -> Option<Outgoing> {
+        let newcomers = std::mem::take(&mut self.newcomers);
+        if newcomers.is_empty() {
+            return None;
+        }
+        let mut parts = Parts::default();
+        for (nlri, told) in &self.told {
+            let change = (*nlri, Some(Arc::clone(&told.attributes)));
+            parts.push(self.hidden(Some(told), None), change);
+        }
+        parts.into_outgoing(newcomers.into_iter().collect())
+    }
+}
+
+impl From<(Arc<Attributes>, Option<PeerKey>)> for Told {
+    fn from((attributes, from): (Arc<Attributes>, Option<PeerKey>)) -> Self {
+        Self { attributes, from }
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever happens, every peer holds exactly what it is to hear, and is told nothing twice.
+//! Whatever happens, every peer that reads holds exactly what it is to hear, and nobody is told anything twice.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,6 +21,8 @@ enum Step {
     Open { peer: u8, target: usize },
     Retarget { peer: u8, target: usize },
     Close { peer: u8 },
+    Hold { peer: u8 },
+    Resume { peer: u8 },
     Export { which: usize },
 }
 
@@ -34,6 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..4u8, 0..4usize).prop_map(|(peer, target)| Step::Open { peer, target }),
         2 => (0..4u8, 0..4usize).prop_map(|(peer, target)| Step::Retarget { peer, target }),
         1 => (0..4u8).prop_map(|peer| Step::Close { peer }),
+        2 => (0..4u8).prop_map(|peer| Step::Hold { peer }),
+        2 => (0..4u8).prop_map(|peer| Step::Resume { peer }),
         1 => (0..3usize).prop_map(|which| Step::Export { which }),
     ]
 }
@@ -84,6 +88,8 @@ struct World {
     out: AdjRibOut,
     export: Export,
     open: BTreeMap<PeerKey, Target>,
+    /// Those that do not read.
+    held: BTreeSet<PeerKey>,
     /// What each peer has, from the messages alone.
     has: BTreeMap<PeerKey, BTreeMap<Nlri, Attributes>>,
 }
@@ -106,11 +112,16 @@ impl World {
             out: AdjRibOut::default(),
             export,
             open: BTreeMap::new(),
+            held: BTreeSet::new(),
             has: BTreeMap::new(),
         }
     }
 
     fn hear(&mut self, peer: PeerKey, messages: &[Message]) -> Result<(), TestCaseError> {
+        prop_assert!(
+            messages.is_empty() || !self.held.contains(&peer),
+            "told what it does not read"
+        );
         let has = self.has.entry(peer).or_default();
         for message in messages {
             let Message::Update(update) = message else {
@@ -140,8 +151,9 @@ impl World {
 
     fn pass(&mut self, outgoing: Vec<Outgoing>) -> Result<(), TestCaseError> {
         for one in outgoing {
-            for peer in one.peers {
-                self.hear(peer, &one.messages)?;
+            for peer in &one.peers {
+                let messages: Vec<Message> = one.to(*peer).cloned().collect();
+                self.hear(*peer, &messages)?;
             }
         }
         Ok(())
@@ -191,10 +203,11 @@ impl World {
                 self.tell(&changes)?;
             }
             Step::Open { peer, target } => {
-                let messages = self.out.open(key(peer), &targets[target], from);
+                self.out.open(key(peer), &targets[target], from);
                 self.open.insert(key(peer), targets[target].clone());
+                self.held.remove(&key(peer));
                 self.has.remove(&key(peer));
-                self.hear(key(peer), &messages)?;
+                self.tell(&Changes::default())?;
             }
             Step::Retarget { peer, target } => {
                 let messages = self.out.retarget(key(peer), &targets[target], from);
@@ -206,8 +219,11 @@ impl World {
             Step::Close { peer } => {
                 self.out.close(key(peer));
                 self.open.remove(&key(peer));
+                self.held.remove(&key(peer));
                 self.has.remove(&key(peer));
             }
+            Step::Hold { peer } => self.hold(key(peer)),
+            Step::Resume { peer } => self.resume(key(peer))?,
             Step::Export { which } => {
                 self.export = exports()[which].clone();
                 let from = Sources {
@@ -217,6 +233,29 @@ impl World {
                 let outgoing = self.out.reexport(from);
                 self.pass(outgoing)?;
             }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, peer: PeerKey) {
+        if self.open.contains_key(&peer) {
+            self.out.hold(peer);
+            self.held.insert(peer);
+        }
+    }
+
+    fn resume(&mut self, peer: PeerKey) -> Result<(), TestCaseError> {
+        self.held.remove(&peer);
+        let messages = self.out.resume(peer);
+        self.hear(peer, &messages)
+    }
+
+    /// Those who read have it all.
+    fn check(&self) -> Result<(), TestCaseError> {
+        for (peer, target) in self.open.iter().filter(|(peer, _)| !self.held.contains(peer)) {
+            let has = self.has.get(peer).cloned().unwrap_or_default();
+            prop_assert_eq!(self.out.count(*peer), has.len());
+            prop_assert_eq!(has, self.expected(*peer, target));
         }
         Ok(())
     }
@@ -249,10 +288,11 @@ proptest! {
         let mut world = World::new();
         for step in &steps {
             world.apply(step, &targets)?;
-            for (peer, target) in &world.open {
-                let has = world.has.get(peer).cloned().unwrap_or_default();
-                prop_assert_eq!(has, world.expected(*peer, target), "after {:?}", step);
-            }
+            world.check()?;
         }
+        for peer in world.held.clone() {
+            world.resume(peer)?;
+        }
+        world.check()?;
     }
 }

@@ -94,27 +94,50 @@ fn text(messages: &[Message]) -> Vec<String> {
     messages.iter().map(one).collect()
 }
 
+fn sources<'a>(rib: &'a Rib, export: &'a Export) -> Sources<'a> {
+    Sources { rib, export }
+}
+
+/// What each is told.
+fn told(outgoing: &[Outgoing]) -> Vec<(u8, Vec<String>)> {
+    let last = |peer: &PeerKey| match peer.address {
+        IpAddr::V4(address) => address.octets()[3],
+        IpAddr::V6(_) => panic!("not one of these"),
+    };
+    let each = outgoing
+        .iter()
+        .flat_map(|one| one.peers.iter().map(move |peer| (one, peer)));
+    let heard = each.map(|(one, peer)| {
+        let messages: Vec<Message> = one.to(*peer).cloned().collect();
+        (last(peer), text(&messages))
+    });
+    heard.filter(|(_, messages)| !messages.is_empty()).collect()
+}
+
+/// The peer comes up; what it is told.
+fn open(out: &mut AdjRibOut, peer: u8, target: &Target, from: Sources<'_>) -> Vec<String> {
+    out.open(key(peer), target, from);
+    let outgoing = out.sync(from, &Changes::default());
+    told(&outgoing)
+        .into_iter()
+        .flat_map(|(_, messages)| messages)
+        .collect()
+}
+
 #[test]
 fn a_new_peer_hears_everything_packed_and_then_the_end() {
     let (rib, export) = (rib(), export());
-    let from = Sources {
-        rib: &rib,
-        export: &export,
-    };
+    let from = sources(&rib, &export);
     let mut out = AdjRibOut::default();
-    let messages = out.open(key(1), &to(65107), from);
-    let expected = [
-        "+10.48.7.64/26 +10.48.7.128/26",
-        "+fd00:48::/122",
-        "Ipv4.",
-        "Ipv6.",
-    ];
-    assert_eq!(text(&messages), expected);
-    assert_eq!(out.advertised(key(1)).count(), 3);
-
-    let deferred = out.open_deferred(key(2), &to(65107), from);
-    assert_eq!(text(&deferred), expected[..2]);
-    assert_eq!(text(&out.end_of_rib(key(2))), expected[2..]);
+    let expected = ["+10.48.7.64/26 +10.48.7.128/26", "+fd00:48::/122"];
+    assert_eq!(open(&mut out, 1, &to(65107), from), expected);
+    assert_eq!(text(&out.end_of_rib(key(1))), ["Ipv4.", "Ipv6."]);
+    assert_eq!((out.advertised(key(1)).count(), out.count(key(1))), (3, 3));
+    out.open(key(2), &to(65107), from);
+    out.open(key(3), &to(65107), from);
+    let outgoing = out.sync(from, &Changes::default());
+    assert_eq!(outgoing.len(), 1, "made once for both");
+    assert_eq!(outgoing[0].peers, [key(2), key(3)]);
 }
 
 #[test]
@@ -123,14 +146,7 @@ fn equal_peers_share_a_table_and_are_told_at_once() {
     let mut out = AdjRibOut::default();
     for last in [1, 2, 3] {
         let target = if last == 3 { to(65107) } else { to(64512) };
-        out.open(
-            key(last),
-            &target,
-            Sources {
-                rib: &rib,
-                export: &export,
-            },
-        );
+        open(&mut out, last, &target, sources(&rib, &export));
     }
     assert_eq!(out.groups(), 2);
     let mut changes = rib.withdraw_own(net("10.48.7.64/26"));
@@ -138,28 +154,13 @@ fn equal_peers_share_a_table_and_are_told_at_once() {
         net("10.48.8.0/26"),
         &Attributes::originated(address("192.168.1.4")),
     ));
-    let outgoing = out.sync(
-        Sources {
-            rib: &rib,
-            export: &export,
-        },
-        &changes,
-    );
+    let outgoing = out.sync(sources(&rib, &export), &changes);
     let peers: Vec<_> = outgoing.iter().map(|one| one.peers.clone()).collect();
     assert_eq!(peers, [vec![key(1), key(2)], vec![key(3)]]);
-    for one in &outgoing {
-        assert_eq!(text(&one.messages), ["+10.48.8.0/26", "-10.48.7.64/26"]);
+    for (_, messages) in told(&outgoing) {
+        assert_eq!(messages, ["+10.48.8.0/26", "-10.48.7.64/26"]);
     }
-    assert!(
-        out.sync(
-            Sources {
-                rib: &rib,
-                export: &export
-            },
-            &changes
-        )
-        .is_empty()
-    );
+    assert!(out.sync(sources(&rib, &export), &changes).is_empty());
     (1..=3).for_each(|last| out.close(key(last)));
     assert_eq!((out.groups(), out.attributes.len()), (0, 0));
 }
@@ -169,61 +170,54 @@ fn nobody_hears_what_is_from_itself() {
     let (mut rib, export) = (Rib::default(), reflector());
     let mut out = AdjRibOut::default();
     for last in [5, 6, 7] {
-        out.open(
-            key(last),
-            &client(),
-            Sources {
-                rib: &rib,
-                export: &export,
-            },
-        );
+        open(&mut out, last, &client(), sources(&rib, &export));
     }
     let changes = learn(&mut rib, 5, "10.48.1.0/26");
-    let outgoing = out.sync(
-        Sources {
-            rib: &rib,
-            export: &export,
-        },
-        &changes,
-    );
-    assert_eq!(outgoing.len(), 1);
-    assert_eq!(outgoing[0].peers, [key(6), key(7)]);
+    let outgoing = out.sync(sources(&rib, &export), &changes);
+    let announced = vec!["+10.48.1.0/26".to_owned()];
+    assert_eq!(told(&outgoing), [(6, announced.clone()), (7, announced.clone())]);
+    assert_eq!(outgoing.len(), 1, "made once");
 
     // The better route is from another: the first now hears it, and the other loses what it had heard.
     learn(&mut rib, 6, "10.48.1.0/26");
     let changes = rib.peer_down(key(5));
-    let outgoing = out.sync(
-        Sources {
-            rib: &rib,
-            export: &export,
-        },
-        &changes,
+    let outgoing = out.sync(sources(&rib, &export), &changes);
+    let withdrawn = vec!["-10.48.1.0/26".to_owned()];
+    let expected = [(7, announced.clone()), (5, announced), (6, withdrawn)];
+    assert_eq!(told(&outgoing), expected);
+}
+
+#[test]
+fn who_does_not_read_misses_it_and_hears_of_it_once() {
+    let (mut rib, export) = (Rib::default(), reflector());
+    let mut out = AdjRibOut::default();
+    for last in [5, 6] {
+        open(&mut out, last, &client(), sources(&rib, &export));
+    }
+    let changes = learn(&mut rib, 5, "10.48.1.0/26");
+    out.sync(sources(&rib, &export), &changes);
+    out.hold(key(6));
+    let mut changes = learn(&mut rib, 5, "10.48.2.0/26");
+    changes.merge(rib.originate(
+        net("10.48.3.0/26"),
+        &Attributes::originated(address("192.168.1.4")),
+    ));
+    assert_eq!(
+        told(&out.sync(sources(&rib, &export), &changes)),
+        [(5, vec!["+10.48.3.0/26".to_owned()])]
     );
-    let told: Vec<_> = outgoing
-        .iter()
-        .map(|one| (one.peers.clone(), text(&one.messages)))
-        .collect();
-    let announced = vec!["+10.48.1.0/26".to_owned()];
-    let expected = [
-        (vec![key(7)], announced.clone()),
-        (vec![key(5)], announced),
-        (vec![key(6)], vec!["-10.48.1.0/26".to_owned()]),
-    ];
-    assert_eq!(told, expected);
+    let changes = rib.peer_down(key(5));
+    out.sync(sources(&rib, &export), &changes);
+    // 10.48.2.0/26 came and went meanwhile.
+    assert_eq!(text(&out.resume(key(6))), ["+10.48.3.0/26", "-10.48.1.0/26"]);
+    assert!(out.resume(key(6)).is_empty());
 }
 
 #[test]
 fn a_refresh_sends_all_of_the_family_between_marks() {
     let (rib, export) = (rib(), export());
     let mut out = AdjRibOut::default();
-    out.open(
-        key(1),
-        &to(64512),
-        Sources {
-            rib: &rib,
-            export: &export,
-        },
-    );
+    open(&mut out, 1, &to(64512), sources(&rib, &export));
     let six = ["Begin(Ipv6)", "+fd00:48::/122", "End(Ipv6)"];
     assert_eq!(text(&out.refresh(key(1), Family::Ipv6, true)), six);
     let four = ["+10.48.7.64/26 +10.48.7.128/26"];
@@ -234,13 +228,10 @@ fn a_refresh_sends_all_of_the_family_between_marks() {
 #[test]
 fn another_filter_sends_only_the_difference() {
     let (rib, export) = (rib(), export());
-    let from = Sources {
-        rib: &rib,
-        export: &export,
-    };
+    let from = sources(&rib, &export);
     let mut out = AdjRibOut::default();
-    out.open(key(1), &to(64512), from);
-    out.open(key(2), &to(64512), from);
+    open(&mut out, 1, &to(64512), from);
+    open(&mut out, 2, &to(64512), from);
     let filters = filter(&json!({"exportV4": [
         {"cidr": "10.48.7.64/26", "matchOperator": "Equal", "action": "Reject"}]}));
     let filtered = Target { filters, ..to(64512) };
@@ -255,28 +246,10 @@ fn another_filter_sends_only_the_difference() {
 fn another_export_policy_sends_only_the_difference() {
     let (rib, export) = (rib(), export());
     let mut out = AdjRibOut::default();
-    out.open(
-        key(1),
-        &to(64512),
-        Sources {
-            rib: &rib,
-            export: &export,
-        },
-    );
+    open(&mut out, 1, &to(64512), sources(&rib, &export));
     let none = Export::default();
-    let outgoing = out.reexport(Sources {
-        rib: &rib,
-        export: &none,
-    });
-    assert_eq!(
-        text(&outgoing[0].messages),
-        ["-10.48.7.64/26 -10.48.7.128/26", "-fd00:48::/122"]
-    );
-    assert!(
-        out.reexport(Sources {
-            rib: &rib,
-            export: &none
-        })
-        .is_empty()
-    );
+    let outgoing = out.reexport(sources(&rib, &none));
+    let withdrawn = ["-10.48.7.64/26 -10.48.7.128/26", "-fd00:48::/122"];
+    assert_eq!(told(&outgoing), [(1, withdrawn.map(str::to_owned).to_vec())]);
+    assert!(out.reexport(sources(&rib, &none)).is_empty());
 }

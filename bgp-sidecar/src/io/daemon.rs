@@ -1,7 +1,9 @@
 //! The event loop. Whatever happens goes into the speaker; what the speaker answers is done, in its order.
 
+mod again;
 mod answers;
 mod heart;
+mod listen;
 mod notify;
 mod orders;
 mod perform;
@@ -23,12 +25,13 @@ use super::http::Http;
 use super::kernel::{Kernel, Noticed};
 use super::life::{Lock, Missed};
 use super::snapshot::Keeper;
-use super::tcp::{Net, NetEvent};
+use super::tcp::Net;
 use crate::cluster::{Cluster, Picture};
 use crate::fsm::Failure;
 use crate::settings::Settings;
 use crate::shown::Facts;
-use crate::speaker::{Ending, Event, Speaker};
+use crate::speaker::{Action, Ending, Event, Speaker};
+use again::Again;
 use heart::Heart;
 use signals::{Signals, Told};
 use stuck::Stuck;
@@ -39,9 +42,6 @@ pub(super) use start::run;
 
 /// The kernel is looked at again even if nothing was heard of it.
 const AUDIT: Duration = Duration::from_secs(300);
-/// What could not be done (a port that is taken) is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
-
 /// Everything that is open.
 struct Daemon {
     settings: Settings,
@@ -60,10 +60,13 @@ struct Daemon {
     facts: Facts,
     timers: Timers,
     stuck: Stuck,
+    again: Again,
     signals: Signals,
     /// The last trouble with listening, so that it is told once.
     deaf: Option<String>,
     strangers: u64,
+    /// The sessions' changes that were noted last.
+    noted: u64,
     draining: bool,
     ready: bool,
     _lock: Lock,
@@ -72,7 +75,7 @@ struct Daemon {
 impl Daemon {
     /// Until it is told to end.
     async fn serve(&mut self) -> Result<Ending, String> {
-        let (mut audit, mut again) = (every(AUDIT), every(AGAIN));
+        let mut audit = every(AUDIT);
         loop {
             tokio::select! {
                 told = self.signals.next() => match told {
@@ -83,11 +86,7 @@ impl Daemon {
                         self.step(Event::Drain(self.draining)).await;
                     }
                 },
-                due = self.timers.next() => {
-                    for timer in due {
-                        self.step(Event::Timer(timer)).await;
-                    }
-                }
+                () = self.timers.wait() => self.ran_out().await,
                 event = self.net.next() => self.heard_of(event).await,
                 noticed = self.kernel.next() => self.noticed(noticed).await,
                 update = self.datastore.next() => self.updated(update).await,
@@ -97,8 +96,9 @@ impl Daemon {
                 },
                 asked = answers::next(&mut self.http) => self.answer(asked),
                 _ = audit.tick() => self.audit().await,
-                _ = again.tick() => self.again().await,
+                () = self.again.wait() => self.again().await,
             }
+            self.again.need(self.deaf.is_some() || self.net.is_waiting());
             self.note();
             self.tell_ready();
         }
@@ -106,20 +106,14 @@ impl Daemon {
 
     /// One event, and everything that it asks for.
     async fn step(&mut self, event: Event) {
-        for action in self.speaker.step(event) {
-            self.perform(action).await;
-        }
+        let actions = self.speaker.step(event);
+        self.perform_all(actions).await;
     }
 
-    async fn heard_of(&mut self, event: NetEvent) {
-        if let NetEvent::Failed(key, _) = &event
-            && let Some(trouble) = self.net.trouble(*key)
-        {
-            let peer = key.address.to_string();
-            self.log
-                .debug("no connection", &[("peer", &peer), ("error", trouble)]);
+    async fn perform_all(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.perform(action).await;
         }
-        self.step(event_of(event)).await;
     }
 
     async fn noticed(&mut self, noticed: Noticed) {
@@ -140,7 +134,7 @@ impl Daemon {
         self.look().await;
     }
 
-    /// What is looked at every few seconds: a port that was taken, a peer that reads nothing.
+    /// What is looked at every few seconds while there is reason to: a port that was taken, a peer that reads nothing.
     async fn again(&mut self) {
         self.listen();
         for (key, side) in self.stuck.find(&self.net, &self.speaker) {
@@ -228,16 +222,6 @@ impl Daemon {
             }
         };
         let _ = tokio::time::timeout(LAST, out).await;
-    }
-}
-
-fn event_of(event: NetEvent) -> Event {
-    match event {
-        NetEvent::Accepted { from, .. } => Event::Accepted(from),
-        NetEvent::Connected(key) => Event::Connected(key),
-        NetEvent::Failed(key, failure) => Event::Failed(key, failure),
-        NetEvent::Octets(key, side, octets) => Event::Octets(key, side, octets),
-        NetEvent::Closed(key, side, failure) => Event::Closed(key, side, failure),
     }
 }
 

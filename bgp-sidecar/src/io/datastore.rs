@@ -1,7 +1,7 @@
 //! Edge: what the datastore says, now and whenever it changes. Nothing is lost while it is away: the last data stays.
 //!
 //! ```text
-//! open ──► list (one revision) ──► watch after it ──► changes, at most 100 ms together ──► Update::Data
+//! open ──► list (one revision) ──► watch after it ──► a change at once, many 100 ms together ──► Update::Data
 //!            ▲                       │ compacted, ended: list anew; only the outcome counts
 //!            └── pause, up to 5 s ◄──┴ no answer: Update::Away, once
 //! ```

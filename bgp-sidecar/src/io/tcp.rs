@@ -19,11 +19,11 @@ mod guests;
 mod listener;
 mod option;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -40,8 +40,8 @@ use listener::Listener;
 /// else nobody would ever hear why it fails.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Notes that wait for the loop, each at most one read long.
-const NOTES: usize = 32;
+/// Notes that wait for the loop, each at most one read long: what it takes at once.
+const NOTES: usize = 128;
 
 /// What is needed to connect to a peer, and to be connected by it.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,6 +86,8 @@ pub(crate) enum NetEvent {
     Failed(PeerKey, Failure),
     /// What the peer has sent.
     Octets(PeerKey, Side, Vec<u8>),
+    /// The kernel has everything that was sent before [`Net::ask`].
+    Taken(PeerKey, Side),
     /// The connection has ended, by the peer or by an error.
     Closed(PeerKey, Side, Failure),
 }
@@ -100,6 +102,8 @@ pub(crate) struct Net {
     /// Of the last attempt, where there is more to say than the failure.
     troubles: BTreeMap<PeerKey, String>,
     generation: u64,
+    /// Answers that are known at once.
+    ready: VecDeque<NetEvent>,
     notes: (mpsc::Sender<Note>, mpsc::Receiver<Note>),
     patience: Duration,
     /// Whose turn it is, so that neither starves the other.
@@ -123,6 +127,7 @@ impl Net {
             connections: BTreeMap::new(),
             troubles: BTreeMap::new(),
             generation: 0,
+            ready: VecDeque::new(),
             notes: mpsc::channel(NOTES),
             patience,
             accepts: false,
@@ -195,10 +200,26 @@ impl Net {
     }
 
     /// Sends it behind what was sent before; never waits. Nothing happens where no connection stands.
-    pub(crate) fn send(&mut self, key: PeerKey, side: Side, octets: Arc<[u8]>) {
+    pub(crate) fn send(&mut self, key: PeerKey, side: Side, octets: Bytes) {
         if let Some((_, connection)) = self.connections.get(&(key, side)) {
             connection.send(octets);
         }
+    }
+
+    /// Asks for [`NetEvent::Taken`].
+    pub(crate) fn ask(&mut self, key: PeerKey, side: Side) {
+        if let Some((_, connection)) = self.connections.get(&(key, side))
+            && connection.ask()
+        {
+            self.ready.push_back(NetEvent::Taken(key, side));
+        }
+    }
+
+    /// Whether something that was sent waits for the kernel.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.connections
+            .values()
+            .any(|(_, connection)| connection.queued() > 0)
     }
 
     /// Ends it, or the attempt, after what was sent is out, within 2 s. Nothing more is heard of it.

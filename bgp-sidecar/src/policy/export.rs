@@ -108,37 +108,67 @@ pub enum Withheld {
     NoNextHop,
 }
 
+/// What policy says of a route, before its attributes are made: the same of the same attributes of one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape<'a> {
+    /// Those of the rule that accepts it; without a rule an empty slice that is nobody's.
+    pub operations: &'a [Operation],
+    /// The places of the tags it gets.
+    pub tags: Vec<usize>,
+}
+
 impl Export {
     /// The attributes a route is announced with.
     pub fn attributes(&self, target: &Target, route: &Route<'_>) -> Result<Attributes, Withheld> {
-        let source = match route.source {
-            Source::Own => None,
-            Source::Peer(_, info) => Some(info),
-        };
+        let shape = self.shape(target, route)?;
+        self.make(target, route, &shape)
+    }
+
+    /// Whether it is announced, and how.
+    pub fn shape<'a>(&self, target: &'a Target, route: &Route<'_>) -> Result<Shape<'a>, Withheld> {
+        let source = peer_of(route);
         self.permitted(target, route, source)?;
-        let mut attributes = Attributes::clone(route.attributes);
-        if source.is_none() {
-            attributes.local_pref = Some(OWN_LOCAL_PREF);
-        }
+        let own = source.is_none().then(|| own(route.attributes));
         let subject = Subject {
             prefix: route.prefix,
-            attributes: &attributes,
+            attributes: own.as_ref().unwrap_or(route.attributes),
             learned: source.is_some(),
             interface: route.interface,
             internal: target.internal,
         };
-        let operations = match accepted(target, &subject)? {
-            Some(operations) => operations,
-            None => {
-                self.by_default(target, &subject)?;
-                self.tag(route.prefix, &mut attributes);
-                &[]
-            }
+        if let Some(operations) = accepted(target, &subject)? {
+            let tags = Vec::new();
+            return Ok(Shape { operations, tags });
+        }
+        self.by_default(target, &subject)?;
+        let all = self.tags.iter().enumerate();
+        let tags = all.filter(|(_, tag)| tag.cidr.contains(&route.prefix));
+        Ok(Shape {
+            operations: &[],
+            tags: tags.map(|(place, _)| place).collect(),
+        })
+    }
+
+    /// The attributes of a route of this shape.
+    pub fn make(
+        &self,
+        target: &Target,
+        route: &Route<'_>,
+        shape: &Shape<'_>,
+    ) -> Result<Attributes, Withheld> {
+        let source = peer_of(route);
+        let mut attributes = match source {
+            None => own(route.attributes),
+            Some(_) => Attributes::clone(route.attributes),
         };
+        let tags = shape.tags.iter().filter_map(|place| self.tags.get(*place));
+        for community in tags.flat_map(|tag| &tag.communities) {
+            community.add(&mut attributes);
+        }
         if source.is_some_and(|info| !info.internal) {
             attributes.local_pref = Some(local_pref(&attributes));
         }
-        for operation in operations {
+        for operation in shape.operations {
             operation.apply(&mut attributes);
         }
         self.next_hop(target, route, &mut attributes)?;
@@ -179,13 +209,6 @@ impl Export {
         }
     }
 
-    fn tag(&self, prefix: IpNet, attributes: &mut Attributes) {
-        let tags = self.tags.iter().filter(|tag| tag.cidr.contains(&prefix));
-        for community in tags.flat_map(|tag| &tag.communities) {
-            community.add(attributes);
-        }
-    }
-
     /// §5.1.3, and with it whether the node is to be avoided: that concerns only what leads through it.
     fn next_hop(&self, target: &Target, route: &Route<'_>, to: &mut Attributes) -> Result<(), Withheld> {
         let learned = route.source != Source::Own;
@@ -214,6 +237,22 @@ impl Export {
         if let Some(cluster) = self.cluster {
             attributes.cluster_list.insert(0, cluster);
         }
+    }
+}
+
+/// Whom a route is from; nobody's is our own.
+fn peer_of(route: &Route<'_>) -> Option<PeerInfo> {
+    match route.source {
+        Source::Own => None,
+        Source::Peer(_, info) => Some(info),
+    }
+}
+
+/// What this node originates.
+fn own(attributes: &Attributes) -> Attributes {
+    Attributes {
+        local_pref: Some(OWN_LOCAL_PREF),
+        ..attributes.clone()
     }
 }
 

@@ -32,7 +32,22 @@ impl NextHops {
     pub(super) fn hold(&mut self, address: IpAddr) -> bool {
         let next_hop = self.0.entry(address).or_default();
         next_hop.users += 1;
-        next_hop.users == 1
+        next_hop.users == 1 && next_hop.reach.is_none()
+    }
+
+    /// It is going to be held.
+    pub(super) fn foresee(&mut self, address: IpAddr, reach: impl FnOnce() -> Reach) {
+        self.0.entry(address).or_insert_with(|| NextHop {
+            reach: Some(reach()),
+            users: 0,
+        });
+    }
+
+    /// Nothing more is expected of it.
+    pub(super) fn forget(&mut self, address: IpAddr) {
+        if self.0.get(&address).is_some_and(|next_hop| next_hop.users == 0) {
+            self.0.remove(&address);
+        }
     }
 
     /// One route less has it.

@@ -89,11 +89,18 @@ struct Seen {
     used: Arc<Attributes>,
 }
 
-/// The usable routes as they were before a change.
+/// The usable routes as they were before a change. Most prefixes have one: it takes no allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Before {
-    usable: Vec<Seen>,
+    first: Option<Seen>,
+    others: Vec<Seen>,
     winners: u32,
+}
+
+impl Before {
+    fn usable(&self) -> impl Iterator<Item = &Seen> {
+        self.first.iter().chain(&self.others)
+    }
 }
 
 /// What a change did.
@@ -115,24 +122,26 @@ impl Entry {
     }
 
     pub(super) fn before(&self) -> Before {
-        let seen = |path: &Path| Seen {
+        let mut seen = self.usable().iter().map(|path| Seen {
             peer: path.peer,
             path_id: path.path_id,
             used: Arc::clone(&path.used),
-        };
+        });
         Before {
-            usable: self.usable().iter().map(seen).collect(),
+            first: seen.next(),
+            others: seen.collect(),
             winners: self.winners,
         }
     }
 
     pub(super) fn effect(&self, before: &Before) -> Effect {
-        let equal = |now: &[Path], then: &[Seen]| {
-            now.len() == then.len() && now.iter().zip(then).all(|(now, then)| now.same(then))
+        let same = |now: &[Path], then: usize| {
+            now.len() == then && now.iter().zip(before.usable()).all(|(now, then)| now.same(then))
         };
-        if !equal(self.winners(), &before.usable[..before.winners as usize]) {
+        let usable = usize::from(before.first.is_some()) + before.others.len();
+        if !same(self.winners(), before.winners as usize) {
             Effect::Winners
-        } else if equal(self.usable(), &before.usable) {
+        } else if same(self.usable(), usable) {
             Effect::Nothing
         } else {
             Effect::Others
@@ -147,6 +156,11 @@ impl Entry {
 
     /// Runs the decision process and puts the routes in its order.
     pub(super) fn decide(&mut self, parts: &Parts) {
+        if let [only] = &self.paths[..] {
+            self.usable = u32::from(only.candidate(0, parts).is_some());
+            self.winners = self.usable;
+            return;
+        }
         let candidates = self.paths.iter().enumerate();
         let candidates: Vec<_> = candidates
             .filter_map(|(index, path)| path.candidate(index, parts))

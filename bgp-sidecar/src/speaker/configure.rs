@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::sessions::import_of;
 use super::{Action, Level, Neighbour, Speaker, TimerKey};
 use crate::adj_rib_out::Sources;
 use crate::cluster::Picture;
 use crate::origin::{self, Verdict};
 use crate::peer::{Peer, PeerEvent, Start};
-use crate::policy::Export;
+use crate::policy::{Export, Own};
 use crate::rib::Changes;
 use crate::session::{Local, PeerKey, Session};
 use crate::wire::{Attributes, Family, Notification};
@@ -40,19 +42,32 @@ impl Speaker {
         };
         self.picture = Some(Arc::clone(&next));
         self.sessions(&next, same_self, actions);
-        let mut changes = self.originate(previous.as_deref(), &next, actions);
-        let cluster = |one: &Picture| one.local.as_ref().ok().and_then(|local| local.cluster);
-        let policy = |one: &Picture| (one.pools.clone(), one.own.clone(), cluster(one));
-        if previous.as_ref().is_some_and(|one| policy(one) != policy(&next)) {
-            let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
-            for key in keys {
-                changes.merge(self.reimport(key));
-            }
+        let changes = self.originate(previous.as_deref(), &next, actions);
+        self.changed(changes);
+        let Some(previous) = previous else {
+            self.pending.whole = true;
+            return;
+        };
+        self.reimport_what_changed(&previous, &next);
+        match destinations(&previous, &next) {
+            Some(some) => self.pending.destinations.extend(some),
+            None => self.pending.whole = true,
         }
-        self.everything(changes, actions);
         let export = |one: &Picture| (one.pools.clone(), one.tags.clone(), cluster(one));
-        if previous.is_some_and(|one| export(&one) != export(&next)) {
-            self.reexport(actions);
+        self.pending.policy |= export(&previous) != export(&next);
+    }
+
+    /// Pools and our cluster are about every route; what else is ours, only about those in it or around it.
+    fn reimport_what_changed(&mut self, previous: &Picture, next: &Picture) {
+        let same = (&previous.pools, cluster(previous)) == (&next.pools, cluster(next));
+        let scope = same.then(|| affected(&previous.own, &next.own));
+        if scope.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
+        for key in keys {
+            let changes = self.reimport(key, scope.as_deref());
+            self.changed(changes);
         }
     }
 
@@ -77,12 +92,15 @@ impl Speaker {
             changes.merge(self.rib.withdraw_own(*prefix));
         }
         let held = origin::to_hold(before, &next.origin);
+        let released = self.released.clone();
         if !held.is_empty() {
             self.released.extend(held);
             actions.push(Action::Arm(TimerKey::Withdrawn, HOLD));
         }
         self.released
             .retain(|prefix| !next.origin.own.contains(&prefix.addr()));
+        let changed = released.symmetric_difference(&self.released).copied();
+        self.pending.destinations.extend(changed);
         let Ok(local) = &next.local else {
             return changes;
         };
@@ -137,6 +155,7 @@ impl Speaker {
         let peer = Peer::new(session.clone(), local.clone(), start);
         self.neighbours
             .insert(session.key, Neighbour::new(peer, session.clone()));
+        self.changes += 1;
         self.drive(session.key, PeerEvent::Start, actions);
     }
 
@@ -144,10 +163,11 @@ impl Speaker {
         let stop = PeerEvent::Stop(Notification::cease(subcode));
         self.drive(key, stop, actions);
         self.neighbours.remove(&key);
+        self.changes += 1;
         self.out.close(key);
         actions.push(Action::Disarm(TimerKey::Stale(key)));
         let changes = self.rib.peer_down(key);
-        self.changed(changes, actions);
+        self.changed(changes);
     }
 
     fn reconfigure(&mut self, session: &Session, local: &Local) {
@@ -160,8 +180,9 @@ impl Speaker {
     /// Another policy, and the session goes on.
     fn policy(&mut self, key: PeerKey, actions: &mut Vec<Action>) {
         let mut changes = self.known(key);
-        changes.merge(self.reimport(key));
-        self.changed(changes, actions);
+        changes.merge(self.reimport(key, None));
+        self.changed(changes);
+        self.settle(actions);
         if let Some(target) = self.target(key) {
             let sources = Sources {
                 rib: &self.rib,
@@ -172,20 +193,23 @@ impl Speaker {
         }
     }
 
-    fn reimport(&mut self, key: PeerKey) -> Changes {
+    fn reimport(&mut self, key: PeerKey, scope: Option<&[IpNet]>) -> Changes {
         let Some(import) = import_of(&self.neighbours, (key, &self.picture), &self.start) else {
             return Changes::default();
         };
-        self.rib.reimport(key, None, &|prefix, attributes| {
+        self.rib.reimport(key, scope, &|prefix, attributes| {
             import.verdict(prefix, attributes)
         })
     }
 
-    pub(super) fn drain(&mut self, on: bool, actions: &mut Vec<Action>) {
-        if std::mem::replace(&mut self.export.draining, on) != on {
-            self.reexport(actions);
-        }
+    pub(super) fn drain(&mut self, on: bool) {
+        self.pending.policy |= std::mem::replace(&mut self.export.draining, on) != on;
     }
+}
+
+/// What we reflect for.
+fn cluster(picture: &Picture) -> Option<std::net::Ipv4Addr> {
+    picture.local.as_ref().ok().and_then(|local| local.cluster)
 }
 
 fn seen(picture: &Picture) -> origin::Picture<'_> {
@@ -194,6 +218,47 @@ fn seen(picture: &Picture) -> origin::Picture<'_> {
         nodes: picture.nodes,
         guid: picture.guid.as_deref(),
     }
+}
+
+/// Prefixes that are judged by something of ours that is another now.
+fn affected(previous: &Own, next: &Own) -> Vec<IpNet> {
+    let mut nets: BTreeSet<IpNet> = BTreeSet::new();
+    for (one, other) in [(previous, next), (next, previous)] {
+        let blocks = one
+            .blocks
+            .iter()
+            .filter(|(block, lent)| other.blocks.get(*block) != Some(*lent));
+        nets.extend(blocks.map(|(block, _)| *block));
+        nets.extend(
+            one.addresses
+                .difference(&other.addresses)
+                .copied()
+                .map(IpNet::from),
+        );
+        let gone = one.node.iter().filter(|net| !other.node.contains(net));
+        nets.extend(gone.map(IpNet::trunc));
+    }
+    nets.into_iter().collect()
+}
+
+/// Destinations of the kernel's table that another picture may mean something else for; `None`: any.
+fn destinations(previous: &Picture, next: &Picture) -> Option<BTreeSet<IpNet>> {
+    if previous.encapsulated != next.encapsulated {
+        return None;
+    }
+    let blackholes = previous
+        .origin
+        .blackholes
+        .symmetric_difference(&next.origin.blackholes);
+    let mut nets: BTreeSet<IpNet> = blackholes.copied().collect();
+    for (one, other) in [(previous, next), (next, previous)] {
+        let lent = one
+            .lent
+            .iter()
+            .filter(|(address, node)| other.lent.get(*address) != Some(*node));
+        nets.extend(lent.map(|(address, _)| IpNet::from(*address)));
+    }
+    Some(nets)
 }
 
 fn problems(picture: &Picture) -> BTreeSet<String> {

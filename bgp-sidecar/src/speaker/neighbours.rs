@@ -1,15 +1,15 @@
 //! Connections, sessions, and what peers send.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
+use super::telling::Flow;
 use super::{Action, Ending, Neighbour, Speaker, TimerKey};
 use crate::fib::Op;
 use crate::fsm::{Event as FsmEvent, Failure};
 use crate::peer::{Peer, PeerAction, PeerEvent, Side};
 use crate::session::{PeerKey, Session};
 use crate::wire::framing;
-use crate::wire::{Family, Message, Negotiated, Notification, decode, encode};
+use crate::wire::{Family, Message, Notification, decode, encode};
 
 /// Administrative Shutdown (RFC 4486 §3).
 const SHUTDOWN: u8 = 2;
@@ -22,6 +22,7 @@ impl Neighbour {
             agreed: None,
             up: None,
             awaited: std::collections::BTreeSet::new(),
+            flow: Flow::default(),
             flaps: 0,
             last: None,
         }
@@ -154,19 +155,6 @@ impl Speaker {
         );
     }
 
-    /// Sends over the session that is up, in as few pieces as the codec made.
-    pub(super) fn tell(&self, key: PeerKey, messages: &[Message], actions: &mut Vec<Action>) {
-        let Some(neighbour) = self.neighbours.get(&key) else {
-            return;
-        };
-        let (Some(side), Some(agreed)) = (neighbour.up, &neighbour.agreed) else {
-            return;
-        };
-        if let Some(octets) = joined(messages, agreed) {
-            actions.push(Action::Send(key, side, octets));
-        }
-    }
-
     pub(super) fn timer(&mut self, timer: TimerKey, actions: &mut Vec<Action>) {
         match timer {
             TimerKey::Connection(key, side, timer) => {
@@ -181,7 +169,7 @@ impl Speaker {
             TimerKey::Stale(key) => {
                 let mut changes = self.rib.flush_stale(key, Family::Ipv4);
                 changes.merge(self.rib.flush_stale(key, Family::Ipv6));
-                self.changed(changes, actions);
+                self.changed(changes);
             }
             TimerKey::Start => self.started(actions),
             TimerKey::Withdrawn => self.withdrawn(actions),
@@ -196,15 +184,8 @@ impl Speaker {
         let held = self.ours.clone();
         let keys: Vec<PeerKey> = self.neighbours.keys().copied().collect();
         for key in keys {
-            let before = actions.len();
+            // What the end of one session means for the others is nobody's business any more: nothing is settled after this.
             self.drive(key, event.clone(), actions);
-            // What the end of one session means for the others is nobody's business any more.
-            let own = |action: &Action| {
-                !matches!(action, Action::Kernel(_))
-                    && !matches!(action, Action::Send(peer, ..) if *peer != key)
-            };
-            let kept: Vec<Action> = actions.drain(before..).filter(own).collect();
-            actions.extend(kept);
         }
         if ending == Ending::Withdraw {
             let ops = held.into_iter().map(|((destination, metric), kind)| {
@@ -218,14 +199,4 @@ impl Speaker {
         }
         self.stopped = true;
     }
-}
-
-/// The octets of several messages in one piece.
-pub(super) fn joined(messages: &[Message], agreed: &Negotiated) -> Option<Arc<[u8]>> {
-    let octets: Vec<u8> = messages
-        .iter()
-        .flat_map(|message| encode(message, agreed))
-        .flatten()
-        .collect();
-    (!octets.is_empty()).then(|| octets.into())
 }

@@ -3,108 +3,65 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::neighbours::joined;
 use super::{Action, Level, Speaker, TimerKey};
-use crate::adj_rib_out::{Outgoing, Sources};
-use crate::fib::{Inputs, KernelTable, Op, Plan, Routes, diff, learned, resolve, wanted};
+use crate::fib::{Inputs, KernelTable, Kind, Op, Plan, Routes, diff, learned, resolve, wanted};
 use crate::rib::{Changes, Reach};
-use crate::wire::Negotiated;
 
 /// What a restarted node's peers have to say everything again, before routes that nobody confirmed go.
 const START: Duration = Duration::from_secs(10);
 /// What a withdrawal takes to reach everybody.
 const WITHDRAWAL: Duration = Duration::from_secs(2);
 
+/// What has changed and was not acted upon yet.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) changes: Changes,
+    /// Destinations that the kernel's table is to be looked at for, beside the routes that have changed.
+    pub(super) destinations: BTreeSet<IpNet>,
+    /// It is to be looked at as a whole.
+    pub(super) whole: bool,
+    /// Export policy is another.
+    pub(super) policy: bool,
+    /// Somebody has come up.
+    pub(super) newcomers: bool,
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        let nothing = self.changes.is_empty() && self.destinations.is_empty();
+        nothing && !self.whole && !self.policy && !self.newcomers
+    }
+}
+
 impl Speaker {
     /// Routes changed.
-    pub(super) fn changed(&mut self, mut changes: Changes, actions: &mut Vec<Action>) {
-        self.resolve(&mut changes);
-        if changes.best.is_empty() && changes.others.is_empty() {
-            return;
-        }
-        let plan = self.plan(Some(&changes.best));
-        self.put(&plan, actions);
-        self.announce(&changes, actions);
-        self.remove(plan, actions);
+    pub(super) fn changed(&mut self, changes: Changes) {
+        self.pending.changes.merge(changes);
     }
 
-    /// Everything the kernel is to hold, anew.
-    pub(super) fn everything(&mut self, changes: Changes, actions: &mut Vec<Action>) {
-        let mut changes = changes;
-        self.resolve(&mut changes);
-        let plan = self.plan(None);
-        self.put(&plan, actions);
-        self.announce(&changes, actions);
-        self.remove(plan, actions);
-    }
-
-    fn announce(&mut self, changes: &Changes, actions: &mut Vec<Action>) {
-        let sources = Sources {
-            rib: &self.rib,
-            export: &self.export,
-        };
-        let outgoing = self.out.sync(sources, changes);
-        self.tell_all(&outgoing, actions);
-    }
-
-    /// Export policy changed.
-    pub(super) fn reexport(&mut self, actions: &mut Vec<Action>) {
-        let sources = Sources {
-            rib: &self.rib,
-            export: &self.export,
-        };
-        let outgoing = self.out.reexport(sources);
-        self.tell_all(&outgoing, actions);
-    }
-
-    /// Peers that read alike get the same octets.
-    fn tell_all(&self, outgoing: &[Outgoing], actions: &mut Vec<Action>) {
-        for one in outgoing {
-            let mut written: Vec<(&Negotiated, Arc<[u8]>)> = Vec::new();
-            for key in &one.peers {
-                let Some(neighbour) = self.neighbours.get(key) else {
-                    continue;
-                };
-                let (Some(side), Some(agreed)) = (neighbour.up, &neighbour.agreed) else {
-                    continue;
-                };
-                let known = written.iter().find(|(other, _)| alike(other, agreed));
-                let octets = known.map(|(_, octets)| Arc::clone(octets));
-                let Some(octets) = octets.or_else(|| joined(&one.messages, agreed)) else {
-                    continue;
-                };
-                written.push((agreed, Arc::clone(&octets)));
-                actions.push(Action::Send(*key, side, octets));
-            }
+    /// What the kernel is to hold of what has changed.
+    pub(super) fn due(&mut self, pending: &Pending) -> Plan {
+        let best = &pending.changes.best;
+        match (pending.whole, pending.destinations.is_empty()) {
+            (true, _) => self.plan(None),
+            (false, true) => self.plan(Some(best)),
+            (false, false) => self.plan(Some(&(best | &pending.destinations))),
         }
     }
 
     /// Answers which of the next hops that are new can be reached.
-    fn resolve(&mut self, changes: &mut Changes) {
+    pub(super) fn resolve(&mut self, changes: &mut Changes) {
         while !changes.resolve.is_empty() {
-            for next_hop in std::mem::take(&mut changes.resolve) {
-                let reach = self.reach(next_hop);
-                changes.merge(self.rib.set_next_hop(next_hop, reach));
-            }
-        }
-    }
-
-    fn reach(&self, next_hop: IpAddr) -> Reach {
-        match resolve(next_hop, &self.table) {
-            Ok(resolved) => Reach::Reachable {
-                cost: resolved.cost,
-                interface: resolved
-                    .hops
-                    .first()
-                    .and_then(|hop| hop.interface.as_deref())
-                    .map(Into::into),
-            },
-            Err(unresolved) => Reach::Unreachable(unresolved.to_string().into()),
+            let new = std::mem::take(&mut changes.resolve);
+            let answers: Vec<_> = new
+                .into_iter()
+                .map(|next_hop| (next_hop, reach(next_hop, &self.table)))
+                .collect();
+            changes.merge(self.rib.set_next_hops(answers));
         }
     }
 
@@ -118,13 +75,13 @@ impl Speaker {
         }
         self.table = table;
         self.ours = ours;
-        let known: Vec<IpAddr> = self.rib.next_hops().map(|(address, _)| address).collect();
-        let mut changes = Changes::default();
-        for next_hop in known {
-            let reach = self.reach(next_hop);
-            changes.merge(self.rib.set_next_hop(next_hop, reach));
-        }
-        self.everything(changes, actions);
+        let known = self.rib.next_hops().map(|(address, _)| address);
+        let answers: Vec<_> = known
+            .map(|next_hop| (next_hop, reach(next_hop, &self.table)))
+            .collect();
+        let changes = self.rib.set_next_hops(answers);
+        self.changed(changes);
+        self.pending.whole = true;
     }
 
     /// Somebody else took routes of ours away, or changed them.
@@ -172,12 +129,12 @@ impl Speaker {
         diff(&wanted.routes, &self.ours, scope)
     }
 
-    fn put(&mut self, plan: &Plan, actions: &mut Vec<Action>) {
+    pub(super) fn put(&mut self, plan: &Plan, actions: &mut Vec<Action>) {
         self.apply(plan.put.clone(), actions);
     }
 
     /// What is not wanted any more; after a start only once peers had their time.
-    fn remove(&mut self, plan: Plan, actions: &mut Vec<Action>) {
+    pub(super) fn remove(&mut self, plan: Plan, actions: &mut Vec<Action>) {
         if !self.starting {
             self.apply(plan.remove, actions);
         }
@@ -189,22 +146,17 @@ impl Speaker {
     /// Every peer has heard of the withdrawal, or will not.
     pub(super) fn withdrawn(&mut self, actions: &mut Vec<Action>) {
         self.released.clear();
-        let plan = self.plan(None);
+        let blackholes = self.ours.iter().filter(|(_, kind)| **kind == Kind::Blackhole);
+        let scope = blackholes.map(|((destination, _), _)| *destination).collect();
+        let plan = self.plan(Some(&scope));
         self.apply(plan.after_withdrawal, actions);
     }
 
     /// Peers had their time after a start.
     pub(super) fn started(&mut self, actions: &mut Vec<Action>) {
-        if !std::mem::take(&mut self.starting) {
-            return;
-        }
-        actions.push(Action::Disarm(TimerKey::Start));
-        let plan = self.plan(None);
-        self.put(&plan, actions);
-        self.remove(plan, actions);
-        for key in std::mem::take(&mut self.deferred) {
-            let messages = self.out.end_of_rib(key);
-            self.tell(key, &messages, actions);
+        if std::mem::take(&mut self.starting) {
+            actions.push(Action::Disarm(TimerKey::Start));
+            self.pending.whole = true;
         }
     }
 
@@ -225,10 +177,17 @@ impl Speaker {
     }
 }
 
-/// What one is sent the other can read, octet for octet.
-fn alike(one: &Negotiated, other: &Negotiated) -> bool {
-    one.as4 == other.as4
-        && one.max_send == other.max_send
-        && one.add_path == other.add_path
-        && one.families == other.families
+/// Where a next hop leads.
+pub(super) fn reach(next_hop: IpAddr, table: &KernelTable) -> Reach {
+    match resolve(next_hop, table) {
+        Ok(resolved) => Reach::Reachable {
+            cost: resolved.cost,
+            interface: resolved
+                .hops
+                .first()
+                .and_then(|hop| hop.interface.as_deref())
+                .map(Into::into),
+        },
+        Err(unresolved) => Reach::Unreachable(unresolved.to_string().into()),
+    }
 }

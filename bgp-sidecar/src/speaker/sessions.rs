@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::routes::reach;
+use super::telling::Flow;
 use super::{Action, Level, Neighbour, Speaker, Start, TimerKey};
 use crate::adj_rib_out::Sources;
 use crate::cluster::Picture;
@@ -28,6 +30,8 @@ impl Speaker {
         neighbour.up = Some(side);
         neighbour.agreed = Some(agreed.clone());
         neighbour.awaited.clone_from(&agreed.families);
+        neighbour.flow = Flow::default();
+        self.changes += 1;
         actions.push(Self::log(
             Level::Info,
             format!(
@@ -48,17 +52,11 @@ impl Speaker {
                 rib: &self.rib,
                 export: &self.export,
             };
-            let deferred = self.starting && self.export.cluster.is_some();
-            if deferred {
-                self.deferred.insert(key);
-            }
-            let messages = match deferred {
-                true => self.out.open_deferred(key, &target, sources),
-                false => self.out.open(key, &target, sources),
-            };
-            self.tell(key, &messages, actions);
+            self.out.open(key, &target, sources);
+            self.pending.newcomers = true;
+            self.owed.insert(key);
         }
-        self.changed(changes, actions);
+        self.changed(changes);
     }
 
     /// Who the peer that is up is to the decision process and to export.
@@ -102,7 +100,10 @@ impl Speaker {
         neighbour.flaps += 1;
         neighbour.awaited.clear();
         neighbour.last = Some(cause.clone());
+        neighbour.flow = Flow::default();
         let agreed = neighbour.agreed.take().unwrap_or_default();
+        self.changes += 1;
+        self.owed.remove(&key);
         self.out.close(key);
         actions.push(Self::log(
             Level::Warning,
@@ -126,7 +127,7 @@ impl Speaker {
             true => Action::Arm(TimerKey::Stale(key), Duration::from_secs(u64::from(time))),
             false => Action::Disarm(TimerKey::Stale(key)),
         });
-        self.changed(changes, actions);
+        self.changed(changes);
     }
 
     /// The same cause over and over is told once.
@@ -143,16 +144,11 @@ impl Speaker {
     pub(super) fn deliver(&mut self, key: PeerKey, received: Received, actions: &mut Vec<Action>) {
         let changes = match received {
             Received::Update(update) => self.update(key, &update, actions),
-            Received::Refresh(Refresh::Request(family)) => {
-                let agreed = self.neighbours.get(&key).and_then(|one| one.agreed.as_ref());
-                let marks = agreed.is_some_and(|agreed| agreed.enhanced_refresh);
-                let messages = self.out.refresh(key, family, marks);
-                return self.tell(key, &messages, actions);
-            }
+            Received::Refresh(Refresh::Request(family)) => return self.refresh(key, family, actions),
             Received::Refresh(Refresh::Begin(family)) => return self.rib.mark_stale(key, family),
             Received::Refresh(Refresh::End(family)) => self.rib.flush_stale(key, family),
         };
-        self.changed(changes, actions);
+        self.changed(changes);
     }
 
     fn update(&mut self, key: PeerKey, update: &Update, actions: &mut Vec<Action>) -> Changes {
@@ -193,9 +189,15 @@ impl Speaker {
         let Some(import) = import_of(&self.neighbours, (key, &self.picture), &self.start) else {
             return Changes::default();
         };
-        self.rib.update(key, update, &|prefix, attributes| {
+        let next_hops = update.announced.iter().map(|one| one.attributes.next_hop.address);
+        for next_hop in next_hops.clone() {
+            self.rib.foresee(next_hop, || reach(next_hop, &self.table));
+        }
+        let changes = self.rib.update(key, update, &|prefix, attributes| {
             import.verdict(prefix, attributes)
-        })
+        });
+        next_hops.for_each(|next_hop| self.rib.forget(next_hop));
+        changes
     }
 
     fn said_everything(&mut self, key: PeerKey, family: Family, actions: &mut Vec<Action>) {

@@ -60,7 +60,7 @@ impl Speaker {
                 cause: one.peer.cause().map(ToString::to_string),
                 flaps: one.flaps,
                 received: Family::ALL.map(|family| (family, self.rib.count(*key, family))),
-                advertised: self.out.advertised(*key).count(),
+                advertised: self.out.count(*key),
             })
             .collect();
         let held = self.picture.iter().flat_map(|picture| &picture.sessions.held);

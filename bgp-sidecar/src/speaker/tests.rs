@@ -4,6 +4,7 @@ mod ending;
 mod network;
 mod reflectors;
 mod sessions;
+mod slow;
 mod warnings;
 
 use std::collections::BTreeSet;

@@ -55,7 +55,10 @@ impl Daemon {
 
     /// Since when peers are as they are.
     pub(super) fn note(&mut self) {
-        if let Some(picture) = &self.picture {
+        let changes = self.speaker.changes();
+        if let Some(picture) = &self.picture
+            && std::mem::replace(&mut self.noted, changes) != changes
+        {
             self.facts.since.note(picture, &self.speaker, now());
         }
     }

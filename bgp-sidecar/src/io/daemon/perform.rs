@@ -19,6 +19,7 @@ impl Daemon {
             Action::Reject(from) => self.net.reject(from),
             Action::Close(key, side) => self.net.close(key, side),
             Action::Send(key, side, octets) => self.net.send(key, side, octets),
+            Action::Ask(key, side) => self.net.ask(key, side),
             Action::Arm(timer, after) => self.timers.arm(timer, after),
             Action::Disarm(timer) => self.timers.disarm(timer),
             Action::Kernel(ops) => {

@@ -64,6 +64,8 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         signals: Signals::new()?,
         timers: super::Timers::default(),
         stuck: super::Stuck::default(),
+        again: super::Again::default(),
+        noted: 0,
         strangers: 0,
         http: answers::open(&settings, &log),
         facts: answers::facts(&node),

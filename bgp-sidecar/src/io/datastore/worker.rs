@@ -20,9 +20,9 @@ mod parts;
 
 use parts::{apply, data_of, pause, revision_of};
 
-/// Changes that come so close together are one update …
+/// A change that comes by itself is told at once. After it, changes that come so close together are one update …
 const QUIET: Duration = Duration::from_millis(20);
-/// … which is at most so late.
+/// … which is at most so late, and so long after it.
 const LATEST: Duration = Duration::from_millis(100);
 /// A list whose scope has changed meanwhile is begun anew this often.
 const LISTS: u32 = 10;
@@ -54,6 +54,8 @@ pub(super) struct Worker<D: store::Datastore> {
     doubt: bool,
     away: bool,
     failures: u32,
+    /// When changes were told last.
+    told: Option<Instant>,
 }
 
 impl<D: store::Datastore> Worker<D> {
@@ -72,6 +74,7 @@ impl<D: store::Datastore> Worker<D> {
             doubt: false,
             away: false,
             failures: 0,
+            told: None,
         }
     }
 
@@ -168,15 +171,17 @@ impl<D: store::Datastore> Worker<D> {
         if !changed {
             return false;
         }
-        let end = Instant::now() + LATEST;
+        let start = Instant::now();
+        let busy = self.told.is_some_and(|told| start < told + LATEST);
         while let Some(watch) = &mut self.watch {
-            let soon = (Instant::now() + QUIET).min(end);
-            match timeout_at(soon, watch.next()).await {
+            let soon = (Instant::now() + QUIET).min(start + LATEST);
+            match timeout_at(if busy { soon } else { start }, watch.next()).await {
                 Err(_) => break,
                 Ok(Ok(event)) => changed |= self.take(event),
                 Ok(Err(_)) => self.ended(),
             }
         }
+        self.told = Some(Instant::now());
         changed
     }
 

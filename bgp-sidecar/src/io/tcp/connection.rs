@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -46,6 +45,7 @@ pub(super) enum What {
     Connected(TcpStream),
     Failed(Failed),
     Octets(Vec<u8>),
+    Taken,
     Closed(Failure),
 }
 
@@ -84,10 +84,18 @@ impl Drop for Attempt {
 }
 
 pub(super) struct Pipe {
-    outbox: mpsc::UnboundedSender<Arc<[u8]>>,
+    stream: Arc<TcpStream>,
+    outbox: mpsc::UnboundedSender<Item>,
     queued: Arc<AtomicUsize>,
     /// Gone with the connection, which is how its tasks learn of it.
     _open: watch::Sender<()>,
+}
+
+/// What waits to be written.
+enum Item {
+    Octets(Bytes),
+    /// To be told of when all before it is written.
+    Mark,
 }
 
 impl Connection {
@@ -100,26 +108,49 @@ impl Connection {
 
     /// Begins to read.
     pub(super) fn open(stream: TcpStream, line: Line) -> Self {
-        let (reader, writer) = stream.into_split();
+        let stream = Arc::new(stream);
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (open, watched) = watch::channel(());
         let queued = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(read(reader, line, watched.clone()));
-        tokio::spawn(write(writer, inbox, Arc::clone(&queued), watched));
+        tokio::spawn(read(Arc::clone(&stream), line.clone(), watched.clone()));
+        let queue = Queue {
+            inbox,
+            queued: Arc::clone(&queued),
+            line,
+        };
+        tokio::spawn(write(Arc::clone(&stream), queue, watched));
         Self::Open(Pipe {
+            stream,
             outbox,
             queued,
             _open: open,
         })
     }
 
-    /// Behind what is queued already.
-    pub(super) fn send(&self, octets: Arc<[u8]>) {
-        if let Self::Open(pipe) = self {
+    /// Behind what is queued already; at once, what fits where nothing is.
+    pub(super) fn send(&self, mut octets: Bytes) {
+        let Self::Open(pipe) = self else { return };
+        if self.queued() == 0
+            && let Ok(written) = pipe.stream.try_write(&octets)
+        {
+            octets.advance(written);
+        }
+        if !octets.is_empty() {
             pipe.queued.fetch_add(octets.len(), Ordering::Relaxed);
             // A writer that has ended has met an error, and the reader reports it.
-            let _ = pipe.outbox.send(octets);
+            let _ = pipe.outbox.send(Item::Octets(octets));
         }
+    }
+
+    /// Whether everything sent is written; if not, [`What::Taken`] will say when it is.
+    pub(super) fn ask(&self) -> bool {
+        let written = self.queued() == 0;
+        if let Self::Open(pipe) = self
+            && !written
+        {
+            let _ = pipe.outbox.send(Item::Mark);
+        }
+        written
     }
 
     /// Octets that the kernel has not taken yet.
@@ -135,18 +166,18 @@ async fn closed(open: &mut watch::Receiver<()>) {
     while open.changed().await.is_ok() {}
 }
 
-async fn read(half: OwnedReadHalf, line: Line, mut open: watch::Receiver<()>) {
+async fn read(stream: Arc<TcpStream>, line: Line, mut open: watch::Receiver<()>) {
     tokio::select! {
         biased;
         () = closed(&mut open) => {}
-        () = deliver(&half, &line) => closed(&mut open).await,
+        () = deliver(&stream, &line) => closed(&mut open).await,
     }
-    let _ = tokio::time::timeout(LINGER, async { while next(&half).await.is_ok() {} }).await;
+    let _ = tokio::time::timeout(LINGER, async { while next(&stream).await.is_ok() {} }).await;
 }
 
 /// Until the end.
-async fn deliver(half: &OwnedReadHalf, line: &Line) {
-    while let Ok(octets) = next(half).await {
+async fn deliver(stream: &TcpStream, line: &Line) {
+    while let Ok(octets) = next(stream).await {
         if !line.tell(What::Octets(octets)).await {
             return;
         }
@@ -154,11 +185,11 @@ async fn deliver(half: &OwnedReadHalf, line: &Line) {
     line.tell(What::Closed(Failure::Lost)).await;
 }
 
-async fn next(half: &OwnedReadHalf) -> io::Result<Vec<u8>> {
+async fn next(stream: &TcpStream) -> io::Result<Vec<u8>> {
     loop {
-        half.readable().await?;
+        stream.readable().await?;
         let mut octets = Vec::with_capacity(READ);
-        match half.try_read_buf(&mut octets) {
+        match stream.try_read_buf(&mut octets) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => {
                 octets.shrink_to_fit();
@@ -170,38 +201,52 @@ async fn next(half: &OwnedReadHalf) -> io::Result<Vec<u8>> {
     }
 }
 
-async fn write(
-    mut half: OwnedWriteHalf,
-    mut inbox: mpsc::UnboundedReceiver<Arc<[u8]>>,
+/// A writer's own.
+struct Queue {
+    inbox: mpsc::UnboundedReceiver<Item>,
     queued: Arc<AtomicUsize>,
-    mut open: watch::Receiver<()>,
-) {
+    line: Line,
+}
+
+async fn write(stream: Arc<TcpStream>, mut queue: Queue, mut open: watch::Receiver<()>) {
     let late = async {
         closed(&mut open).await;
         tokio::time::sleep(LINGER).await;
     };
     tokio::select! {
-        written = flush(&mut half, &mut inbox, &queued) => if written.is_err() {
-            // What has come is still read, a last NOTIFICATION for one; then the reader meets the end.
-            let _ = SockRef::from(half.as_ref()).shutdown(Shutdown::Both);
+        written = flush(&stream, &mut queue) => {
+            let how = match written {
+                Ok(()) => Shutdown::Write,
+                // What has come is still read, a last NOTIFICATION for one; then the reader meets the end.
+                Err(_) => Shutdown::Both,
+            };
+            let _ = SockRef::from(&*stream).shutdown(how);
         },
-        () = late => {}
+        () = late => drop(SockRef::from(&*stream).shutdown(Shutdown::Write)),
     }
 }
 
-/// Until nothing more can be queued, and FIN.
-async fn flush(
-    half: &mut OwnedWriteHalf,
-    inbox: &mut mpsc::UnboundedReceiver<Arc<[u8]>>,
-    queued: &AtomicUsize,
-) -> io::Result<()> {
-    while let Some(octets) = inbox.recv().await {
-        let mut rest = &octets[..];
+/// Until nothing more can be queued.
+async fn flush(stream: &TcpStream, queue: &mut Queue) -> io::Result<()> {
+    while let Some(item) = queue.inbox.recv().await {
+        let mut rest = match item {
+            Item::Octets(octets) => octets,
+            Item::Mark => {
+                queue.line.tell(What::Taken).await;
+                continue;
+            }
+        };
         while !rest.is_empty() {
-            let written = half.write(rest).await?;
-            queued.fetch_sub(written, Ordering::Relaxed);
-            rest = &rest[written..];
+            stream.writable().await?;
+            match stream.try_write(&rest) {
+                Ok(written) => {
+                    queue.queued.fetch_sub(written, Ordering::Relaxed);
+                    rest.advance(written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
         }
     }
-    half.shutdown().await
+    Ok(())
 }

@@ -12,7 +12,23 @@ impl Net {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// Another one that is there already.
+    pub(crate) fn more(&mut self) -> Option<NetEvent> {
+        if let Some(event) = self.ready.pop_front() {
+            return Some(event);
+        }
+        loop {
+            let note = self.notes.1.try_recv().ok()?;
+            if let Some(event) = self.note(note) {
+                return Some(event);
+            }
+        }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<NetEvent> {
+        if let Some(event) = self.ready.pop_front() {
+            return Poll::Ready(event);
+        }
         self.accepts = !self.accepts;
         let accepts = self.accepts;
         let first = if accepts {
@@ -67,6 +83,7 @@ impl Net {
                 NetEvent::Failed(key, failure)
             }
             What::Octets(octets) => NetEvent::Octets(key, side, octets),
+            What::Taken => NetEvent::Taken(key, side),
             What::Closed(failure) => {
                 self.close(key, side);
                 NetEvent::Closed(key, side, failure)

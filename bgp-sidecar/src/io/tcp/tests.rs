@@ -120,16 +120,23 @@ async fn a_peer_that_does_not_read_stops_nobody() {
     slow.connect(&a).unwrap();
     assert!(matches!(a.event().await, NetEvent::Accepted { .. }));
     a.net.adopt(slow.address, slow_key);
-    let much: Arc<[u8]> = vec![7; 1 << 20].into();
+    let much = bytes::Bytes::from(vec![7; 1 << 20]);
     for _ in 0..32 {
-        a.net.send(slow_key, Side::In, Arc::clone(&much));
+        a.net.send(slow_key, Side::In, much.clone());
     }
     a.net.send(b.key(), Side::Out, octets("meanwhile"));
     assert_eq!(b.octets(a.key(), Side::In, 9).await, b"meanwhile");
     assert!(a.net.queued(slow_key, Side::In) > 1 << 20);
     assert_eq!(a.net.queued(b.key(), Side::Out), 0);
+    assert!(a.net.is_waiting());
+    a.net.ask(b.key(), Side::Out);
+    assert_eq!(a.event().await, NetEvent::Taken(b.key(), Side::Out), "at once");
+    a.net.ask(slow_key, Side::In);
+    a.silent().await;
     assert_eq!(slow.read(32 << 20).await, 32 << 20);
+    assert_eq!(a.event().await, NetEvent::Taken(slow_key, Side::In));
     assert_eq!(a.net.queued(slow_key, Side::In), 0);
+    assert!(!a.net.is_waiting());
 }
 
 #[test]

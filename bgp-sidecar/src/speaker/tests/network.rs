@@ -13,6 +13,8 @@ pub(in crate::speaker) struct Node {
     pub(in crate::speaker) log: Vec<String>,
     /// What was done, in order, in short words.
     pub(in crate::speaker) done: Vec<String>,
+    /// Octets that each other node was sent.
+    pub(in crate::speaker) sent: BTreeMap<u8, usize>,
     /// Connections, by who is at the other end and who dialled.
     open: BTreeSet<(u8, Side)>,
     alive: bool,
@@ -21,6 +23,8 @@ pub(in crate::speaker) struct Node {
 /// All of them.
 pub(in crate::speaker) struct Network {
     pub(in crate::speaker) nodes: BTreeMap<u8, Node>,
+    /// Nodes whose peers' kernels keep what is sent to them, and those peers' questions.
+    asleep: BTreeMap<u8, Vec<(u8, Event)>>,
     queue: VecDeque<(u8, Event)>,
 }
 
@@ -29,6 +33,7 @@ impl Network {
     pub(in crate::speaker) fn of(numbers: &[u8]) -> Self {
         let mut network = Self {
             nodes: BTreeMap::new(),
+            asleep: BTreeMap::new(),
             queue: VecDeque::new(),
         };
         for number in numbers {
@@ -50,6 +55,7 @@ impl Network {
             timers: BTreeSet::new(),
             log: Vec::new(),
             done: Vec::new(),
+            sent: BTreeMap::new(),
             open: BTreeSet::new(),
             alive: true,
         };
@@ -89,6 +95,17 @@ impl Network {
         self.run();
     }
 
+    /// A node takes nothing from anybody.
+    pub(in crate::speaker) fn sleep(&mut self, number: u8) {
+        self.asleep.entry(number).or_default();
+    }
+
+    /// It takes everything that waits for it.
+    pub(in crate::speaker) fn wake(&mut self, number: u8) {
+        self.queue.extend(self.asleep.remove(&number).unwrap_or_default());
+        self.run();
+    }
+
     /// The timers that let a node dial again run out.
     pub(in crate::speaker) fn retry(&mut self) {
         let numbers: Vec<u8> = self.nodes.keys().copied().collect();
@@ -120,6 +137,14 @@ impl Network {
             }
         }
         panic!("it never ends");
+    }
+
+    fn ask(&mut self, number: u8, (peer, side): (PeerKey, Side), other: u8) {
+        let taken = (number, Event::Taken(peer, side));
+        match self.asleep.get_mut(&other) {
+            Some(asked) => asked.push(taken),
+            None => self.queue.push_back(taken),
+        }
     }
 
     fn perform(&mut self, number: u8, action: Action) {
@@ -166,14 +191,13 @@ impl Network {
             }
             Action::Send(peer, side, octets) => {
                 let other = node_of(peer);
-                self.nodes
-                    .get_mut(&number)
-                    .unwrap()
-                    .done
-                    .push(format!("send {other}"));
+                let node = self.nodes.get_mut(&number).unwrap();
+                node.done.push(format!("send {other}"));
+                *node.sent.entry(other).or_default() += octets.len();
                 self.queue
                     .push_back((other, Event::Octets(key(number), side.other(), octets.to_vec())));
             }
+            Action::Ask(peer, side) => self.ask(number, (peer, side), node_of(peer)),
             other @ (Action::Peers(_)
             | Action::Arm(..)
             | Action::Disarm(_)
@@ -207,6 +231,7 @@ impl Node {
             | Action::Adopt(..)
             | Action::Reject(_)
             | Action::Close(..)
+            | Action::Ask(..)
             | Action::Send(..) => {}
         }
     }

@@ -1,5 +1,4 @@
 use std::net::Shutdown;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -16,7 +15,7 @@ use crate::peer::Side;
 async fn what_was_sent_is_out_before_the_end() {
     let (mut a, mut b) = (End::new("127.77.20.1"), End::new("127.77.20.2"));
     meet(&mut a, &mut b).await;
-    let much: Arc<[u8]> = vec![7; 4 << 20].into();
+    let much = bytes::Bytes::from(vec![7; 4 << 20]);
     a.net.send(b.key(), Side::Out, much);
     a.net.send(b.key(), Side::Out, octets("the end"));
     a.net.close(b.key(), Side::Out);

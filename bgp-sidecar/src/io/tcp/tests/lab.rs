@@ -2,9 +2,9 @@
 
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
 
 use crate::io::tcp::{Dial, Net, NetEvent};
@@ -17,8 +17,8 @@ pub(super) const SOON: Duration = Duration::from_secs(10);
 /// Long enough to see that nothing comes.
 const QUIET: Duration = Duration::from_millis(200);
 
-pub(super) fn octets(text: &str) -> Arc<[u8]> {
-    text.as_bytes().into()
+pub(super) fn octets(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
 }
 
 pub(super) fn free_port(address: IpAddr) -> u16 {
