@@ -38,14 +38,14 @@ fn conf(peers: &[Ipv4Addr], task: Task) -> String {
     let mut text = format!(
         "log stderr {{ warning, error, fatal, bug }};\nrouter id 172.20.0.11;\nprotocol device {{ scan time 60; }}\n\
          protocol direct {{ ipv4; }}\n{kernel}\n\
-         template bgp client {{\n local 172.20.0.11 as {NUMBER};\n rr client;\n rr cluster id 244.0.0.1;\n \
+         template bgp served {{\n local 172.20.0.11 as {NUMBER};\n rr client;\n rr cluster id 244.0.0.1;\n \
          passive on;\n graceful restart on;\n error wait time 1, 2;\n connect delay time 1;\n\
          ipv4 {{ import all; export where source = RTS_BGP; }};\n}}\n"
     );
     for (index, peer) in peers.iter().enumerate() {
         let _ = writeln!(
             text,
-            "protocol bgp c{index} from client {{ neighbor {peer} as {NUMBER}; }}"
+            "protocol bgp c{index} from served {{ neighbor {peer} as {NUMBER}; }}"
         );
     }
     text
