@@ -1,8 +1,5 @@
 //! The command line.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
-
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod bgp;
@@ -10,26 +7,58 @@ pub mod check;
 pub mod install;
 pub mod ipam;
 pub mod node;
+pub mod resource;
 
 /// Name, version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MANX_COMMIT"), ")");
 
-/// Applies, shows and deletes Calico's resources, and shows who has which address.
+/// Shows, writes and explains Calico's resources, and shows who has which address.
 #[derive(Debug, Parser)]
 #[command(name = "cnictl", version = VERSION, propagate_version = true)]
 pub struct Cli {
     /// Which datastore.
     #[command(flatten)]
     pub datastore: Datastore,
+    /// Colours: NO_COLOR and a terminal decide, unless told
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    pub color: Colour,
+    /// calicoctl's: there is no version to match
+    #[arg(long, global = true, hide = true)]
+    pub allow_version_mismatch: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Which datastore: these flags, else MANX_…, CALICO_… and ETCD_… variables, else the embedded store of this node.
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Which datastore: these flags, else MANX_…, CALICO_… and ETCD_… variables, else the file of --config, else what the
+/// node's conflist says, else the embedded store of this node.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Datastore (or the variables MANX_…, CALICO_…, ETCD_…)")]
 pub struct Datastore {
+    /// Settings in YAML, calicoctl's too [default: /etc/cni/manx/cnictl.yaml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Where this node's conflist is [default: /etc/cni/net.d]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cni_conf_dir: Option<String>,
     /// etcdv3 or embedded
     #[arg(long, global = true, value_name = "TYPE")]
     pub datastore_type: Option<String>,
@@ -56,23 +85,31 @@ pub struct Datastore {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Create or replace resources
-    Apply {
-        /// YAML or JSON: a file, a directory of files, or - for stdin; repeatable
-        #[arg(short, long = "filename", value_name = "PATH", required = true)]
-        filename: Vec<PathBuf>,
-    },
     /// Show resources
-    Get(Get),
+    Get(resource::Get),
+    /// Tell everything about resources: what they say, who uses them, what is odd
+    Describe(resource::Describe),
+    /// Create resources, or put them in the place of what is stored
+    Apply(resource::Put),
+    /// Create resources; one that exists is an error
+    Create(resource::Create),
+    /// Put resources in the place of what is stored; one that does not exist is an error
+    Replace(resource::Put),
     /// Delete resources; what is in use is refused
-    Delete(Delete),
+    Delete(resource::Delete),
+    /// Change a part of a resource
+    Patch(resource::Patch),
+    /// Set labels on a resource, or take them off
+    Label(resource::Label),
+    /// Look at resources in files without a datastore
+    Validate(resource::Validate),
     /// Look into address management, and change it
     Ipam {
         /// What to do.
         #[command(subcommand)]
-        command: Ipam,
+        command: ipam::Ipam,
     },
-    /// Look at this node's BGP, or take a node out of the cluster
+    /// Look at a node and its BGP, or take a node out of the cluster
     Node {
         /// What to do.
         #[command(subcommand)]
@@ -90,142 +127,23 @@ pub enum Command {
     Upgrade(Box<install::Install>),
     /// Take away what was installed
     Uninstall(install::Uninstall),
-    /// Show name, version and commit
-    Version,
+    /// Print the completion script of a shell
+    Completion {
+        /// For this shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Show this program's version, the cluster's identity and its data's generation; refuses none
+    Version(Version),
 }
 
-/// `get`.
-#[derive(Args, Debug)]
-pub struct Get {
-    /// For example ippool, node, workloadendpoint, ipamconfiguration; KIND/NAME works too
-    pub kind: String,
-    /// These only
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value = "table")]
-    pub output: Format,
-    /// Of this namespace [default: default]
-    #[arg(short, long, conflicts_with = "all_namespaces")]
-    pub namespace: Option<String>,
-    /// Of every namespace
-    #[arg(short = 'A', long, short_alias = 'a')]
-    pub all_namespaces: bool,
-}
-
-/// `delete`.
-#[derive(Args, Debug)]
-pub struct Delete {
-    /// For example ippool; KIND/NAME works too
-    #[arg(required_unless_present = "filename", conflicts_with = "filename")]
-    pub kind: Option<String>,
-    /// Which
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Everything named in these files; a directory or - for stdin, as apply takes them
-    #[arg(short, long = "filename", value_name = "PATH")]
-    pub filename: Vec<PathBuf>,
-    /// What does not exist is no error
-    #[arg(short, long)]
-    pub skip_not_exists: bool,
-}
-
-/// `ipam`.
-#[derive(Debug, Subcommand)]
-pub enum Ipam {
-    /// How full pools are
-    Show(Show),
-    /// Change what the allocator goes by
-    Configure(ipam::Configure),
-    /// Cut a pool into smaller ones
-    Split(ipam::Split),
-    /// Find what contradicts what, and put it right
-    Check(check::Check),
-    /// Release addresses and handles
-    Release(check::Release),
-    /// Which pools a pod would get its addresses from, and why not from the others
-    Explain(ipam::Explain),
-    /// How many more pods each node can start
-    Headroom(ipam::Headroom),
-}
-
-/// `ipam show`.
-#[derive(Args, Debug)]
-#[group(multiple = false)]
-pub struct Show {
-    /// Blocks too
+/// `version`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Version {
+    /// This program's alone: no datastore is asked
     #[arg(long)]
-    pub show_blocks: bool,
-    /// Addresses taken out of another host's block
-    #[arg(long)]
-    pub show_borrowed: bool,
-    /// What the allocator goes by, and why
-    #[arg(long)]
-    pub show_configuration: bool,
-    /// Who holds this address
-    #[arg(long, value_name = "ADDRESS")]
-    pub ip: Option<IpAddr>,
-}
-
-/// Form of the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Columns
-    #[value(alias = "ps")]
-    Table,
-    /// More columns
-    Wide,
-    /// As stored
-    Yaml,
-    /// As stored
-    Json,
+    pub client: bool,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn calicoctls_spellings_are_understood() {
-        for line in [
-            "cnictl get wep -a -o wide",
-            "cnictl get ippool -o ps",
-            "cnictl apply -f -",
-            "cnictl delete ippool a b",
-            "cnictl delete -f pools.yaml --state-dir /tmp/x",
-            "cnictl --etcd-endpoints http://127.0.0.1:2379 ipam show --show-blocks",
-            "cnictl ipam show --ip=10.0.0.1",
-            "cnictl ipam configure --strictaffinity=true --max-blocks-per-host=20",
-            "cnictl ipam configure --kubevirt-ip-persistence=Disabled --ip-cooldown-seconds=30",
-            "cnictl ipam split 4 --cidr=10.0.0.0/24",
-            "cnictl ipam split 4 --name=web",
-            "cnictl node decommission n1 --plan",
-            "cnictl node status",
-            "cnictl node status --run-dir /run/x -o json",
-            "cnictl bgp routes --received 10.0.0.1 --socket /run/x/sidecar.sock",
-            "cnictl bgp routes --advertised [fd00::1]:1179",
-            "cnictl ipam check --show-all-ips --show-problem-ips -o report.json",
-            "cnictl ipam check --runtime - --node n1 --fix leaked --yes",
-            "cnictl ipam release --ip=10.0.0.1",
-            "cnictl ipam release --from-report=a.json --from-report=b.json --force",
-        ] {
-            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
-        }
-        for line in [
-            "cnictl delete",
-            "cnictl ipam configure",
-            "cnictl ipam split 4",
-            "cnictl ipam release",
-            "cnictl bgp routes",
-            "cnictl bgp routes --received 10.0.0.1 --advertised 10.0.0.1",
-        ] {
-            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
-        }
-    }
-}
+mod tests;

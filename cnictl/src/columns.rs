@@ -1,36 +1,94 @@
-//! Which columns `get` shows of a kind, and what stands in them: calicoctl's. Pure.
+//! Which columns `get` shows of a kind: calicoctl's, or those that are asked for. Pure.
 
 use serde_json::Value;
 
 use crate::resource::Kind;
 use crate::stored::text;
-use crate::table;
+use crate::table::Grid;
+
+mod cells;
+mod path;
+
+use path::Path;
 
 /// The AS number of nodes without one, if BGPConfiguration `default` names none.
 pub const DEFAULT_AS: u32 = 64512;
 
-/// How to lay out what was found.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout {
-    /// Show the wide columns.
-    pub wide: bool,
-    /// Begin with the namespace, of namespaced kinds.
-    pub namespace: bool,
-    /// For nodes without an AS number of their own.
-    pub as_number: u32,
+/// A column: its title, and where its cells come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    title: String,
+    source: Source,
 }
 
-/// The table of these objects.
-pub fn table(kind: Kind, objects: &[Value], layout: Layout) -> String {
-    let mut header = titles(kind, layout.wide);
-    let mut rows: Vec<Vec<String>> = objects.iter().map(|object| cells(kind, object, layout)).collect();
-    if layout.namespace && kind.namespaced() {
-        header.insert(0, "NAMESPACE");
-        for (row, object) in rows.iter_mut().zip(objects) {
-            row.insert(0, text(object, "/metadata/namespace").to_owned());
+#[derive(Clone, Debug, PartialEq)]
+enum Source {
+    /// One that calicoctl has, too.
+    Known(&'static str),
+    /// Whatever stands there.
+    Path(Path),
+}
+
+impl Column {
+    fn known(title: &'static str) -> Self {
+        Self {
+            title: title.to_owned(),
+            source: Source::Known(title),
         }
     }
-    table::columns(&header, &rows)
+}
+
+/// calicoctl's columns of a kind. `namespace`: begin with the namespace, where the kind has one.
+pub fn usual(kind: Kind, wide: bool, namespace: bool) -> Vec<Column> {
+    let first = (namespace && kind.namespaced()).then_some("NAMESPACE");
+    first
+        .into_iter()
+        .chain(titles(kind, wide))
+        .map(Column::known)
+        .collect()
+}
+
+/// `NAME,CIDR` in calicoctl's titles, or `NAME:.metadata.name,CIDR:.spec.cidr` as kubectl has it.
+///
+/// # Errors
+/// A title that the kind does not have, or what is no path.
+pub fn custom(kind: Kind, text: &str) -> Result<Vec<Column>, String> {
+    let one = |word: &str| match word.split_once(':') {
+        Some((title, path)) => Ok(Column {
+            title: title.to_owned(),
+            source: Source::Path(Path::read(path)?),
+        }),
+        None => {
+            let title = word.trim().to_uppercase();
+            let known = every(kind).into_iter().find(|known| *known == title);
+            known.map(Column::known).ok_or_else(|| {
+                format!(
+                    "custom-columns: {} has no column {word:?} (there are {}): write one of them, or TITLE:.spec.field",
+                    kind.name(),
+                    every(kind).join(", ")
+                )
+            })
+        }
+    };
+    path::split(text).into_iter().map(one).collect()
+}
+
+/// Every column calicoctl has of a kind.
+fn every(kind: Kind) -> Vec<&'static str> {
+    let mut titles = titles(kind, true);
+    let narrow = self::titles(kind, false);
+    let more = narrow.into_iter().chain(match kind {
+        Kind::WorkloadEndpoint => vec!["NAMESPACE", "ORCHESTRATOR"],
+        Kind::IpPool | Kind::IpReservation | Kind::IpamConfiguration | Kind::BlockAffinity => Vec::new(),
+        Kind::Node | Kind::BgpConfiguration | Kind::BgpFilter | Kind::BgpPeer => Vec::new(),
+        Kind::ClusterInformation => Vec::new(),
+    });
+    for title in more {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    titles
 }
 
 fn titles(kind: Kind, wide: bool) -> Vec<&'static str> {
@@ -41,6 +99,8 @@ fn titles(kind: Kind, wide: bool) -> Vec<&'static str> {
         }
         (Kind::IpamConfiguration, false) => "NAME STRICTAFFINITY AUTOALLOCATEBLOCKS",
         (Kind::IpamConfiguration, true) => "NAME STRICTAFFINITY AUTOALLOCATEBLOCKS MAXBLOCKSPERHOST",
+        (Kind::BlockAffinity, false) => "NAME NODE CIDR STATE",
+        (Kind::BlockAffinity, true) => "NAME NODE CIDR STATE TYPE DELETED",
         (Kind::Node | Kind::IpReservation, false) => "NAME",
         (Kind::Node, true) => "NAME ASN IPV4 IPV6",
         (Kind::WorkloadEndpoint, false) => "WORKLOAD NODE NETWORKS INTERFACE",
@@ -56,164 +116,61 @@ fn titles(kind: Kind, wide: bool) -> Vec<&'static str> {
     words.split(' ').collect()
 }
 
-fn cells(kind: Kind, object: &Value, layout: Layout) -> Vec<String> {
-    let name = text(object, "/metadata/name").to_owned();
-    match (kind, layout.wide) {
-        (Kind::IpPool, wide) => pool(name, object, wide),
-        (Kind::IpamConfiguration, wide) => {
-            let mut row = vec![
-                name,
-                flag(object, "/spec/strictAffinity"),
-                flag(object, "/spec/autoAllocateBlocks"),
-            ];
-            row.extend(wide.then(|| number(object, "/spec/maxBlocksPerHost").unwrap_or(0).to_string()));
-            row
+/// The titles.
+pub fn header(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.title.clone()).collect()
+}
+
+/// An object's row. `as_number` is for nodes without one of their own.
+pub fn row(kind: Kind, object: &Value, columns: &[Column], as_number: u32) -> Vec<String> {
+    let cell = |column: &Column| match &column.source {
+        Source::Known("NAMESPACE") => text(object, "/metadata/namespace").to_owned(),
+        Source::Known(title) => cells::cell(kind, title, object, as_number),
+        Source::Path(path) => path.text(object),
+    };
+    columns.iter().map(cell).collect()
+}
+
+/// The table of these objects.
+pub fn table(kind: Kind, objects: &[Value], columns: &[Column], as_number: u32) -> String {
+    let rows: Vec<Vec<String>> = objects
+        .iter()
+        .map(|object| row(kind, object, columns, as_number))
+        .collect();
+    Grid::new(header(columns)).of(&rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_asked_for_by_title_or_by_path() {
+        let pool = json!({"metadata": {"name": "p", "labels": {"a.b/c": "x"}},
+            "spec": {"cidr": "10.0.0.0/8", "allowedUses": ["Workload", "Tunnel"]}});
+        let columns = custom(
+            Kind::IpPool,
+            "name,USES:.spec.allowedUses,FIRST:{.spec.allowedUses[0]},L:.metadata.labels['a.b/c'],NO:.spec.no",
+        );
+        let columns = columns.unwrap();
+        assert_eq!(header(&columns), ["NAME", "USES", "FIRST", "L", "NO"]);
+        assert_eq!(
+            row(Kind::IpPool, &pool, &columns, 0),
+            ["p", "Workload,Tunnel", "Workload", "x", "<none>"]
+        );
+    }
+
+    #[test]
+    fn a_column_that_is_none_is_named_with_those_there_are() {
+        let error = custom(Kind::Node, "NAME,CIDR").unwrap_err();
+        assert!(
+            error.contains("Node has no column \"CIDR\" (there are NAME, ASN, IPV4, IPV6)"),
+            "{error}"
+        );
+        for path in ["A:spec", "A:.spec[", "A:.spec[x]", "A:", "A:.spec..x"] {
+            assert!(custom(Kind::Node, path).is_err(), "{path}");
         }
-        (Kind::Node | Kind::IpReservation, false) => vec![name],
-        (Kind::Node, true) => node(name, object, layout.as_number),
-        (Kind::WorkloadEndpoint, wide) => endpoint(name, object, wide),
-        (Kind::IpReservation, true) => vec![name, cut(&list(object, "/spec/reservedCIDRs"))],
-        (Kind::ClusterInformation, _) => vec![
-            name,
-            text(object, "/spec/clusterGUID").to_owned(),
-            text(object, "/spec/clusterType").to_owned(),
-            text(object, "/spec/calicoVersion").to_owned(),
-            flag(object, "/spec/datastoreReady"),
-        ],
-        (Kind::BgpConfiguration, _) => configuration(name, object),
-        (Kind::BgpPeer, _) => peer(name, object),
-        (Kind::BgpFilter, _) => {
-            let count = |list: &str| object.pointer(list).and_then(Value::as_array).map_or(0, Vec::len);
-            let lists = [
-                "/spec/exportV4",
-                "/spec/importV4",
-                "/spec/exportV6",
-                "/spec/importV6",
-            ];
-            std::iter::once(name)
-                .chain(lists.map(|list| count(list).to_string()))
-                .collect()
-        }
     }
-}
-
-fn pool(name: String, object: &Value, wide: bool) -> Vec<String> {
-    let word = |pointer: &str| text(object, pointer).to_owned();
-    let mode = |pointer: &str| match text(object, pointer) {
-        "" => "Never".to_owned(),
-        mode => mode.to_owned(),
-    };
-    if !wide {
-        return vec![name, word("/spec/cidr"), word("/spec/nodeSelector")];
-    }
-    vec![
-        name,
-        word("/spec/cidr"),
-        flag(object, "/spec/natOutgoing"),
-        mode("/spec/ipipMode"),
-        mode("/spec/vxlanMode"),
-        flag(object, "/spec/disabled"),
-        flag(object, "/spec/disableBGPExport"),
-        word("/spec/nodeSelector"),
-        word("/spec/assignmentMode"),
-    ]
-}
-
-fn node(name: String, object: &Value, as_number: u32) -> Vec<String> {
-    let own = match object.pointer("/spec/bgp/asNumber") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(_) | None if object.pointer("/spec/bgp").is_some() => format!("({as_number})"),
-        Some(_) | None => String::new(),
-    };
-    let address = |field: &str| text(object, &format!("/spec/bgp/{field}")).to_owned();
-    vec![name, own, address("ipv4Address"), address("ipv6Address")]
-}
-
-fn endpoint(name: String, object: &Value, wide: bool) -> Vec<String> {
-    let workload = match text(object, "/spec/workload") {
-        "" => text(object, "/spec/pod"),
-        workload => workload,
-    };
-    let mut row = vec![
-        workload.to_owned(),
-        text(object, "/spec/node").to_owned(),
-        list(object, "/spec/ipNetworks"),
-        text(object, "/spec/interfaceName").to_owned(),
-    ];
-    if wide {
-        row.insert(0, name);
-        row.push(list(object, "/spec/profiles"));
-        row.push(nats(object));
-    }
-    row
-}
-
-fn configuration(name: String, object: &Value) -> Vec<String> {
-    let unset = || "-".to_owned();
-    let mesh = object
-        .pointer("/spec/nodeToNodeMeshEnabled")
-        .and_then(Value::as_bool);
-    vec![
-        name,
-        text(object, "/spec/logSeverityScreen").to_owned(),
-        mesh.map_or_else(unset, |on| on.to_string()),
-        as_number(object).unwrap_or_else(unset),
-    ]
-}
-
-fn peer(name: String, object: &Value) -> Vec<String> {
-    let nodes = ["/spec/node", "/spec/nodeSelector"].map(|field| text(object, field));
-    let nodes = nodes.into_iter().find(|nodes| !nodes.is_empty());
-    vec![
-        name,
-        text(object, "/spec/peerIP").to_owned(),
-        nodes.unwrap_or("(global)").to_owned(),
-        as_number(object).unwrap_or_else(|| "0".to_owned()),
-    ]
-}
-
-/// A spec's own, as it was written.
-fn as_number(object: &Value) -> Option<String> {
-    match object.pointer("/spec/asNumber")? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn nats(object: &Value) -> String {
-    let nats = object.pointer("/spec/ipNATs").and_then(Value::as_array);
-    let one = |nat: &Value| format!("{}->{}", text(nat, "/externalIP"), text(nat, "/internalIP"));
-    nats.into_iter().flatten().map(one).collect::<Vec<_>>().join(",")
-}
-
-fn flag(object: &Value, pointer: &str) -> String {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
-        .to_string()
-}
-
-fn number(object: &Value, pointer: &str) -> Option<u64> {
-    object.pointer(pointer)?.as_u64()
-}
-
-fn list(object: &Value, pointer: &str) -> String {
-    let items = object.pointer(pointer).and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
-/// At most 80 characters, as calicoctl cuts long lists.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= 80 {
-        return text.to_owned();
-    }
-    format!("{}...", text.chars().take(77).collect::<String>())
 }

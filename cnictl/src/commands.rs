@@ -10,6 +10,7 @@ pub mod apply;
 pub mod bgp_routes;
 pub mod decommission;
 pub mod delete;
+pub mod describe;
 pub mod free;
 pub mod get;
 pub mod initialize;
@@ -21,7 +22,13 @@ pub mod ipam_headroom;
 pub mod ipam_release;
 pub mod ipam_show;
 pub mod ipam_split;
+pub mod label;
+pub mod node_remote;
 pub mod node_status;
+pub mod patch;
+pub mod validate;
+pub mod version;
+pub mod watch;
 
 /// What a command has to say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +41,16 @@ pub struct Outcome {
     pub error: Option<String>,
     /// To be written, whatever became of the command.
     pub files: Vec<(PathBuf, String)>,
+    /// `out` is a table, whose titles may be set off on a terminal.
+    pub table: bool,
+}
+
+/// Where a command that goes on tells what it sees.
+pub trait Screen {
+    /// For stdout; answers whether anybody reads it still.
+    fn out(&mut self, text: &str) -> bool;
+    /// For stderr.
+    fn err(&mut self, text: &str);
 }
 
 impl Outcome {
@@ -41,6 +58,15 @@ impl Outcome {
     pub fn said(out: impl Into<String>) -> Self {
         Self {
             out: out.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Success, in a table.
+    pub fn table(out: impl Into<String>) -> Self {
+        Self {
+            out: out.into(),
+            table: true,
             ..Self::default()
         }
     }

@@ -1,21 +1,66 @@
-//! What applying a document writes, given what is stored. Pure.
+//! What a document writes, given what is stored. Pure.
 
-use ipnet::IpNet;
 use serde_json::{Map, Value, json};
-use shared::model::Stored;
-use shared::model::ippool::{IPPool, Invalid};
-use shared::model::key::{Key, Path, Plural, Prefix};
+use shared::model::key::{Key, Plural, Prefix};
 use shared::model::meta::API_VERSION;
-use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
+use shared::txn::{Decision, Reads, Snapshot, Txn, Write};
 
 use crate::resource::{Document, Kind};
 use crate::schema;
 use crate::stored::{bytes, metadata, object};
-use crate::validate;
 
 mod bgp;
+pub mod label;
+mod node;
+mod notes;
+pub mod patch;
+mod pool;
+mod reservation;
+mod settings;
 
-pub use bgp::notes;
+pub use notes::notes;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Create it, or put it in the place of what is stored.
+    Apply,
+    /// Only where there is none.
+    Create,
+    /// Only where there is one.
+    Replace,
+}
+
+impl Verb {
+    /// `apply`
+    pub fn word(self) -> &'static str {
+        match self {
+            Verb::Apply => "apply",
+            Verb::Create => "create",
+            Verb::Replace => "replace",
+        }
+    }
+
+    /// `applied`
+    pub fn done(self) -> &'static str {
+        match self {
+            Verb::Apply => "applied",
+            Verb::Create => "created",
+            Verb::Replace => "replaced",
+        }
+    }
+}
+
+/// What was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// It is as the document says now, by this call or before it.
+    Asked,
+    /// There is one, and it was to be created.
+    Exists,
+    /// There is none, and it was to be replaced.
+    Missing,
+}
 
 /// What an object that does not exist yet is born with.
 #[derive(Clone, Copy, Debug)]
@@ -28,41 +73,99 @@ pub struct Born<'a> {
 
 /// What deciding about a document needs to begin with.
 pub fn reads(document: &Document) -> Reads {
-    let reads = Reads::new().key(document.kind.key("", &document.name));
-    match document.kind {
-        Kind::IpPool => reads.prefix(Prefix::resources(Plural::IpPools)),
+    reads_of(document.kind, &document.namespace, &document.name)
+}
+
+fn reads_of(kind: Kind, namespace: &str, name: &str) -> Reads {
+    let reads = Reads::new().key(kind.key(namespace, name));
+    let all = |reads: Reads, plural| reads.prefix(Prefix::resources(plural));
+    match kind {
+        Kind::IpPool => all(all(reads, Plural::IpPools), Plural::Nodes),
+        Kind::IpReservation => reservation::reads(reads),
         Kind::IpamConfiguration => reads.key(Key::ipam_config()),
-        Kind::BgpPeer => bgp::reads(reads, document),
+        Kind::BgpPeer => all(all(reads, Plural::BgpFilters), Plural::Nodes),
+        Kind::Node => all(reads, Plural::Nodes),
         Kind::BgpConfiguration | Kind::BgpFilter => reads,
-        Kind::Node | Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => reads,
+        Kind::WorkloadEndpoint | Kind::ClusterInformation | Kind::BlockAffinity => reads,
     }
 }
 
 /// The Txn that makes the stored object what the document says; none if it is that already.
-pub fn decide(snapshot: &Snapshot, document: &Document, born: &Born) -> Result<Decision<()>, String> {
-    let key = document.kind.key("", &document.name);
+///
+/// # Errors
+/// What speaks against it, and the way out.
+pub fn decide(
+    snapshot: &Snapshot,
+    document: &Document,
+    verb: Verb,
+    born: &Born,
+) -> Result<Decision<Met>, String> {
+    let key = document.kind.key(&document.namespace, &document.name);
     let stored = object(snapshot, &key)?;
     let merged = merge(document, stored.as_ref(), born);
+    match (verb, &stored) {
+        (Verb::Create, Some(stored)) if !is_born(stored, born) => return Ok(Decision::Done(Met::Exists)),
+        (Verb::Replace, None) => return Ok(Decision::Done(Met::Missing)),
+        _ => {}
+    }
+    if let Some(problem) = strange(document, stored.as_ref()) {
+        return Err(problem);
+    }
     let mut txn = Txn::default();
     txn.guard(snapshot.guard(&key));
-    if document.kind == Kind::IpPool
-        && let Some(more) = pool(snapshot, document, stored.is_some(), &mut txn)?
-    {
-        return Ok(Decision::Read(more));
-    }
-    if document.kind == Kind::BgpPeer {
-        bgp::filters(snapshot, document, &mut txn)?;
+    match document.kind {
+        Kind::IpPool => {
+            if let Some(more) = pool::beside(snapshot, document, stored.is_some(), &mut txn)? {
+                return Ok(Decision::Read(more));
+            }
+        }
+        Kind::BgpPeer => bgp::filters(snapshot, document, &mut txn)?,
+        Kind::IpamConfiguration => settings::allocator(snapshot, &document.spec, &mut txn)?,
+        Kind::Node | Kind::WorkloadEndpoint | Kind::IpReservation => {}
+        Kind::BgpConfiguration | Kind::BgpFilter => {}
+        Kind::ClusterInformation | Kind::BlockAffinity => {}
     }
     if stored.as_ref() != Some(&merged) {
+        is_current(snapshot, &key, document.version.as_deref())?;
         txn.write(Write::Put(key, bytes(merged)));
     }
-    if document.kind == Kind::IpamConfiguration {
-        allocator(snapshot, &document.spec, &mut txn)?;
-    }
     if txn.writes.is_empty() {
-        return Ok(Decision::Done(()));
+        return Ok(Decision::Done(Met::Asked));
     }
-    Ok(Decision::Commit(txn, ()))
+    Ok(Decision::Commit(txn, Met::Asked))
+}
+
+/// An earlier try of this very call made it, and its reply was lost.
+fn is_born(stored: &Map<String, Value>, born: &Born) -> bool {
+    let uid = stored.get("metadata").and_then(|metadata| metadata.get("uid"));
+    uid.and_then(Value::as_str) == Some(born.uid)
+}
+
+/// Nobody has written the object since its document was read, if the document says when that was.
+fn is_current(snapshot: &Snapshot, key: &Key, version: Option<&str>) -> Result<(), String> {
+    let (Some(version), Some(entry)) = (version, snapshot.get(key)) else {
+        return Ok(());
+    };
+    let now = entry.revision.0;
+    if version == now.to_string() {
+        return Ok(());
+    }
+    Err(format!(
+        "update conflict: metadata.resourceVersion: {version} is out of date, the latest is {now}: get it again and \
+         make the change there, or take resourceVersion out to write over what others have written since"
+    ))
+}
+
+/// Fields of no schema that are not stored just so: a slip of the pen, not a newer Calico's.
+pub fn strange(document: &Document, stored: Option<&Map<String, Value>>) -> Option<String> {
+    let stored = stored.cloned().map(Value::Object);
+    let known = |pointer: &str| stored.as_ref().and_then(|stored| stored.pointer(pointer));
+    let strange = document.strange.iter();
+    let texts: Vec<&str> = strange
+        .filter(|finding| known(&finding.pointer) != Some(&finding.value))
+        .map(|finding| finding.text.as_str())
+        .collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// The object to store: identity and unknown fields of the stored one, everything else of the document.
@@ -96,6 +199,9 @@ fn identity(document: &Document, stored: Option<Value>, born: &Born) -> Value {
         Some(_) | None => Map::new(),
     };
     fields.insert("name".to_owned(), json!(document.name));
+    if document.kind.namespaced() {
+        fields.insert("namespace".to_owned(), json!(document.namespace));
+    }
     for (field, value) in [("uid", born.uid), ("creationTimestamp", born.time)] {
         if fields.get(field).is_none_or(schema::empty) {
             fields.insert(field.to_owned(), json!(value));
@@ -106,99 +212,4 @@ fn identity(document: &Document, stored: Option<Value>, born: &Born) -> Value {
         fields.insert(field.to_owned(), given.unwrap_or(Value::Null));
     }
     metadata(fields)
-}
-
-/// Whether the pool may be stored beside what exists. Answers what else must be read to know.
-fn pool(
-    snapshot: &Snapshot,
-    document: &Document,
-    exists: bool,
-    txn: &mut Txn,
-) -> Result<Option<Reads>, String> {
-    let pool = validate::pool(&document.name, &document.spec)?;
-    let pools = Prefix::resources(Plural::IpPools);
-    let others: Vec<IPPool> = snapshot
-        .under(&pools)
-        .filter_map(|(_, entry)| IPPool::from_bytes(&entry.value).ok())
-        .collect();
-    if exists {
-        let stored = others.iter().find(|other| other.name() == document.name);
-        refused(&stored.map_or_else(Vec::new, |stored| pool.validate_change(stored)))?;
-        return Ok(None);
-    }
-    refused(&pool.validate(&others))?;
-    let blocks = Prefix::blocks(pool.is_ipv4());
-    let Some(revision) = snapshot.read_at(&Range::Prefix(blocks.clone())) else {
-        return Ok(Some(Reads::new().prefix(blocks)));
-    };
-    if let Some(cidr) = misfit(snapshot, &blocks, &pool) {
-        let (size, length) = (pool.block_size(), cidr.prefix_len());
-        return Err(format!(
-            "spec.blockSize: {size} does not fit block {cidr}, which exists inside {}: set blockSize: {length}",
-            pool.cidr(),
-        ));
-    }
-    txn.guard(Guard::NothingNewer(blocks, revision));
-    if let Some(revision) = snapshot.read_at(&Range::Prefix(pools.clone())) {
-        txn.guard(Guard::NothingNewer(pools, revision));
-    }
-    Ok(None)
-}
-
-fn refused(problems: &[Invalid]) -> Result<(), String> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; "))
-}
-
-/// A block that overlaps the pool and is not of its size: allocations made under an earlier pool.
-fn misfit(snapshot: &Snapshot, blocks: &Prefix, pool: &IPPool) -> Option<IpNet> {
-    let overlaps = |cidr: &IpNet| pool.cidr().contains(cidr) || cidr.contains(&pool.cidr());
-    let named = |key| match Path::parse(key) {
-        Some(Path::Block(cidr)) => Some(cidr),
-        Some(Path::IpamConfig | Path::Affinity { .. } | Path::Handle(_)) | None => None,
-    };
-    snapshot
-        .under(blocks)
-        .filter_map(|(key, _)| named(key))
-        .find(|cidr| overlaps(cidr) && cidr.prefix_len() != pool.block_size())
-}
-
-/// Fields of the resource, and their spelling in the key that the allocator reads.
-const SPELLINGS: [(&str, &str); 5] = [
-    ("strictAffinity", "strict_affinity"),
-    ("autoAllocateBlocks", "auto_allocate_blocks"),
-    ("maxBlocksPerHost", "maxBlocksPerHost"),
-    (VM_PERSISTENCE, VM_PERSISTENCE),
-    ("ipCooldownSeconds", "ipCooldownSeconds"),
-];
-const VM_PERSISTENCE: &str = "kubeVirtVMAddressPersistence";
-
-/// Writes the key the allocator reads in the same Txn: on etcd Calico itself leaves the two apart.
-fn allocator(snapshot: &Snapshot, spec: &Map<String, Value>, txn: &mut Txn) -> Result<(), String> {
-    let key = Key::ipam_config();
-    let stored = object(snapshot, &key)?;
-    let mut old = stored.clone().unwrap_or_default();
-    let mut config = Map::new();
-    for (applied, name) in SPELLINGS {
-        let before = old.shift_remove(name);
-        let value = match spec.get(applied).filter(|value| !schema::empty(value)) {
-            Some(value) => Some(value.clone()),
-            // Another's setting, which an applied resource seldom names; Calico writes its default out.
-            None if name == VM_PERSISTENCE => Some(before.unwrap_or_else(|| json!("Enabled"))),
-            None => None,
-        };
-        config.extend(value.map(|value| (name.to_owned(), value)));
-    }
-    config.extend(old);
-    txn.guard(snapshot.guard(&key));
-    if stored.as_ref() != Some(&config) {
-        txn.write(Write::Put(key, bytes(config)));
-    }
-    Ok(())
 }

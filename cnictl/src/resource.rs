@@ -1,225 +1,191 @@
-//! The kinds cnictl knows, the words people use for them, and the envelope every one of them wears. Pure.
+//! The envelope every resource wears, and whether a document's is right. Pure.
 
 use serde_json::{Map, Value};
-use shared::model::key::{Key, Plural, Prefix};
+use shared::model::key::Key;
 use shared::model::meta::{API_VERSION, valid_name};
 
-use crate::schema::{self, nearest};
+use crate::schema::{self, Finding};
 use crate::yaml::Read;
 
-/// A kind of resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A range of addresses.
-    IpPool,
-    /// The allocator's settings.
-    IpamConfiguration,
-    /// A host.
-    Node,
-    /// An interface of a pod; `cni-net` writes it.
-    WorkloadEndpoint,
-    /// Addresses never given out by themselves.
-    IpReservation,
-    /// The cluster's identity and gate.
-    ClusterInformation,
-    /// Settings of BGP, of all nodes or of one.
-    BgpConfiguration,
-    /// Whom nodes speak BGP with.
-    BgpPeer,
-    /// Rules for what peers are sent, and what is taken from them.
-    BgpFilter,
-}
+mod kind;
+mod label;
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 9] = [
-        Kind::IpPool,
-        Kind::IpamConfiguration,
-        Kind::Node,
-        Kind::WorkloadEndpoint,
-        Kind::IpReservation,
-        Kind::ClusterInformation,
-        Kind::BgpConfiguration,
-        Kind::BgpPeer,
-        Kind::BgpFilter,
-    ];
+pub use kind::Kind;
+pub use label::{key as label_key, value as label_value};
 
-    /// The word in `kind`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::IpPool => "IPPool",
-            Kind::IpamConfiguration => "IPAMConfiguration",
-            Kind::Node => "Node",
-            Kind::WorkloadEndpoint => "WorkloadEndpoint",
-            Kind::IpReservation => "IPReservation",
-            Kind::ClusterInformation => "ClusterInformation",
-            Kind::BgpConfiguration => "BGPConfiguration",
-            Kind::BgpPeer => "BGPPeer",
-            Kind::BgpFilter => "BGPFilter",
-        }
-    }
+/// The namespace of a namespaced object that names none.
+pub const NAMESPACE: &str = "default";
 
-    /// The words on the command line, calicoctl's.
-    fn words(self) -> &'static [&'static str] {
-        match self {
-            Kind::IpPool => &["ippool", "ippools", "ipp", "ipps", "pool", "pools"],
-            Kind::IpamConfiguration => &[
-                "ipamconfiguration",
-                "ipamconfigurations",
-                "ipamconfig",
-                "ipamconfigs",
-            ],
-            Kind::Node => &["node", "nodes", "no", "nos"],
-            Kind::WorkloadEndpoint => &["workloadendpoint", "workloadendpoints", "wep", "weps"],
-            Kind::IpReservation => &["ipreservation", "ipreservations", "reservation", "reservations"],
-            Kind::ClusterInformation => &[
-                "clusterinformation",
-                "clusterinformations",
-                "clusterinfo",
-                "clusterinfos",
-            ],
-            Kind::BgpConfiguration => &["bgpconfiguration", "bgpconfigurations", "bgpconfig", "bgpconfigs"],
-            Kind::BgpPeer => &["bgppeer", "bgppeers", "bgpp", "bgpps", "bp", "bps"],
-            Kind::BgpFilter => &["bgpfilter", "bgpfilters", "bgpf", "bgpfs", "bf", "bfs"],
-        }
-    }
-
-    /// The word in the key.
-    pub fn plural(self) -> Plural {
-        match self {
-            Kind::IpPool => Plural::IpPools,
-            Kind::IpamConfiguration => Plural::IpamConfigurations,
-            Kind::Node => Plural::Nodes,
-            Kind::WorkloadEndpoint => Plural::WorkloadEndpoints,
-            Kind::IpReservation => Plural::IpReservations,
-            Kind::ClusterInformation => Plural::ClusterInformations,
-            Kind::BgpConfiguration => Plural::BgpConfigurations,
-            Kind::BgpPeer => Plural::BgpPeers,
-            Kind::BgpFilter => Plural::BgpFilters,
-        }
-    }
-
-    /// Whether its names are unique only within a namespace.
-    pub fn namespaced(self) -> bool {
-        self == Kind::WorkloadEndpoint
-    }
-
-    /// Why it may not be written from here, or nothing if it may.
-    pub fn read_only(self) -> Option<&'static str> {
-        match self {
-            Kind::IpPool | Kind::IpamConfiguration | Kind::Node => None,
-            Kind::BgpConfiguration | Kind::BgpPeer | Kind::BgpFilter => None,
-            Kind::WorkloadEndpoint => Some("cni-net writes it when a pod comes and goes"),
-            Kind::IpReservation => Some("this version of cnictl only shows it"),
-            Kind::ClusterInformation => Some("it is made when the datastore is first written"),
-        }
-    }
-
-    /// The key of one of them.
-    pub fn key(self, namespace: &str, name: &str) -> Key {
-        if self.namespaced() {
-            return Key::namespaced(self.plural(), namespace, name);
-        }
-        Key::resource(self.plural(), name)
-    }
-
-    /// What holds all of them; of a namespaced kind, those of one namespace.
-    pub fn prefix(self, namespace: Option<&str>) -> Prefix {
-        match namespace {
-            Some(namespace) if self.namespaced() => Prefix::namespace(self.plural(), namespace),
-            Some(_) | None => Prefix::resources(self.plural()),
-        }
-    }
-
-    /// The kind a word on the command line means, in any case.
-    pub fn from_word(word: &str) -> Result<Kind, String> {
-        let lower = word.to_lowercase();
-        let known = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.words().contains(&lower.as_str()));
-        known.ok_or_else(|| {
-            let words = Kind::ALL.iter().flat_map(|kind| kind.words()).copied();
-            let hint =
-                nearest(&lower, words).map_or_else(String::new, |near| format!(", did you mean {near}?"));
-            let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.words()[0]).collect();
-            format!("unknown kind {word:?}{hint} (there are {})", names.join(", "))
-        })
-    }
-
-    /// The kind a document's `kind` means. `IPAMConfig` is what Calico's own CRD calls it.
-    fn from_document(word: &str) -> Result<Kind, String> {
-        let named =
-            |kind: &Kind| kind.name() == word || (*kind == Kind::IpamConfiguration && word == "IPAMConfig");
-        Kind::ALL.into_iter().find(named).ok_or_else(|| {
-            let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-            let hint = nearest(word, names.iter().copied());
-            let hint = hint.map_or_else(String::new, |near| format!(", did you mean {near}?"));
-            format!(
-                "kind: {word:?} is not known{hint} (there are {})",
-                names.join(", ")
-            )
-        })
-    }
-}
-
-/// A document whose envelope and fields are right.
+/// A document whose envelope is right, and whose fields have their types.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     /// Where it was read.
     pub origin: String,
     /// What it is.
     pub kind: Kind,
-    /// `metadata.name`.
+    /// `metadata.namespace`; empty where the kind has none.
+    pub namespace: String,
+    /// `metadata.name`. Empty where the kind makes it of the spec.
     pub name: String,
+    /// `metadata.resourceVersion`, if given: the object must be as it was then.
+    pub version: Option<String>,
     /// `metadata.labels` and `metadata.annotations`, as far as given.
     pub described: Map<String, Value>,
     /// `spec`, empty if left out.
     pub spec: Map<String, Value>,
     /// `status`, if given.
     pub status: Option<Value>,
+    /// Fields nobody here has heard of. They are an error unless exactly so stored: a newer Calico's.
+    pub strange: Vec<Finding>,
 }
 
 impl Document {
-    /// Checks kind, version, metadata and that every field exists and has its type.
-    pub fn new(read: Read) -> Result<Document, String> {
+    /// Checks kind, version, metadata and that every field has its type. `namespace`: the one that is asked for.
+    pub fn new(read: Read, namespace: Option<&str>) -> Result<Document, String> {
         let Read { origin, value } = read;
-        let fail = |problem: String| format!("{origin}: {problem}");
-        let kind = kind_of(&value).map_err(fail)?;
-        let name = value.get("metadata").and_then(|metadata| metadata.get("name"));
-        let name = name.and_then(Value::as_str).unwrap_or("").to_owned();
+        let kind = kind_of(&value).map_err(|problem| format!("{origin}: {problem}"))?;
+        let metadata = object(&value, "metadata");
+        let name = text(&metadata, "name").to_owned();
         let fail = |problem: String| format!("{origin}: {}({name}): {problem}", kind.name());
-        let problems = schema::check(schema::resource(kind), &value, "");
+        let found = schema::check(schema::resource(kind), &value, "");
+        let (strange, wrong): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.stranger);
+        let mut problems: Vec<String> = wrong.into_iter().map(|finding| finding.text).collect();
+        problems.extend(named(kind, &name));
+        problems.extend(label::problems(&metadata));
+        let place = placed(kind, text(&metadata, "namespace"), namespace);
+        let namespace = place.unwrap_or_else(|problem| {
+            problems.push(problem);
+            String::new()
+        });
         if !problems.is_empty() {
+            problems.extend(strange.into_iter().map(|finding| finding.text));
             return Err(fail(problems.join("; ")));
         }
-        if !valid_name(&name) {
-            return Err(fail(bad_name(&name)));
-        }
-        let metadata = object(&value, "metadata");
-        let described = metadata.into_iter().filter(|(field, value)| {
-            matches!(field.as_str(), "labels" | "annotations") && !schema::empty(value)
-        });
         Ok(Document {
-            kind,
-            described: described.collect(),
+            version: version(&metadata),
+            described: described(metadata),
             spec: object(&value, "spec"),
             status: value.get("status").filter(|status| !status.is_null()).cloned(),
+            kind,
+            namespace,
+            strange,
             origin,
             name,
         })
     }
 
-    /// `IPPool(web)`, as calicoctl names an object.
+    /// `IPPool(web)` or `WorkloadEndpoint(default/name)`, as calicoctl names an object.
     pub fn title(&self) -> String {
-        format!("{}({})", self.kind.name(), self.name)
+        title(self.kind, &self.namespace, &self.name)
+    }
+
+    /// That the document has fields that do not exist.
+    pub fn unknown(&self) -> Option<String> {
+        let texts: Vec<&str> = self.strange.iter().map(|finding| finding.text.as_str()).collect();
+        let (origin, title) = (&self.origin, self.title());
+        (!texts.is_empty()).then(|| format!("{origin}: {title}: {}", texts.join("; ")))
     }
 }
 
-fn bad_name(name: &str) -> String {
-    if name.is_empty() {
-        return "metadata.name: is missing".to_owned();
+/// An object by its kind and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty where the kind has none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The revision it must have, if one is given.
+    pub version: Option<String>,
+}
+
+impl Target {
+    /// `KIND NAME`, `KIND/NAME` or `KIND/NAMESPACE/NAME` of the command line.
+    ///
+    /// # Errors
+    /// A namespace where there is none, or two.
+    pub fn new(kind: Kind, name: &str, namespace: Option<&str>) -> Result<Self, String> {
+        let (own, name) = match name.split_once('/') {
+            Some((own, name)) => (own, name),
+            None => ("", name),
+        };
+        if name.is_empty() {
+            return Err(format!("which {}? Give its name", kind.name()));
+        }
+        let namespace = placed(kind, own, namespace).map_err(|problem| format!("{own}/{name}: {problem}"))?;
+        Ok(Self {
+            kind,
+            namespace,
+            name: name.to_owned(),
+            version: None,
+        })
     }
-    format!("metadata.name: {name:?} is no DNS-1123 name ([a-z0-9-.], at most 253 bytes)")
+
+    /// Where it lies.
+    pub fn key(&self) -> Key {
+        self.kind.key(&self.namespace, &self.name)
+    }
+
+    /// As a document's.
+    pub fn title(&self) -> String {
+        title(self.kind, &self.namespace, &self.name)
+    }
+}
+
+/// An object's name, with its kind.
+pub fn title(kind: Kind, namespace: &str, name: &str) -> String {
+    match kind.namespaced() {
+        true => format!("{}({namespace}/{name})", kind.name()),
+        false => format!("{}({name})", kind.name()),
+    }
+}
+
+/// A workload endpoint's name follows from its spec, and may be left out.
+fn named(kind: Kind, name: &str) -> Option<String> {
+    if valid_name(name) || (name.is_empty() && kind == Kind::WorkloadEndpoint) {
+        return None;
+    }
+    if name.is_empty() {
+        return Some("metadata.name: is missing".to_owned());
+    }
+    Some(format!(
+        "metadata.name: {name:?} is no DNS-1123 name ([a-z0-9-.], at most 253 bytes)"
+    ))
+}
+
+/// The namespace of an object, by itself and by the command line.
+fn placed(kind: Kind, own: &str, asked: Option<&str>) -> Result<String, String> {
+    match (kind.namespaced(), own, asked) {
+        (false, "", _) => Ok(String::new()),
+        (false, own, _) => Err(format!(
+            "metadata.namespace: {own:?}: a {} is in no namespace, take it out",
+            kind.name()
+        )),
+        (true, "", asked) => Ok(asked.unwrap_or(NAMESPACE).to_owned()),
+        (true, own, Some(asked)) if own != asked => Err(format!(
+            "metadata.namespace: {own:?} is not the namespace {asked:?} of the command line"
+        )),
+        (true, own, _) if valid_name(own) && !own.contains('.') => Ok(own.to_owned()),
+        (true, own, _) => Err(format!(
+            "metadata.namespace: {own:?} is no DNS-1123 label ([a-z0-9-])"
+        )),
+    }
+}
+
+fn version(metadata: &Map<String, Value>) -> Option<String> {
+    match metadata.get("resourceVersion")? {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn described(metadata: Map<String, Value>) -> Map<String, Value> {
+    let says = |(field, value): &(String, Value)| {
+        matches!(field.as_str(), "labels" | "annotations") && !schema::empty(value)
+    };
+    metadata.into_iter().filter(says).collect()
 }
 
 fn kind_of(value: &Map<String, Value>) -> Result<Kind, String> {
@@ -237,6 +203,10 @@ fn kind_of(value: &Map<String, Value>) -> Result<Kind, String> {
             kind.name()
         )),
     }
+}
+
+fn text<'a>(object: &'a Map<String, Value>, field: &str) -> &'a str {
+    object.get(field).and_then(Value::as_str).unwrap_or("")
 }
 
 fn object(value: &Map<String, Value>, field: &str) -> Map<String, Value> {

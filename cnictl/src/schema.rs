@@ -6,12 +6,20 @@ use serde_json::{Map, Value};
 use crate::resource::Kind;
 
 mod bgp;
+mod fields;
+mod words;
+
+pub use fields::METADATA;
+use fields::{IP_POOL, IP_RESERVATION, IPAM_CONFIGURATION, NODE, WORKLOAD_ENDPOINT};
+pub use words::nearest;
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     /// Text.
     Text,
+    /// Text that is written also where it is empty.
+    Word,
     /// True or false; false is left out when written.
     Flag,
     /// True or false, always written.
@@ -37,74 +45,19 @@ pub enum Type {
 pub struct Field(pub &'static str, pub Type);
 
 const TEXTS: Type = Type::List(&Type::Text);
-const COUNT: Type = Type::Number(0, i32::MAX as u64);
 
-/// Kubernetes' ObjectMeta, in its order. Of an applied document only name, labels and annotations are looked at.
-pub const METADATA: &[Field] = &[
-    Field("name", Type::Text),
-    Field("generateName", Type::Text),
-    Field("namespace", Type::Text),
-    Field("selfLink", Type::Text),
-    Field("uid", Type::Text),
-    Field("resourceVersion", Type::Any),
-    Field("generation", Type::Any),
-    Field("creationTimestamp", Type::Any),
-    Field("deletionTimestamp", Type::Any),
-    Field("deletionGracePeriodSeconds", Type::Any),
-    Field("labels", Type::Labels),
-    Field("annotations", Type::Labels),
-    Field("ownerReferences", Type::Any),
-    Field("finalizers", Type::Any),
-    Field("managedFields", Type::Any),
-];
-
-const IP_POOL: &[Field] = &[
-    Field("cidr", Type::Text),
-    Field("vxlanMode", Type::Text),
-    Field("ipipMode", Type::Text),
-    Field("natOutgoing", Type::Flag),
-    Field("disabled", Type::Flag),
-    Field("disableBGPExport", Type::Flag),
-    Field("blockSize", Type::Number(0, 128)),
-    Field("nodeSelector", Type::Text),
-    Field("namespaceSelector", Type::Text),
-    Field("allowedUses", TEXTS),
-    Field("assignmentMode", Type::Text),
-];
-
-const IPAM_CONFIGURATION: &[Field] = &[
-    Field("strictAffinity", Type::Switch),
-    Field("maxBlocksPerHost", COUNT),
-    Field("autoAllocateBlocks", Type::Switch),
-    Field("kubeVirtVMAddressPersistence", Type::Text),
-    Field("ipCooldownSeconds", COUNT),
-];
-
-const NODE: &[Field] = &[
-    Field("bgp", Type::Object(NODE_BGP)),
-    Field("ipv4VXLANTunnelAddr", Type::Text),
-    Field("vxlanTunnelMACAddr", Type::Text),
-    Field("ipv6VXLANTunnelAddr", Type::Text),
-    Field("vxlanTunnelMACAddrV6", Type::Text),
-    Field("orchRefs", Type::List(&Type::Object(ORCH_REF))),
-    Field("wireguard", Type::Object(WIREGUARD)),
-    Field("addresses", Type::List(&Type::Object(NODE_ADDRESS))),
-    Field("interfaces", Type::List(&Type::Object(NODE_INTERFACE))),
-];
-const NODE_BGP: &[Field] = &[
-    Field("asNumber", Type::AsNumber),
-    Field("ipv4Address", Type::Text),
-    Field("ipv6Address", Type::Text),
-    Field("ipv4IPIPTunnelAddr", Type::Text),
-    Field("routeReflectorClusterID", Type::Text),
-];
-const ORCH_REF: &[Field] = &[Field("nodeName", Type::Text), Field("orchestrator", Type::Text)];
-const WIREGUARD: &[Field] = &[
-    Field("interfaceIPv4Address", Type::Text),
-    Field("interfaceIPv6Address", Type::Text),
-];
-const NODE_ADDRESS: &[Field] = &[Field("address", Type::Text), Field("type", Type::Text)];
-const NODE_INTERFACE: &[Field] = &[Field("name", Type::Text), Field("addresses", TEXTS)];
+/// What is wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where it is, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Its path, the value and the way out.
+    pub text: String,
+    /// There is no such field.
+    pub stranger: bool,
+    /// What it holds.
+    pub value: Value,
+}
 
 /// The envelope of a kind.
 pub fn resource(kind: Kind) -> &'static [Field] {
@@ -115,9 +68,9 @@ pub fn resource(kind: Kind) -> &'static [Field] {
         Kind::BgpConfiguration => const { &envelope(Type::Object(bgp::CONFIGURATION)) },
         Kind::BgpPeer => const { &envelope(Type::Object(bgp::PEER)) },
         Kind::BgpFilter => const { &envelope(Type::Object(bgp::FILTER)) },
-        Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => {
-            const { &envelope(Type::Any) }
-        }
+        Kind::IpReservation => const { &envelope(Type::Object(IP_RESERVATION)) },
+        Kind::WorkloadEndpoint => const { &envelope(Type::Object(WORKLOAD_ENDPOINT)) },
+        Kind::BlockAffinity | Kind::ClusterInformation => const { &envelope(Type::Any) },
     }
 }
 
@@ -140,25 +93,47 @@ pub fn spec(kind: Kind) -> &'static [Field] {
         Kind::BgpConfiguration => bgp::CONFIGURATION,
         Kind::BgpPeer => bgp::PEER,
         Kind::BgpFilter => bgp::FILTER,
-        Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => &[],
+        Kind::IpReservation => IP_RESERVATION,
+        Kind::WorkloadEndpoint => WORKLOAD_ENDPOINT,
+        Kind::BlockAffinity | Kind::ClusterInformation => &[],
     }
 }
 
 /// What is wrong with an object: fields that do not exist, values of another type. Each names its path.
-pub fn check(fields: &[Field], object: &Map<String, Value>, path: &str) -> Vec<String> {
-    let mut problems = Vec::new();
+pub fn check(fields: &[Field], object: &Map<String, Value>, path: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    fits_all(fields, object, (path, ""), &mut found);
+    found
+}
+
+fn fits_all(
+    fields: &[Field],
+    object: &Map<String, Value>,
+    (path, pointer): (&str, &str),
+    found: &mut Vec<Finding>,
+) {
     for (name, value) in object {
         let place = if path.is_empty() {
             name.clone()
         } else {
             format!("{path}.{name}")
         };
+        let pointer = format!("{pointer}/{}", escaped(name));
         match fields.iter().find(|Field(known, _)| known == name) {
-            Some(Field(_, wanted)) => misfits(wanted, value, &place, &mut problems),
-            None => problems.push(format!("{place}: no such field{}", hint(name, fields))),
+            Some(Field(_, wanted)) => misfits(wanted, value, (&place, &pointer), found),
+            None => found.push(Finding {
+                text: format!("{place}: no such field{}", hint(name, fields)),
+                pointer,
+                stranger: true,
+                value: value.clone(),
+            }),
         }
     }
-    problems
+}
+
+/// A field's name in a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn hint(name: &str, fields: &[Field]) -> String {
@@ -169,22 +144,36 @@ fn hint(name: &str, fields: &[Field]) -> String {
     }
 }
 
-fn misfits(wanted: &Type, value: &Value, path: &str, problems: &mut Vec<String>) {
-    let mut misfit = |what: &str| problems.push(format!("{path}: {value} is not {what}"));
+fn misfits(wanted: &Type, value: &Value, (path, pointer): (&str, &str), found: &mut Vec<Finding>) {
+    let mut misfit = |what: &str| {
+        found.push(Finding {
+            pointer: pointer.to_owned(),
+            text: format!("{path}: {value} is not {what}"),
+            stranger: false,
+            value: value.clone(),
+        });
+    };
     match (wanted, value) {
-        (_, Value::Null) | (Type::Any, _) | (Type::Text | Type::AsNumber, Value::String(_)) => {}
-        (Type::Flag | Type::Switch, Value::Bool(_)) => {}
+        (_, Value::Null)
+        | (Type::Any, _)
+        | (Type::Text | Type::Word | Type::AsNumber, Value::String(_))
+        | (Type::Flag | Type::Switch, Value::Bool(_)) => {}
         (Type::List(item), Value::Array(items)) => {
             for (at, value) in items.iter().enumerate() {
-                misfits(item, value, &format!("{path}[{at}]"), problems);
+                let place = (&*format!("{path}[{at}]"), &*format!("{pointer}/{at}"));
+                misfits(item, value, place, found);
             }
         }
         (Type::Labels, Value::Object(labels)) => {
             for (name, value) in labels {
-                misfits(&Type::Text, value, &format!("{path}.{name}"), problems);
+                let place = (
+                    &*format!("{path}.{name}"),
+                    &*format!("{pointer}/{}", escaped(name)),
+                );
+                misfits(&Type::Text, value, place, found);
             }
         }
-        (Type::Object(fields), Value::Object(object)) => problems.extend(check(fields, object, path)),
+        (Type::Object(fields), Value::Object(object)) => fits_all(fields, object, (path, pointer), found),
         (Type::Number(least, most) | Type::Given(least, most), value) => {
             if !value
                 .as_u64()
@@ -198,8 +187,10 @@ fn misfits(wanted: &Type, value: &Value, path: &str, problems: &mut Vec<String>)
                 misfit("an AS number: write it as a whole number or in quotes");
             }
         }
-        (Type::Text, Value::Number(_) | Value::Bool(_)) => misfit(&format!("text: write \"{value}\"")),
-        (Type::Text, _) => misfit("text"),
+        (Type::Text | Type::Word, Value::Number(_) | Value::Bool(_)) => {
+            misfit(&format!("text: write \"{value}\""));
+        }
+        (Type::Text | Type::Word, _) => misfit("text"),
         (Type::Flag | Type::Switch, _) => misfit("true or false"),
         (Type::List(_), _) => misfit("a list"),
         (Type::Labels | Type::Object(_), _) => misfit("an object with fields"),
@@ -222,7 +213,10 @@ pub fn ordered(fields: &[Field], mut object: Map<String, Value>) -> Map<String, 
         };
         if matches!(
             (kind, &value),
-            (Type::Switch | Type::Given(..), Value::Bool(_) | Value::Number(_))
+            (
+                Type::Switch | Type::Given(..) | Type::Word,
+                Value::Bool(_) | Value::Number(_) | Value::String(_)
+            )
         ) || !empty(&value)
         {
             sorted.insert((*name).to_owned(), value);
@@ -266,33 +260,6 @@ pub fn empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
     }
-}
-
-/// The known word a mistyped one most likely means: two letters off, or a third of a long word.
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    known
-        .map(|known| (distance(&lower, &known.to_lowercase()), known))
-        .filter(|(distance, known)| {
-            *distance <= (known.len() / 3).max(2).min(word.len().min(known.len()) / 2)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
-/// Levenshtein's: letters to insert, delete or replace.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, letter) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
-        for (column, other) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

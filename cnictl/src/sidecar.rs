@@ -1,7 +1,8 @@
-//! What the sidecar on this machine says: HTTP/1.1 over its socket.
+//! What a sidecar says, by HTTP/1.1: this machine's over its socket, another's over the address of its metrics.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use hyper::Request;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 /// For the whole exchange; the sidecar itself gives up after 5 s.
@@ -37,10 +39,31 @@ pub async fn get(socket: &Path, target: &str) -> Result<String, String> {
     }
 }
 
+/// What another machine's sidecar answers, whatever its status: `/readyz` tells its reasons with 503.
+pub async fn remote(address: SocketAddr, target: &str) -> Result<(u16, String), String> {
+    let asked = async {
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| format!("{address}: {error}"))?;
+        speak(stream, target, &address.to_string()).await
+    };
+    timeout(LIMIT, asked)
+        .await
+        .unwrap_or_else(|_| Err(format!("{address} does not answer within {} s", LIMIT.as_secs())))
+}
+
 async fn exchange(socket: &Path, target: &str) -> Result<(u16, String), String> {
     let stream = UnixStream::connect(socket)
         .await
         .map_err(|error| unreachable_words(socket, &error))?;
+    speak(stream, target, &socket.display().to_string()).await
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    target: &str,
+    whom: &str,
+) -> Result<(u16, String), String> {
     let spoken = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
@@ -57,7 +80,7 @@ async fn exchange(socket: &Path, target: &str) -> Result<(u16, String), String> 
     };
     let (status, body) = spoken
         .await
-        .map_err(|error| format!("bgp-sidecar at {} broke off: {error}", socket.display()))?;
+        .map_err(|error| format!("bgp-sidecar at {whom} broke off: {error}"))?;
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 

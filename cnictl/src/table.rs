@@ -6,22 +6,59 @@ const PADDING: usize = 3;
 /// No column is narrower.
 const NARROWEST: usize = 5;
 
-/// Columns as `calicoctl get` shows them: every cell is followed by blanks, the table by an empty line.
-pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = widths(header, rows)
-        .into_iter()
-        .map(|width| NARROWEST.max(width + PADDING))
-        .collect();
-    let mut text = String::new();
-    let titles: Vec<String> = header.iter().map(|&title| title.to_owned()).collect();
-    for row in std::iter::once(&titles).chain(rows) {
-        for (cell, width) in row.iter().zip(&widths) {
-            text.push_str(&format!("{cell:<width$}"));
+/// Columns as `calicoctl get` shows them: every cell is followed by blanks, a whole table by an empty line.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    header: Vec<String>,
+    widths: Vec<usize>,
+}
+
+impl Grid {
+    /// With these titles.
+    pub fn new(header: Vec<String>) -> Self {
+        let widths = header.iter().map(|title| width(title)).collect();
+        Self { header, widths }
+    }
+
+    /// Makes room for the rows.
+    pub fn fit(&mut self, rows: &[Vec<String>]) {
+        for row in rows {
+            for (room, cell) in self.widths.iter_mut().zip(row) {
+                *room = (*room).max(width(cell));
+            }
+        }
+    }
+
+    /// The titles' line.
+    pub fn titles(&self) -> String {
+        self.line(&self.header)
+    }
+
+    /// A row's line. A cell that is wider than its column moves the others on.
+    pub fn line(&self, row: &[String]) -> String {
+        let mut text = String::new();
+        for (cell, room) in row.iter().zip(&self.widths) {
+            let room = (*room).max(width(cell));
+            text.push_str(&format!("{cell:<room$}"));
         }
         text.push('\n');
+        text
     }
-    text.push('\n');
-    text
+
+    /// The whole table.
+    pub fn of(mut self, rows: &[Vec<String>]) -> String {
+        self.fit(rows);
+        let lines = rows.iter().map(|row| self.line(row));
+        std::iter::once(self.titles())
+            .chain(lines)
+            .chain(std::iter::once("\n".to_owned()))
+            .collect()
+    }
+}
+
+/// What a cell takes in its column.
+fn width(cell: &str) -> usize {
+    NARROWEST.max(cell.chars().count() + PADDING)
 }
 
 /// A boxed table; cells from column `right` on stand to the right, titles always to the left.
@@ -126,8 +163,15 @@ mod tests {
     #[test]
     fn columns_are_three_apart_and_five_wide_and_end_in_blanks() {
         let rows = vec![vec!["a".to_owned(), "1".to_owned()]];
-        assert_eq!(columns(&["N", "ASN"], &rows), "N    ASN   \na    1     \n\n");
-        assert_eq!(columns(&["NAME"], &[]), "NAME   \n\n");
+        let grid = |titles: &[&str]| Grid::new(titles.iter().map(|&title| title.to_owned()).collect());
+        assert_eq!(grid(&["N", "ASN"]).of(&rows), "N    ASN   \na    1     \n\n");
+        assert_eq!(grid(&["NAME"]).of(&[]), "NAME   \n\n");
+        let mut later = grid(&["N", "ASN"]);
+        later.fit(&rows);
+        assert_eq!(
+            later.line(&["longer".to_owned(), "2".to_owned()]),
+            "longer   2     \n"
+        );
     }
 
     #[test]

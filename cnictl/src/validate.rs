@@ -9,7 +9,9 @@ use crate::schema;
 mod bgp;
 mod ipamconfig;
 mod ippool;
+mod ipreservation;
 mod node;
+mod workloadendpoint;
 
 pub use bgp::peer_address;
 pub use ippool::{defaults as pool_defaults, typed as pool};
@@ -26,13 +28,26 @@ pub struct Prepared {
 /// Checks the document and completes its spec.
 pub fn prepare(mut document: Document) -> Result<Prepared, String> {
     let fail = |document: &Document, problem: String| {
-        format!("{}: {}: {problem}", document.origin, document.title())
+        let strange = document.strange.iter().map(|finding| finding.text.clone());
+        let problems: Vec<String> = strange.chain([problem]).collect();
+        format!(
+            "{}: {}: {}",
+            document.origin,
+            document.title(),
+            problems.join("; ")
+        )
     };
     if let Some(reason) = document.kind.read_only() {
         return Err(fail(
             &document,
-            format!("a {} is not applied: {reason}", document.kind.name()),
+            format!(
+                "operation not supported: a {} is not written: {reason}",
+                document.kind.name()
+            ),
         ));
+    }
+    if document.kind == Kind::WorkloadEndpoint {
+        workloadendpoint::prepare(&mut document).map_err(|problems| fail(&document, problems.join("; ")))?;
     }
     let spec = std::mem::take(&mut document.spec);
     let checked = match document.kind {
@@ -42,7 +57,8 @@ pub fn prepare(mut document: Document) -> Result<Prepared, String> {
         Kind::BgpConfiguration => bgp::configuration(&document.name, spec),
         Kind::BgpPeer => bgp::peer(spec),
         Kind::BgpFilter => bgp::filter(spec),
-        Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => Ok((spec, Vec::new())),
+        Kind::IpReservation => ipreservation::prepare(spec),
+        Kind::WorkloadEndpoint | Kind::ClusterInformation | Kind::BlockAffinity => Ok((spec, Vec::new())),
     };
     let (spec, warnings) = checked.map_err(|problems| fail(&document, problems.join("; ")))?;
     document.spec = schema::ordered(schema::spec(document.kind), spec);

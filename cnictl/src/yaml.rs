@@ -40,6 +40,18 @@ pub fn read(origin: &str, text: &str) -> Result<Vec<Read>, String> {
     objects.into_iter().enumerate().map(named).collect()
 }
 
+/// The one value of a text.
+pub fn single(origin: &str, text: &str) -> Result<Value, String> {
+    let reading = options! { leading_zero_numbers_as_strings: true, strict_booleans: true };
+    let mut documents: Vec<Value> =
+        from_multiple_with_options(text, reading).map_err(|error| format!("{origin}: {error}"))?;
+    match (documents.pop(), documents.is_empty()) {
+        (Some(value), true) => Ok(value),
+        (Some(_), false) => Err(format!("{origin}: is more than one document")),
+        (None, _) => Err(format!("{origin}: is empty")),
+    }
+}
+
 fn flatten(mut document: Value, into: &mut Vec<Value>) {
     let kind = document.get("kind").and_then(Value::as_str);
     let list = kind.is_some_and(|kind| kind.ends_with("List"));

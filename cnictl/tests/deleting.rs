@@ -47,11 +47,23 @@ fn a_node_with_pods_stays_and_one_without_goes() {
 
 #[test]
 fn what_others_write_is_not_written_from_here() {
-    let error = cnictl(&recorded(), "delete wep x").error.unwrap();
-    assert!(
-        error.contains("a WorkloadEndpoint is not deleted from here: cni-net writes it"),
-        "{error}"
-    );
+    for (words, said) in [
+        (
+            "delete affinity x",
+            "operation not supported: a BlockAffinity is not deleted: the allocator",
+        ),
+        (
+            "delete clusterinfo default",
+            "operation not supported: a ClusterInformation is not deleted",
+        ),
+        (
+            "delete wep x",
+            "WorkloadEndpoint(default/x): resource does not exist",
+        ),
+    ] {
+        let error = cnictl(&recorded(), words).error.unwrap();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]

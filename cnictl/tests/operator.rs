@@ -148,7 +148,7 @@ fn nothing_is_written_unless_every_document_is_valid() {
     let error = apply(&store, &text).error.unwrap();
     assert_eq!(
         error,
-        "f.yaml, object 2: IPPool(q): spec.cird: no such field, did you mean cidr?"
+        "f.yaml, object 2: IPPool(q): spec.cird: no such field, did you mean cidr?; spec.cidr: is missing"
     );
     assert!(store.dump().is_empty());
 }
@@ -159,7 +159,9 @@ fn pools_do_not_overlap_and_do_not_change_their_range() {
     apply(&store, &pool("p", "{cidr: 10.0.0.0/16}"));
     let error = apply(&store, &pool("q", "{cidr: 10.0.1.0/24}")).error.unwrap();
     assert!(
-        error.ends_with("IPPool(q): spec.cidr: 10.0.1.0/24 overlaps pool p (10.0.0.0/16)"),
+        error.ends_with(
+            "IPPool(q): spec.cidr: 10.0.1.0/24 overlaps pool p (10.0.0.0/16): choose a range beside it"
+        ),
         "{error}"
     );
     let error = apply(&store, &pool("p", "{cidr: 10.0.0.0/17, blockSize: 28}"))

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
@@ -80,6 +81,9 @@ pub(crate) struct Identity {
     pub(crate) pid: u32,
     /// Of the program.
     pub(crate) version: String,
+    /// Where its metrics are, if others can reach them: `cnictl node status --node` asks there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Identity {
@@ -97,6 +101,9 @@ impl Identity {
             boot_id: word(&settings.boot_id_file)?,
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            metrics: settings
+                .metrics_address
+                .filter(|address| !address.ip().is_loopback() && address.port() != 0),
         })
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::resource::Dry;
+
 /// `ipam check`: reads only, unless --fix is given.
 #[derive(Args, Debug)]
 pub struct Check {
@@ -58,4 +60,7 @@ pub struct Release {
     /// Although a pod of this node uses it; with reports of another version, and while the datastore is not locked
     #[arg(long)]
     pub force: bool,
+    /// Whether.
+    #[command(flatten)]
+    pub dry: Dry,
 }

@@ -1,9 +1,49 @@
-//! The command line of what changes and explains address management, in calicoctl's words where it has them.
+//! The command line of `ipam`, in calicoctl's words where it has them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
+
+use super::resource::Dry;
+
+/// `ipam`.
+#[derive(Debug, Subcommand)]
+pub enum Ipam {
+    /// How full pools are
+    Show(Show),
+    /// Change what the allocator goes by
+    Configure(Configuring),
+    /// Cut a pool into smaller ones
+    Split(Split),
+    /// Find what contradicts what, and put it right
+    Check(super::check::Check),
+    /// Release addresses and handles
+    Release(super::check::Release),
+    /// Which pools a pod would get its addresses from, and why not from the others
+    Explain(Explain),
+    /// How many more pods each node can start
+    Headroom(Headroom),
+}
+
+/// `ipam show`.
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+pub struct Show {
+    /// Blocks too
+    #[arg(long)]
+    pub show_blocks: bool,
+    /// Addresses taken out of another host's block
+    #[arg(long)]
+    pub show_borrowed: bool,
+    /// What the allocator goes by, and why
+    #[arg(long)]
+    pub show_configuration: bool,
+    /// Who holds this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<IpAddr>,
+}
 
 /// `ipam configure`.
 #[derive(Args, Debug)]
@@ -22,6 +62,17 @@ pub struct Configure {
     /// How long a released address rests, at most 1200; 0 is not at all
     #[arg(long, value_name = "SECONDS", visible_alias = "ip-cooldown")]
     pub ip_cooldown_seconds: Option<u32>,
+}
+
+/// `ipam configure`.
+#[derive(Args, Debug)]
+pub struct Configuring {
+    /// What.
+    #[command(flatten)]
+    pub change: Configure,
+    /// Whether.
+    #[command(flatten)]
+    pub dry: Dry,
 }
 
 /// Whether a KubeVirt machine keeps its addresses.
@@ -56,6 +107,9 @@ pub struct Split {
     /// The pool of this name
     #[arg(long, visible_alias = "pool")]
     pub name: Option<String>,
+    /// Whether.
+    #[command(flatten)]
+    pub dry: Dry,
 }
 
 /// `ipam explain`.

@@ -1,5 +1,6 @@
 //! The command line of `node`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,8 +12,23 @@ use super::bgp::Asking;
 pub enum Node {
     /// Take away everything a dead node left: addresses, blocks, endpoints, BGP resources, the Node
     Decommission(Decommission),
-    /// Show this node's BGP peers, as calicoctl does: the sidecar on this machine is asked
-    Status(Asking),
+    /// Show this node's BGP peers, as calicoctl does: the sidecar on this machine is asked. With --node: what the datastore
+    /// knows of another node, and what its metrics say, where they can be reached
+    Status(Status),
+}
+
+/// `node status`.
+#[derive(Args, Clone, Debug)]
+pub struct Status {
+    /// Of this node, from the datastore
+    #[arg(long, value_name = "NAME", conflicts_with = "socket")]
+    pub node: Option<String>,
+    /// Where that node's metrics are [default: what its sidecar says]
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "node")]
+    pub metrics: Option<SocketAddr>,
+    /// Whom to ask, and how to show it.
+    #[command(flatten)]
+    pub asking: Asking,
 }
 
 /// `node decommission`.

@@ -1,11 +1,12 @@
-//! Commands about which the API server may be asked first.
+//! Commands about which somebody else is asked, too: the API server, another node's sidecar.
 
 use std::path::PathBuf;
 
 use shared::store::Datastore;
 
+use crate::commands::node_remote::{self, Heard};
 use crate::commands::{Birth, Outcome, decommission, ipam_explain};
-use crate::kubernetes;
+use crate::{kubernetes, sidecar};
 
 /// `ipam explain`, with what the API server says, if it is to be asked.
 pub(super) async fn explained<S: Datastore>(
@@ -47,4 +48,36 @@ pub(super) async fn retire<S: Datastore>(
         }
     }
     decommission::run(store, &request, birth.now).await
+}
+
+/// `node status --node`, with what the node's metrics say, if they can be reached.
+pub(super) async fn remote<S: Datastore>(
+    store: &S,
+    request: &node_remote::Request,
+    now: jiff::Timestamp,
+) -> Outcome {
+    let snapshot = match node_remote::read(store, &request.node).await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return Outcome::failed(error),
+    };
+    let heard = match node_remote::address(&snapshot, request) {
+        None => Heard::Nobody,
+        Some(address) => {
+            let (ready, metrics) = tokio::join!(
+                sidecar::remote(address, "/readyz"),
+                sidecar::remote(address, "/metrics")
+            );
+            match (ready, metrics) {
+                (Ok((status, reasons)), Ok((200, metrics))) => Heard::Sidecar {
+                    address,
+                    ready: status == 200,
+                    reasons,
+                    metrics,
+                },
+                (Err(error), _) | (_, Err(error)) => Heard::Failed(error),
+                (Ok(_), Ok((status, _))) => Heard::Failed(format!("{address} answers {status} for /metrics")),
+            }
+        }
+    };
+    node_remote::show(&snapshot, request, &heard, now)
 }

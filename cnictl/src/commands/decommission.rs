@@ -10,7 +10,8 @@ use shared::model::node::Node;
 use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
-use super::{Outcome, free, told};
+use super::{Outcome, told};
+use crate::blocks;
 
 mod plan;
 mod show;
@@ -227,5 +228,5 @@ fn vacant(plan: &Plan, node: &str) -> Result<(), String> {
     if users.is_empty() {
         return Ok(());
     }
-    Err(format!("{}: {way_out}", free::named(&users)))
+    Err(format!("{}: {way_out}", blocks::named(&users)))
 }

@@ -2,42 +2,56 @@
 //! the allocator's key beside the IPAMConfiguration. What is in use is refused, its users named.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use shared::model::bgp::{self, BGPPeer, BGPPeerSpec};
-use shared::model::block::Block;
-use shared::model::ippool::IPPool;
 use shared::model::key::{Key, Plural, Prefix};
 use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
-use super::{Outcome, counted, decommission, free, told};
-use crate::resource::{Document, Kind};
-use crate::stored::{bytes, object};
-use crate::{validate, yaml};
+use super::{Outcome, counted, decommission, told};
+use crate::resource::{Document, Kind, Target};
+use crate::yaml;
 
-/// One thing to delete.
+mod endpoint;
+mod pool;
+
+/// What to delete.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
+pub struct Request {
+    /// In this order.
+    pub targets: Vec<Target>,
+    /// What does not exist is no error.
+    pub skip_missing: bool,
+    /// Files that name nothing are no error.
+    pub skip_empty: bool,
 }
 
-/// The objects that texts (origin and content) name.
-pub fn targets(texts: &[(String, String)]) -> Result<Vec<Target>, String> {
+/// The objects that texts (origin and content) name, what names others first.
+pub fn targets(texts: &[(String, String)], namespace: Option<&str>) -> Result<Vec<Target>, String> {
     let mut targets = Vec::new();
     for (origin, text) in texts {
         for read in yaml::read(origin, text)? {
-            let Document { kind, name, .. } = Document::new(read)?;
-            targets.push(Target { kind, name });
+            let document = Document::new(read, namespace)?;
+            if document.name.is_empty() {
+                return Err(format!("{}: metadata.name: is missing", document.origin));
+            }
+            targets.push(Target {
+                kind: document.kind,
+                namespace: document.namespace,
+                name: document.name,
+                version: document.version,
+            });
         }
     }
+    targets.sort_by_key(|target| std::cmp::Reverse(target.kind));
     Ok(targets)
 }
 
-/// Deletes them in their order; stops at the first that fails. `skip`: one that does not exist is no error.
-pub async fn run<S: Datastore>(store: &S, targets: &[Target], skip: bool, now: Timestamp) -> Outcome {
+/// Deletes them in their order; stops at the first that fails.
+pub async fn run<S: Datastore>(store: &S, request: &Request, now: Timestamp) -> Outcome {
+    let targets = &request.targets;
+    if targets.is_empty() && request.skip_empty {
+        return Outcome::said("No resources specified\n");
+    }
     if targets.is_empty() {
         return Outcome::failed("no resources specified");
     }
@@ -46,7 +60,8 @@ pub async fn run<S: Datastore>(store: &S, targets: &[Target], skip: bool, now: T
     for target in targets {
         match delete(store, target, now).await {
             Ok(true) => deleted += 1,
-            Ok(false) if skip => {}
+            // calicoctl counts what it skips.
+            Ok(false) if request.skip_missing => deleted += 1,
             Ok(false) => return failed(target, &kinds, deleted, "resource does not exist"),
             Err(error) => return failed(target, &kinds, deleted, &error),
         }
@@ -55,10 +70,8 @@ pub async fn run<S: Datastore>(store: &S, targets: &[Target], skip: bool, now: T
 }
 
 fn failed(target: &Target, kinds: &[&str], deleted: usize, error: &str) -> Outcome {
-    let (kind, name) = (target.kind.name(), &target.name);
-    let mut outcome = Outcome::failed(format!(
-        "failed to delete '{kind}' resource: {kind}({name}): {error}"
-    ));
+    let (kind, title) = (target.kind.name(), target.title());
+    let mut outcome = Outcome::failed(format!("failed to delete '{kind}' resource: {title}: {error}"));
     if deleted > 0 {
         let all = counted(kinds, kinds.len());
         outcome.out = format!("Partial success: deleted the first {deleted} of {all}\n");
@@ -68,43 +81,81 @@ fn failed(target: &Target, kinds: &[&str], deleted: usize, error: &str) -> Outco
 
 /// Whether there was something to delete.
 async fn delete<S: Datastore>(store: &S, target: &Target, now: Timestamp) -> Result<bool, String> {
-    let key = target.kind.key("", &target.name);
     if let Some(reason) = target.kind.read_only() {
+        let kind = target.kind.name();
         return Err(format!(
-            "a {} is not deleted from here: {reason}",
-            target.kind.name()
+            "operation not supported: a {kind} is not deleted: {reason}"
         ));
     }
+    let nothing = |_: &Snapshot, _: &mut Txn| Ok(None);
     match target.kind {
-        Kind::IpPool => pool(store, &key, &target.name).await,
-        Kind::Node => decommission::delete(store, &target.name, now).await,
-        Kind::IpamConfiguration => remove(store, &key, Reads::new().key(Key::ipam_config()), settings).await,
-        Kind::BgpConfiguration | Kind::BgpPeer => remove(store, &key, Reads::new(), |_, _| Ok(())).await,
+        Kind::IpPool => pool::delete(store, target).await,
+        Kind::Node => {
+            current(store, target).await?;
+            decommission::delete(store, &target.name, now).await
+        }
+        Kind::IpamConfiguration => {
+            remove(store, target, Reads::new().key(Key::ipam_config()), settings).await
+        }
+        Kind::WorkloadEndpoint => {
+            let also = |snapshot: &Snapshot, _: &mut Txn| endpoint::unused(snapshot, &target.key());
+            remove(store, target, Reads::new(), also).await
+        }
         Kind::BgpFilter => {
             let reads = Reads::new().prefix(Prefix::resources(Plural::BgpPeers));
             let also = |snapshot: &Snapshot, txn: &mut Txn| unnamed(snapshot, txn, &target.name);
-            remove(store, &key, reads, also).await
+            remove(store, target, reads, also).await
         }
-        Kind::WorkloadEndpoint | Kind::IpReservation | Kind::ClusterInformation => Ok(false),
+        Kind::BgpConfiguration | Kind::BgpPeer | Kind::IpReservation => {
+            remove(store, target, Reads::new(), nothing).await
+        }
+        Kind::ClusterInformation | Kind::BlockAffinity => Ok(false),
     }
 }
 
-/// Deletes the key in one Txn, if `also` has nothing against it. Found gone after a try of ours, it counts as ours.
+/// The object has the revision that the file says, if it says one.
+async fn current<S: Datastore>(store: &S, target: &Target) -> Result<(), String> {
+    if target.version.is_none() {
+        return Ok(());
+    }
+    let snapshot = store.read(&Reads::new().key(target.key())).await;
+    is_current(&snapshot.map_err(|error| error.to_string())?, target)
+}
+
+fn is_current(snapshot: &Snapshot, target: &Target) -> Result<(), String> {
+    let now = snapshot
+        .get(&target.key())
+        .map(|entry| entry.revision.0.to_string());
+    match (&target.version, now) {
+        (Some(version), Some(now)) if *version != now => Err(format!(
+            "update conflict: metadata.resourceVersion: {version} is out of date, the latest is {now}: look at it \
+             again, or take resourceVersion out to delete it as it is"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the key in one Txn, if `also` has nothing against it (it may ask for more). Found gone after a try of ours, it
+/// counts as ours.
 async fn remove<S: Datastore>(
     store: &S,
-    key: &Key,
+    target: &Target,
     reads: Reads,
-    also: impl Fn(&Snapshot, &mut Txn) -> Result<(), String>,
+    also: impl Fn(&Snapshot, &mut Txn) -> Result<Option<Reads>, String>,
 ) -> Result<bool, String> {
+    let key = target.key();
     let mut tried = false;
     let decide = |snapshot: &Snapshot| {
-        if snapshot.get(key).is_none() {
+        if snapshot.get(&key).is_none() {
             return Ok(Decision::Done(tried));
         }
+        is_current(snapshot, target)?;
         let mut txn = Txn::default();
-        txn.guard(snapshot.guard(key));
+        txn.guard(snapshot.guard(&key));
         txn.write(Write::Delete(key.clone()));
-        also(snapshot, &mut txn)?;
+        if let Some(more) = also(snapshot, &mut txn)? {
+            return Ok(Decision::Read(more));
+        }
         tried = true;
         Ok(Decision::Commit(txn, true))
     };
@@ -114,7 +165,7 @@ async fn remove<S: Datastore>(
 }
 
 /// No peer names the filter: a peer whose filter is missing is sent nothing.
-fn unnamed(snapshot: &Snapshot, txn: &mut Txn, filter: &str) -> Result<(), String> {
+fn unnamed(snapshot: &Snapshot, txn: &mut Txn, filter: &str) -> Result<Option<Reads>, String> {
     let range = Prefix::resources(Plural::BgpPeers);
     let entries = snapshot
         .under(&range)
@@ -131,87 +182,15 @@ fn unnamed(snapshot: &Snapshot, txn: &mut Txn, filter: &str) -> Result<(), Strin
     if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
         txn.guard(Guard::NothingNewer(range, revision));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The key the allocator reads goes with the resource: the defaults hold again.
-fn settings(snapshot: &Snapshot, txn: &mut Txn) -> Result<(), String> {
+fn settings(snapshot: &Snapshot, txn: &mut Txn) -> Result<Option<Reads>, String> {
     let key = Key::ipam_config();
     if snapshot.get(&key).is_some() {
         txn.guard(snapshot.guard(&key));
         txn.write(Write::Delete(key));
     }
-    Ok(())
-}
-
-/// Disables the pool, frees its empty blocks, deletes it once no block is left.
-async fn pool<S: Datastore>(store: &S, key: &Key, name: &str) -> Result<bool, String> {
-    let reads = || free::reads().key(key.clone());
-    let snapshot = store.read(&reads()).await.map_err(|error| error.to_string())?;
-    let Some(stored) = object(&snapshot, key)? else {
-        return Ok(false);
-    };
-    let spec = stored
-        .get("spec")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    let pool = validate::pool(name, &spec)?;
-    let blocks = free::blocks(&snapshot, |block| pool.cidr().contains(&block.cidr))?;
-    unused(&blocks, &pool, false)?;
-    if !blocks.is_empty() {
-        transact(store, Reads::new().key(key.clone()), |snapshot| {
-            disable(snapshot, key)
-        })
-        .await
-        .map_err(told)?;
-        free::free(store, &blocks).await?;
-    }
-    let also = |snapshot: &Snapshot, txn: &mut Txn| {
-        let range = Prefix::blocks(pool.is_ipv4());
-        if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
-            txn.guard(Guard::NothingNewer(range, revision));
-        }
-        let left = free::blocks(snapshot, |block| pool.cidr().contains(&block.cidr))?;
-        unused(&left, &pool, true)?;
-        match left.first() {
-            Some(block) => Err(format!(
-                "block {} was claimed meanwhile; the pool is disabled now: delete it again",
-                block.cidr
-            )),
-            None => Ok(()),
-        }
-    };
-    let reads = Reads::new().prefix(Prefix::blocks(pool.is_ipv4()));
-    remove(store, key, reads, also).await
-}
-
-fn unused(blocks: &[Block], pool: &IPPool, disabled: bool) -> Result<(), String> {
-    let users = free::users(blocks);
-    if users.is_empty() {
-        return Ok(());
-    }
-    let way_out = if disabled || !pool.is_enabled() {
-        "the pool is disabled, so nothing new is taken from it: remove these pods first"
-    } else {
-        "set spec.disabled: true, so that nothing new is taken from it, and remove these pods first"
-    };
-    Err(format!("{}; {way_out}", free::named(&users)))
-}
-
-/// Nothing new is to be taken from the pool while its blocks go.
-fn disable(snapshot: &Snapshot, key: &Key) -> Result<Decision<()>, String> {
-    let Some(mut pool) = object(snapshot, key)? else {
-        return Ok(Decision::Done(()));
-    };
-    let Some(Value::Object(spec)) = pool.get_mut("spec") else {
-        return Ok(Decision::Done(()));
-    };
-    if spec.insert("disabled".to_owned(), json!(true)) == Some(json!(true)) {
-        return Ok(Decision::Done(()));
-    }
-    let mut txn = Txn::default();
-    txn.guard(snapshot.guard(key));
-    txn.write(Write::Put(key.clone(), bytes(pool)));
-    Ok(Decision::Commit(txn, ()))
+    Ok(None)
 }

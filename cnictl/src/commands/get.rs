@@ -1,137 +1,171 @@
-//! `cnictl get`: what is stored, as a table, YAML or JSON.
+//! `cnictl get`: what is stored, in the form that is asked for.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::model::bgp::AsNumber;
-use shared::model::key::{Key, Plural};
+use shared::model::key::{Key, Plural, Prefix};
 use shared::model::meta::API_VERSION;
 use shared::store::Datastore;
-use shared::txn::{Entry, Range, Reads, Snapshot};
+use shared::txn::{Range, Reads, Snapshot};
 
 use super::Outcome;
-use crate::args::Format;
-use crate::columns::{self, DEFAULT_AS, Layout};
-use crate::resource::Kind;
-use crate::stored::{metadata, object, parsed};
-use crate::{validate, yaml};
+use crate::columns::DEFAULT_AS;
+use crate::output::{self, Format, Layout};
+use crate::resource::{Kind, NAMESPACE, Target};
+use crate::stored::object;
+use crate::view::{self, View};
 
 /// What to get.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Of this kind.
-    pub kind: Kind,
-    /// These, or all of them.
-    pub names: Vec<String>,
+    /// Which objects.
+    pub what: What,
     /// Of a namespaced kind: the namespace asked for; `None` is `default`.
     pub namespace: Option<String>,
     /// Of a namespaced kind: those of every namespace.
     pub everywhere: bool,
     /// In this form.
     pub format: Format,
+    /// Without what is of this cluster only.
+    pub export: bool,
+}
+
+/// Which objects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// All of a kind.
+    All(Kind),
+    /// These.
+    These(Vec<Target>),
 }
 
 impl Query {
-    fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("default")
-    }
-
-    fn keys(&self) -> Vec<Key> {
-        self.names
-            .iter()
-            .map(|name| self.kind.key(self.namespace(), name))
-            .collect()
-    }
-
-    fn range(&self) -> Range {
-        let namespace = (!self.everywhere).then(|| self.namespace());
-        Range::Prefix(self.kind.prefix(namespace))
+    /// What holds all objects of a kind that are asked for.
+    pub(super) fn prefixes(&self, kind: Kind) -> Vec<Prefix> {
+        let namespace = self.namespace.as_deref().unwrap_or(NAMESPACE);
+        kind.prefixes((!self.everywhere).then_some(namespace))
     }
 
     fn reads(&self) -> Reads {
         let settings = Reads::new().key(bgp_key());
-        if self.names.is_empty() {
-            return settings.range(self.range());
+        let all = |reads: Reads, kind| self.prefixes(kind).into_iter().fold(reads, Reads::prefix);
+        match &self.what {
+            What::All(kind) => all(settings, *kind),
+            What::These(targets) => targets.iter().fold(settings, |reads, target| match target.kind {
+                Kind::BlockAffinity => all(reads, target.kind),
+                _ => reads.key(target.key()),
+            }),
         }
-        self.keys().into_iter().fold(settings, Reads::key)
+    }
+
+    /// How tables are laid out.
+    pub(super) fn layout(&self, snapshot: &Snapshot) -> Result<Layout, String> {
+        Ok(Layout {
+            namespace: self.everywhere || self.namespace.is_some(),
+            as_number: as_number(snapshot)?,
+        })
     }
 }
 
-/// Shows what is asked for; a name that is not found is an error beside what was found.
+/// Shows what is asked for; what is not found, or cannot be read, is an error beside what was found.
 pub async fn run<S: Datastore>(store: &S, query: &Query) -> Outcome {
-    let snapshot = match store.read(&query.reads()).await {
-        Ok(snapshot) => snapshot,
-        Err(error) => return Outcome::failed(error.to_string()),
-    };
-    show(&snapshot, query).unwrap_or_else(Outcome::failed)
+    match read(store, query).await {
+        Ok(snapshot) => show(&snapshot, query).unwrap_or_else(Outcome::failed),
+        Err(error) => Outcome::failed(error),
+    }
+}
+
+/// Everything that is asked for, as it is now.
+pub(super) async fn read<S: Datastore>(store: &S, query: &Query) -> Result<Snapshot, String> {
+    store
+        .read(&query.reads())
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// An object with its kind.
+type Named = (Kind, Value);
+
+/// The objects asked for that are there, and what is not or cannot be shown.
+pub(super) fn found(snapshot: &Snapshot, query: &Query) -> (Vec<Named>, Vec<String>) {
+    match &query.what {
+        What::All(kind) => {
+            let View { objects, problems } = view::all(*kind, snapshot, &query.prefixes(*kind));
+            let objects = objects.into_iter().map(|object| (*kind, object));
+            (objects.collect(), problems)
+        }
+        What::These(targets) => {
+            let (mut objects, mut problems) = (Vec::new(), Vec::new());
+            for target in targets {
+                match one(snapshot, query, target) {
+                    Some(Ok(object)) => objects.push((target.kind, object)),
+                    Some(Err(problem)) => problems.push(problem),
+                    None => problems.push(format!("resource does not exist: {}", target.title())),
+                }
+            }
+            (objects, problems)
+        }
+    }
+}
+
+fn one(snapshot: &Snapshot, query: &Query, target: &Target) -> Option<Result<Value, String>> {
+    if target.kind == Kind::BlockAffinity {
+        let all = view::all(target.kind, snapshot, &query.prefixes(target.kind)).objects;
+        return all
+            .into_iter()
+            .find(|object| view::name(object) == target.name)
+            .map(Ok);
+    }
+    let key = target.key();
+    snapshot
+        .get(&key)
+        .map(|entry| view::shown(target.kind, &key, entry))
 }
 
 fn show(snapshot: &Snapshot, query: &Query) -> Result<Outcome, String> {
-    let kind = query.kind;
-    let (mut objects, mut missing) = (Vec::new(), Vec::new());
-    if let Range::Prefix(prefix) = query.range()
-        && query.names.is_empty()
-    {
-        for (key, entry) in snapshot.under(&prefix) {
-            objects.push(shown(kind, key, entry)?);
-        }
+    let (mut objects, problems) = found(snapshot, query);
+    if query.export && matches!(query.what, What::These(_)) {
+        objects.iter_mut().for_each(|(_, object)| output::export(object));
     }
-    for (name, key) in query.names.iter().zip(query.keys()) {
-        match snapshot.get(&key) {
-            Some(entry) => objects.push(shown(kind, &key, entry)?),
-            None => missing.push(format!("resource does not exist: {}({name})", kind.name())),
+    let out = match (&query.format, &query.what) {
+        // Nothing of what is named is there: no titles either.
+        _ if objects.is_empty() && !problems.is_empty() => String::new(),
+        (Format::Yaml | Format::Json, _) => {
+            output::document(&query.format, &gathered(snapshot, query, objects))?
         }
-    }
-    let found = !objects.is_empty() || missing.is_empty();
-    let out = match query.format {
-        Format::Table | Format::Wide => {
-            let layout = Layout {
-                wide: query.format == Format::Wide,
-                namespace: query.everywhere || query.namespace.is_some(),
-                as_number: as_number(snapshot)?,
-            };
-            columns::table(kind, &objects, layout)
+        (format, What::All(kind)) if objects.is_empty() => {
+            let layout = query.layout(snapshot)?;
+            let columns = output::columns_of(format, *kind, layout.namespace)?;
+            columns.map_or_else(String::new, |columns| {
+                crate::columns::table(*kind, &[], &columns, layout.as_number)
+            })
         }
-        Format::Yaml => yaml::write(&gathered(snapshot, query, objects))?,
-        Format::Json => serde_json::to_string_pretty(&gathered(snapshot, query, objects))
-            .map_err(|error| error.to_string())?,
+        (format, _) => output::lines(format, &objects, query.layout(snapshot)?)?,
     };
-    let error = (!missing.is_empty()).then(|| missing.join("\n"));
     Ok(Outcome {
-        out: if found { out } else { String::new() },
-        error,
+        out,
+        table: !matches!(query.format, Format::Yaml | Format::Json | Format::Name),
+        error: (!problems.is_empty()).then(|| problems.join("\n")),
         ..Outcome::default()
     })
 }
 
 /// One named object bare, several named ones as an array, a listing as a list object.
-fn gathered(snapshot: &Snapshot, query: &Query, mut objects: Vec<Value>) -> Value {
-    if query.names.is_empty() {
-        let revision = snapshot.read_at(&query.range()).unwrap_or_default();
-        return json!({
-            "kind": format!("{}List", query.kind.name()),
-            "apiVersion": API_VERSION,
-            "metadata": {"resourceVersion": revision.0.to_string()},
-            "items": objects,
-        });
+fn gathered(snapshot: &Snapshot, query: &Query, objects: Vec<Named>) -> Value {
+    let mut objects: Vec<Value> = objects.into_iter().map(|(_, object)| object).collect();
+    match &query.what {
+        What::All(kind) => {
+            let ranges = query.prefixes(*kind).into_iter().map(Range::Prefix);
+            let revision = ranges.filter_map(|range| snapshot.read_at(&range)).max();
+            json!({
+                "kind": format!("{}List", kind.name()),
+                "apiVersion": API_VERSION,
+                "metadata": {"resourceVersion": revision.unwrap_or_default().0.to_string()},
+                "items": objects,
+            })
+        }
+        What::These(targets) if targets.len() == 1 && objects.len() == 1 => objects.remove(0),
+        What::These(_) => Value::Array(objects),
     }
-    if query.names.len() == 1 && objects.len() == 1 {
-        return objects.remove(0);
-    }
-    Value::Array(objects)
-}
-
-/// A stored object as Calico's clients return it: with its revision, and a pool's defaults.
-fn shown(kind: Kind, key: &Key, entry: &Entry) -> Result<Value, String> {
-    let mut object = parsed(key, entry)?;
-    let mut fields = match object.get_mut("metadata").map(Value::take) {
-        Some(Value::Object(fields)) => fields,
-        Some(_) | None => Map::new(),
-    };
-    fields.insert("resourceVersion".to_owned(), json!(entry.revision.0.to_string()));
-    object.insert("metadata".to_owned(), metadata(fields));
-    if let (Kind::IpPool, Some(Value::Object(spec))) = (kind, object.get_mut("spec")) {
-        validate::pool_defaults(spec);
-    }
-    Ok(Value::Object(object))
 }
 
 fn bgp_key() -> Key {

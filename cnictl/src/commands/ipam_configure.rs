@@ -8,8 +8,9 @@ use shared::store::{Datastore, transact};
 use shared::txn::{Decision, Snapshot};
 
 use super::ipam_show::{loans, settings, settings_key, settings_reads};
-use super::{Birth, Outcome, free, told};
-use crate::decide::{self, Born};
+use super::{Birth, Outcome, told};
+use crate::blocks;
+use crate::decide::{self, Born, Verb};
 use crate::resource::{Document, Kind};
 use crate::stored::{object, text};
 use crate::validate;
@@ -42,7 +43,7 @@ pub async fn run<S: Datastore>(store: &S, change: &Change, birth: Birth) -> Outc
     }
     let mut outcome = Outcome::said(said(change));
     if change.strict_affinity == Some(true) {
-        match store.read(&free::reads()).await {
+        match store.read(&blocks::reads()).await {
             Ok(snapshot) => outcome.warnings.extend(leftovers(&snapshot)),
             Err(error) => outcome
                 .warnings
@@ -58,13 +59,17 @@ fn decide(snapshot: &Snapshot, change: &Change, born: &Born) -> Result<Decision<
     let document = Document {
         origin: "ipam configure".to_owned(),
         kind: Kind::IpamConfiguration,
+        namespace: String::new(),
         name: "default".to_owned(),
+        version: None,
+        strange: Vec::new(),
         described: described(stored.as_ref()),
         spec: spec(&now, change, stored.as_ref()),
         status: None,
     };
     let prepared = validate::prepare(document)?;
-    decide::decide(snapshot, &prepared.document, born)
+    let decision = decide::decide(snapshot, &prepared.document, Verb::Apply, born)?;
+    Ok(decision.map(|_| ()))
 }
 
 /// Everything that holds, with the changes. What only the allocator's key says of KubeVirt stays there.
@@ -123,7 +128,7 @@ fn said(change: &Change) -> String {
 
 /// As in Calico, strict affinity is no reason to take an address from a pod that has borrowed it.
 fn leftovers(snapshot: &Snapshot) -> Vec<String> {
-    let (blocks, mut warnings) = free::readable(snapshot);
+    let (blocks, mut warnings) = blocks::readable(snapshot);
     let (loans, _) = loans(&blocks);
     let users: Vec<String> = loans
         .iter()
@@ -132,7 +137,7 @@ fn leftovers(snapshot: &Snapshot) -> Vec<String> {
     if !users.is_empty() {
         warnings.push(format!(
             "borrowed before and kept until their pods go: {} (`cnictl ipam show --show-borrowed`)",
-            free::named(&users)
+            blocks::named(&users)
         ));
     }
     warnings

@@ -15,9 +15,10 @@ use shared::model::key::{Plural, Prefix};
 use shared::store::Datastore;
 use shared::txn::Snapshot;
 
+use super::Outcome;
 use super::ipam_show::settings;
-use super::{Outcome, free};
 use crate::args::ipam::Report;
+use crate::blocks;
 use crate::table::{boxed, five_digits};
 use crate::utilization;
 
@@ -51,7 +52,7 @@ fn show(snapshot: &Snapshot, request: &Request, now: Timestamp) -> Result<Outcom
     let pools: Vec<IPPool> = all(snapshot, Plural::IpPools);
     let lines = lines(snapshot, request, &pools, now)?;
     let together = together(snapshot, &pools, &lines, now)?;
-    let (_, warnings) = free::readable(snapshot);
+    let (_, warnings) = blocks::readable(snapshot);
     let out = match request.format {
         Report::Json => report(&lines, &together),
         Report::Table if lines.is_empty() => "there is no node, or no pool\n".to_owned(),
@@ -107,7 +108,7 @@ fn together(
     now: Timestamp,
 ) -> Result<BTreeMap<&'static str, f64>, String> {
     let cooldown = settings(snapshot)?.cooldown.value;
-    let (mut blocks, _) = free::readable(snapshot);
+    let (mut blocks, _) = blocks::readable(snapshot);
     for block in &mut blocks {
         block.collect(now, cooldown);
     }

@@ -12,7 +12,8 @@ use shared::model::key::{Key, Plural, Prefix};
 use shared::store::Datastore;
 use shared::txn::{Reads, Snapshot};
 
-use super::{Outcome, free};
+use super::Outcome;
+use crate::blocks;
 use crate::table::{boxed, five_digits, share};
 use crate::utilization::{self, Usage};
 
@@ -39,7 +40,7 @@ pub enum View {
 pub async fn run<S: Datastore>(store: &S, view: View) -> Outcome {
     match store.read(&reads(view)).await {
         Ok(snapshot) => {
-            let (blocks, warnings) = free::readable(&snapshot);
+            let (blocks, warnings) = blocks::readable(&snapshot);
             let out = show(&snapshot, &blocks, view);
             Outcome {
                 warnings,
@@ -62,10 +63,10 @@ pub(super) fn settings_reads() -> Reads {
 
 fn reads(view: View) -> Reads {
     match view {
-        View::Pools | View::Blocks => free::reads()
+        View::Pools | View::Blocks => blocks::reads()
             .prefix(Prefix::resources(Plural::IpPools))
             .prefix(Prefix::resources(Plural::IpReservations)),
-        View::Borrowed | View::Address(_) => free::reads(),
+        View::Borrowed | View::Address(_) => blocks::reads(),
         View::Configuration => settings_reads(),
     }
 }

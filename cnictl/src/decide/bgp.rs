@@ -1,28 +1,20 @@
 //! What a BGPPeer needs of what is stored: its filters must exist; nodes that it means may come later.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde_json::Value;
-use shared::model::Stored as _;
 use shared::model::bgp::Speaker;
 use shared::model::key::{Key, Plural, Prefix};
 use shared::model::node::Node;
 use shared::selector::Selector;
-use shared::txn::{Reads, Snapshot, Txn};
+use shared::txn::{Snapshot, Txn};
 
-use crate::resource::{Document, Kind};
+use super::notes::unmatched;
+use crate::resource::Document;
 use crate::schema::nearest;
 use crate::validate::peer_address;
 
-/// Filters and nodes.
-pub(super) fn reads(reads: Reads, document: &Document) -> Reads {
-    let reads = reads.prefix(Prefix::resources(Plural::Nodes));
-    if named(document).next().is_none() {
-        return reads;
-    }
-    reads.prefix(filters_prefix())
-}
+const NO_SESSION: &str = "there is no session until one has such labels";
 
 fn filters_prefix() -> Prefix {
     Prefix::resources(Plural::BgpFilters)
@@ -53,44 +45,18 @@ pub(super) fn filters(snapshot: &Snapshot, document: &Document, txn: &mut Txn) -
 }
 
 /// What is written as asked, though nobody can make a session of it now.
-pub fn notes(snapshot: &Snapshot, document: &Document) -> Vec<String> {
-    if document.kind != Kind::BgpPeer {
-        return Vec::new();
-    }
-    let prefix = Prefix::resources(Plural::Nodes);
-    let nodes: Vec<Node> = snapshot
-        .under(&prefix)
-        .filter_map(|(_, entry)| Node::from_bytes(&entry.value).ok())
-        .collect();
-    let title = document.title();
+pub(super) fn notes(document: &Document, nodes: &[Node]) -> Vec<String> {
     let selectors = ["nodeSelector", "peerSelector"].into_iter();
     selectors
-        .filter_map(|field| unmatched(field, text(document, field), &nodes))
-        .chain(absent(text(document, "node"), &nodes))
-        .chain(nameless(document, &nodes))
-        .map(|note| format!("{title}: {note}"))
+        .filter_map(|field| unmatched(field, text(document, field), nodes, NO_SESSION))
+        .chain(absent(text(document, "node"), nodes))
+        .chain(nameless(document, nodes))
+        .chain(speechless(text(document, "peerSelector"), nodes))
         .collect()
 }
 
 fn text<'a>(document: &'a Document, field: &str) -> &'a str {
     document.spec.get(field).and_then(Value::as_str).unwrap_or("")
-}
-
-fn unmatched(field: &str, selector: &str, nodes: &[Node]) -> Option<String> {
-    if selector.is_empty() {
-        return None;
-    }
-    let parsed = Selector::parse(selector).ok()?;
-    let seen = |node: &Node| {
-        let labels: BTreeMap<String, String> = node.labels();
-        parsed.matches(&labels)
-    };
-    (!nodes.iter().any(seen)).then(|| {
-        format!(
-            "spec.{field}: {selector:?} selects no Node now: there is no session until one has such labels \
-             (cnictl get nodes -o yaml shows them)"
-        )
-    })
 }
 
 fn absent(name: &str, nodes: &[Node]) -> Option<String> {
@@ -112,5 +78,25 @@ fn nameless(document: &Document, nodes: &[Node]) -> Option<String> {
         .any(|(speaker, _)| has(&speaker));
     (!known).then(|| {
         format!("spec.asNumber: is not given, and spec.peerIP {given:?} is no Node's address: there is no session, set it")
+    })
+}
+
+/// Nodes to peer with that have no address to peer at.
+fn speechless(selector: &str, nodes: &[Node]) -> Option<String> {
+    let parsed = Selector::parse(selector).ok().filter(|_| !selector.is_empty())?;
+    let mut selected = nodes
+        .iter()
+        .filter(|node| parsed.matches(&node.labels()))
+        .peekable();
+    let first = selected.peek()?.name().to_owned();
+    let speaks = |node: &Node| {
+        node.speaker()
+            .is_some_and(|(speaker, _)| speaker.addresses().next().is_some())
+    };
+    (!selected.any(speaks)).then(|| {
+        format!(
+            "spec.peerSelector: {selector:?} selects Nodes without a BGP address only ({first}): no session until its \
+             sidecar has registered one, or spec.bgp.ipv4Address is set"
+        )
     })
 }

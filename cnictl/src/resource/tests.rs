@@ -3,7 +3,7 @@
 use super::*;
 
 fn document(text: &str) -> Result<Document, String> {
-    Document::new(crate::yaml::read("f.yaml", text)?.remove(0))
+    Document::new(crate::yaml::read("f.yaml", text)?.remove(0), None)
 }
 
 #[test]
@@ -59,11 +59,39 @@ fn a_wrong_envelope_is_named() {
             "metadata.name: \"A_b\" is no DNS-1123 name",
         ),
         (
-            "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: a}\nspce: {}\n",
-            "spce: no such field, did you mean spec?",
+            "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: a, namespace: b}\n",
+            "metadata.namespace: \"b\": a Node is in no namespace, take it out",
+        ),
+        (
+            "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: a, labels: {rack: r/1}}\n",
+            "metadata.labels: \"r/1\" is no label's value",
         ),
     ] {
         let said = document(text).unwrap_err();
         assert!(said.contains(error), "{said}");
     }
+}
+
+#[test]
+fn a_field_that_does_not_exist_is_kept_apart_with_the_one_that_was_meant() {
+    let text = "kind: Node\napiVersion: projectcalico.org/v3\nmetadata: {name: a}\nspce: {}\n";
+    let unknown = document(text).unwrap().unknown().unwrap();
+    assert_eq!(
+        unknown,
+        "f.yaml: Node(a): spce: no such field, did you mean spec?"
+    );
+}
+
+#[test]
+fn an_endpoint_is_in_a_namespace_and_a_pool_is_not() {
+    let text = "kind: WorkloadEndpoint\napiVersion: projectcalico.org/v3\n";
+    let placed = |metadata: &str, asked: Option<&str>| {
+        let text = format!("{text}metadata: {metadata}\n");
+        Document::new(crate::yaml::read("f.yaml", &text)?.remove(0), asked).map(|document| document.namespace)
+    };
+    assert_eq!(placed("{}", None), Ok("default".to_owned()));
+    assert_eq!(placed("{}", Some("web")), Ok("web".to_owned()));
+    assert_eq!(placed("{namespace: web}", None), Ok("web".to_owned()));
+    let error = placed("{namespace: web}", Some("db")).unwrap_err();
+    assert!(error.contains("\"web\" is not the namespace \"db\""), "{error}");
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 
 fn problems(kind: Kind, spec: Value) -> Vec<String> {
-    check(resource(kind), json!({ "spec": spec }).as_object().unwrap(), "")
+    let found = check(resource(kind), json!({ "spec": spec }).as_object().unwrap(), "");
+    found.into_iter().map(|finding| finding.text).collect()
 }
 
 #[test]

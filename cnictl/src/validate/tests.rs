@@ -6,7 +6,10 @@ fn prepared(kind: &str, name: &str, spec: &str) -> Result<Prepared, String> {
     let text = format!(
         "{{kind: {kind}, apiVersion: projectcalico.org/v3, metadata: {{name: {name}}}, spec: {spec}}}"
     );
-    prepare(Document::new(crate::yaml::read("f.yaml", &text)?.remove(0))?)
+    prepare(Document::new(
+        crate::yaml::read("f.yaml", &text)?.remove(0),
+        None,
+    )?)
 }
 
 fn stored(kind: &str, name: &str, spec: &str) -> String {
@@ -161,10 +164,16 @@ fn what_else_is_refused_is_named_with_the_way_out() {
             "spec.bgp.ipv4Address: \"fd00::1/64\" is no address",
         ),
         (
-            "WorkloadEndpoint",
-            "w",
+            "ClusterInformation",
+            "default",
             "{}",
-            "a WorkloadEndpoint is not applied: cni-net writes it",
+            "operation not supported: a ClusterInformation is not written",
+        ),
+        (
+            "BlockAffinity",
+            "n-10-0-0-0-26",
+            "{}",
+            "operation not supported: a BlockAffinity is not written: the allocator",
         ),
     ]);
 }

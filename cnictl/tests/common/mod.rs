@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::Parser;
 use cnictl::args::Cli;
 use cnictl::cli;
-use cnictl::commands::{Birth, Outcome, apply};
+use cnictl::commands::{Birth, Outcome, Screen, apply};
+use cnictl::decide::Verb;
 use shared::model::key::Key;
 use shared::store::Datastore;
 use shared::store::memory::Memory;
@@ -47,19 +48,64 @@ pub(crate) fn recorded() -> Memory {
     store
 }
 
+/// What a command that goes on has told, until a line was told so many times.
+pub(crate) struct Heard {
+    pub(crate) out: Vec<String>,
+    pub(crate) err: Vec<String>,
+    patience: usize,
+}
+
+impl Heard {
+    pub(crate) fn until(patience: usize) -> Self {
+        Self {
+            out: Vec::new(),
+            err: Vec::new(),
+            patience,
+        }
+    }
+}
+
+impl Screen for Heard {
+    fn out(&mut self, text: &str) -> bool {
+        self.out.push(text.to_owned());
+        self.out.len() < self.patience
+    }
+
+    fn err(&mut self, text: &str) {
+        self.err.push(text.to_owned());
+    }
+}
+
 /// `cnictl WORDS` on the store.
 pub(crate) fn cnictl(store: &impl Datastore, words: &str) -> Outcome {
-    let cli = Cli::try_parse_from(std::iter::once("cnictl").chain(words.split(' '))).unwrap();
-    wait(cli::run_on(store, cli.command, birth()))
+    words_of(store, &words.split(' ').collect::<Vec<_>>())
+}
+
+/// The same with words that may have blanks in them.
+pub(crate) fn words_of(store: &impl Datastore, words: &[&str]) -> Outcome {
+    let cli = Cli::try_parse_from(std::iter::once("cnictl").chain(words.iter().copied())).unwrap();
+    wait(cli::run_on(store, cli.command, birth(), &mut Heard::until(1)))
 }
 
 /// `cnictl apply -f` of this text.
 pub(crate) fn apply(store: &impl Datastore, text: &str) -> Outcome {
-    wait(apply::run(
-        store,
-        &[("f.yaml".to_owned(), text.to_owned())],
-        birth(),
-    ))
+    put(store, Verb::Apply, text)
+}
+
+/// `cnictl apply`, `create` or `replace -f` of this text.
+pub(crate) fn put(store: &impl Datastore, verb: Verb, text: &str) -> Outcome {
+    wait(apply::run(store, &request(verb, text), birth()))
+}
+
+/// The same before it is made.
+pub(crate) fn request(verb: Verb, text: &str) -> apply::Request {
+    apply::Request {
+        verb,
+        texts: vec![("f.yaml".to_owned(), text.to_owned())],
+        namespace: None,
+        skip_exists: false,
+        skip_empty: false,
+    }
 }
 
 /// The stored value of a key.

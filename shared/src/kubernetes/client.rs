@@ -53,7 +53,7 @@ pub(super) fn failure(server: &Server, what: &str, error: &kube::Error) -> Kuber
     let (url, source) = (&server.url, &server.source);
     match error {
         kube::Error::Api(status) => refusal(server, what, status),
-        kube::Error::Auth(_) | kube::Error::RustlsTls(_) | kube::Error::InferKubeconfig(_) => {
+        kube::Error::Auth(_) | kube::Error::InferKubeconfig(_) => {
             KubernetesError::Config(format!("{source}: {}", chain(error)))
         }
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => KubernetesError::Answer(format!(

@@ -11,7 +11,7 @@ use kube::config::{
 };
 use kube::{Client, Config};
 
-use super::{Access, KubernetesError};
+use super::{Access, KubernetesError, dial, kubeconfig};
 
 /// What a kubeconfig of our own making calls its parts.
 const NAME: &str = "netconf";
@@ -39,13 +39,13 @@ pub(super) async fn server(access: &Access) -> Result<Server, KubernetesError> {
     };
     let (mut cluster, mut user) = parts(access, &unusable)?;
     overrule(access, &mut cluster, &mut user);
-    refuse(&cluster, &user, &unusable)?;
+    refuse(&cluster, &unusable)?;
     if let Some(path) = user.token_file.take() {
         user.token = Some(token(Path::new(&path)).map_err(|why| unusable(&why))?.into());
     }
     let config = config(cluster, user).await.map_err(|why| unusable(&why))?;
     let url = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|why| unusable(&why))?;
+    let client = dial::client(&config).map_err(|why| unusable(&why))?;
     Ok(Server {
         client,
         url: url.trim_end_matches('/').to_owned(),
@@ -60,35 +60,7 @@ fn parts(access: &Access, unusable: &Unusable<'_>) -> Result<(Cluster, AuthInfo)
     let Some(path) = &access.kubeconfig else {
         return Ok((Cluster::default(), AuthInfo::default()));
     };
-    let file = Kubeconfig::read_from(path).map_err(|error| unusable(&first_line(&error)))?;
-    let name = file.current_context.clone().unwrap_or_default();
-    if name.is_empty() {
-        return Err(unusable(&"it has no current-context"));
-    }
-    let context = file
-        .contexts
-        .into_iter()
-        .find(|one| one.name == name)
-        .and_then(|one| one.context)
-        .ok_or_else(|| unusable(&format!("it has no context {name:?}, its current-context")))?;
-    let cluster = file
-        .clusters
-        .into_iter()
-        .find(|one| one.name == context.cluster)
-        .and_then(|one| one.cluster)
-        .ok_or_else(|| unusable(&format!("it has no cluster {:?}", context.cluster)))?;
-    let wanted = context.user.unwrap_or_default();
-    let user = file.auth_infos.into_iter().find(|one| one.name == wanted);
-    if user.is_none() && !wanted.is_empty() {
-        return Err(unusable(&format!("it has no user {wanted:?}")));
-    }
-    Ok((cluster, user.and_then(|one| one.auth_info).unwrap_or_default()))
-}
-
-/// What follows the first line of a parser's message is the file itself, with its secrets.
-fn first_line(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+    kubeconfig::read(path).map_err(|why| unusable(&why))
 }
 
 /// The fields of the network configuration come first.
@@ -115,22 +87,14 @@ fn overrule(access: &Access, cluster: &mut Cluster, user: &mut AuthInfo) {
     }
 }
 
-/// A plugin that lives for milliseconds starts no programs to learn who it is.
-fn refuse(cluster: &Cluster, user: &AuthInfo, unusable: &Unusable<'_>) -> Result<(), KubernetesError> {
-    let not_supported = [
-        (user.exec.is_some(), "its user has \"exec\""),
-        (user.auth_provider.is_some(), "its user has \"auth-provider\""),
-        (
-            cluster.proxy_url.as_ref().is_some_and(|url| !url.is_empty()),
-            "its cluster has \"proxy-url\"",
-        ),
-    ];
-    match not_supported.into_iter().find(|(set, _)| *set) {
-        None => Ok(()),
-        Some((_, what)) => Err(unusable(&format!(
-            "{what}, which is not supported: use a token, a tokenFile or a client certificate, and no proxy"
-        ))),
+/// The cluster's API server is asked directly.
+fn refuse(cluster: &Cluster, unusable: &Unusable<'_>) -> Result<(), KubernetesError> {
+    if cluster.proxy_url.as_ref().is_none_or(String::is_empty) {
+        return Ok(());
     }
+    let why = "its cluster has \"proxy-url\", which is not supported: use a token, a tokenFile or a client certificate, \
+               and no proxy";
+    Err(unusable(&why))
 }
 
 /// A token as it stands in its file, without the line's end.

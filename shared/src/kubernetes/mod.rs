@@ -18,9 +18,12 @@ use std::time::Duration;
 mod access;
 mod client;
 mod connect;
+mod dial;
 mod error;
+mod kubeconfig;
 mod list;
 mod object;
+mod tls;
 mod token;
 
 pub use access::Access;

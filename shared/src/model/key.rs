@@ -36,11 +36,14 @@ pub enum Plural {
     BgpPeers,
     /// BGPFilter
     BgpFilters,
+    /// BlockAffinity, which lies elsewhere on etcd: [`Prefix::all_affinities`]
+    BlockAffinities,
 }
 
 const RESOURCES: &str = "/calico/resources/v3/projectcalico.org/";
 const ASSIGNMENT: &str = "/calico/ipam/v2/assignment/";
 const HOST: &str = "/calico/ipam/v2/host/";
+const VIRTUAL: &str = "/calico/ipam/v2/virtual/";
 const HANDLE: &str = "/calico/ipam/v2/handle/";
 const CONFIG: &str = "/calico/ipam/v2/config";
 
@@ -58,6 +61,7 @@ impl Plural {
             Plural::BgpConfigurations => "bgpconfigurations",
             Plural::BgpPeers => "bgppeers",
             Plural::BgpFilters => "bgpfilters",
+            Plural::BlockAffinities => "blockaffinities",
         }
     }
 }
@@ -142,6 +146,11 @@ impl Prefix {
     /// Every affinity of every host.
     pub fn all_affinities() -> Self {
         Self(HOST.to_owned())
+    }
+
+    /// Every affinity of what is no host: a load balancer.
+    pub fn virtual_affinities() -> Self {
+        Self(VIRTUAL.to_owned())
     }
 
     /// Every handle.

@@ -10,6 +10,7 @@ pub(super) fn identity(machine: &str, boot: &str, pid: u32) -> Identity {
         boot_id: boot.to_owned(),
         pid,
         version: "1".to_owned(),
+        metrics: None,
     }
 }
 

@@ -9,7 +9,7 @@ use shared::model::block::{Attribute, Block};
 use shared::model::key::{Key, Path, Plural, Prefix};
 use shared::txn::{Reads, Revision, Snapshot};
 
-use crate::commands::free;
+use crate::blocks;
 use crate::stored::{parsed, text};
 
 const RESOURCES: &str = "/calico/resources/v3/projectcalico.org/";
@@ -73,7 +73,7 @@ pub(super) struct Plan {
 
 /// Everything a plan is made from.
 pub(super) fn reads(node: &str) -> Reads {
-    let reads = free::reads()
+    let reads = blocks::reads()
         .prefix(Prefix::affinities(node))
         .prefix(Prefix::resources(Plural::WorkloadEndpoints))
         .prefix(around::lives())
@@ -139,7 +139,7 @@ impl Plan {
             sidecars: sidecars(snapshot, node),
             ..Self::default()
         };
-        for block in free::blocks(snapshot, |_| true)? {
+        for block in blocks::blocks(snapshot, |_| true)? {
             plan.block(&block, node);
         }
         plan.others = affinities(snapshot, node, &plan.blocks);

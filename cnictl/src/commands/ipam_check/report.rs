@@ -15,7 +15,7 @@ use shared::txn::Snapshot;
 use super::Look;
 use super::summary::{in_use, node};
 use crate::args::VERSION;
-use crate::commands::free;
+use crate::blocks;
 
 /// The report.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -143,7 +143,7 @@ fn allocations(look: &Look) -> BTreeMap<String, Vec<Allocation>> {
     let leaked = leaked(look);
     let used = in_use(look);
     let mut all: BTreeMap<String, Vec<Allocation>> = BTreeMap::new();
-    let (blocks, _) = free::readable(&look.snapshot);
+    let (blocks, _) = blocks::readable(&look.snapshot);
     for block in &blocks {
         for ordinal in (0..block.allocations.len()).filter(|ordinal| block.allocations[*ordinal].is_some()) {
             let address = block.address(ordinal);

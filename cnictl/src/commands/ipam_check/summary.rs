@@ -11,7 +11,7 @@ use shared::model::ippool::IPPool;
 use shared::model::key::{Plural, Prefix};
 
 use super::Look;
-use crate::commands::free;
+use crate::blocks;
 
 /// Nodes named in the list of the fullest.
 const NODES: usize = 20;
@@ -35,7 +35,7 @@ pub(super) fn text(look: &Look, all: bool, problem_ips: bool) -> String {
 }
 
 fn blocks(text: &mut String, look: &Look, all: bool) -> Blocks {
-    let (blocks, _) = free::readable(&look.snapshot);
+    let (blocks, _) = blocks::readable(&look.snapshot);
     let mut seen = Blocks::default();
     let _ = writeln!(
         text,

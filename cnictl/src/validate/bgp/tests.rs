@@ -9,7 +9,10 @@ fn prepared(kind: &str, name: &str, spec: &str) -> Result<Prepared, String> {
     let text = format!(
         "{{kind: {kind}, apiVersion: projectcalico.org/v3, metadata: {{name: {name}}}, spec: {spec}}}"
     );
-    prepare(Document::new(crate::yaml::read("f.yaml", &text)?.remove(0))?)
+    prepare(Document::new(
+        crate::yaml::read("f.yaml", &text)?.remove(0),
+        None,
+    )?)
 }
 
 fn stored(kind: &str, spec: &str) -> String {

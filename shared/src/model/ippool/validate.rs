@@ -18,6 +18,10 @@ pub struct Invalid {
     pub problem: String,
 }
 
+/// From a pool to one of another shape.
+const WAY_OUT: &str = "make another pool of another range, disable this one and let its pods go, or delete this one and \
+                       create it anew, which is refused as long as one of its addresses is in use";
+
 enum Kind {
     Text,
     Flag,
@@ -104,7 +108,7 @@ impl IPPool {
             let apart = |a: IpNet, b: IpNet| !a.contains(&b) && !b.contains(&a);
             if other.name() != self.name() && !apart(self.cidr().trunc(), other.cidr().trunc()) {
                 let text = format!(
-                    "{} overlaps pool {} ({})",
+                    "{} overlaps pool {} ({}): choose a range beside it",
                     self.cidr(),
                     other.name(),
                     other.cidr()
@@ -130,7 +134,7 @@ impl IPPool {
         let mut problems = Vec::new();
         if self.cidr() != stored.cidr() {
             let text = format!(
-                "cannot change from {} to {}: make another pool",
+                "cannot change from {} to {}: {WAY_OUT}",
                 stored.cidr(),
                 self.cidr()
             );
@@ -138,7 +142,7 @@ impl IPPool {
         }
         if self.block_size() != stored.block_size() {
             let (old, new) = (stored.block_size(), self.block_size());
-            let text = format!("cannot change from {old} to {new}: make another pool");
+            let text = format!("cannot change from {old} to {new}: {WAY_OUT}");
             problems.push(invalid("spec.blockSize", text));
         }
         problems
