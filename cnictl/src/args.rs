@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod bgp;
 pub mod check;
+pub mod doctor;
 pub mod install;
 pub mod ipam;
 pub mod node;
@@ -127,6 +128,8 @@ pub enum Command {
     Upgrade(Box<install::Install>),
     /// Take away what was installed
     Uninstall(install::Uninstall),
+    /// Look whether this host is as it should be; exit code 1 for warnings, 2 for errors
+    Doctor(Box<doctor::Doctor>),
     /// Print the completion script of a shell
     Completion {
         /// For this shell

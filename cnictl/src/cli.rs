@@ -21,12 +21,14 @@ use crate::resource::Target;
 use crate::{args, input, local};
 
 mod asked;
+mod examined;
 mod look;
 mod machine;
 mod ready;
 mod resources;
 
 use asked::{explained, remote, retire};
+use examined::examined;
 use look::Look;
 use machine::Machine;
 use ready::ready;
@@ -51,6 +53,7 @@ enum Ready {
     Release(ipam_release::Request),
     Look(Look),
     Host(Box<Machine>),
+    Doctor(Box<args::doctor::Doctor>),
     Remote(node_remote::Request),
     /// What is there to say already.
     Said(Outcome),
@@ -81,6 +84,7 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen:
             return look.run(birth.now).await;
         }
         Ok(Ready::Host(machine)) => return machine.run(&cli.datastore, env).await,
+        Ok(Ready::Doctor(words)) => return examined(*words, &cli.datastore, env, birth).await,
         Ok(ready) => ready,
         Err(error) => return Outcome::failed(error),
     };
@@ -162,6 +166,7 @@ async fn carry_out_on<S: Datastore>(
         Ready::Split(request) => ipam_split::run(store, &request, birth).await,
         Ready::Look(look) => look.run(birth.now).await,
         Ready::Host(machine) => machine.run(&args::Datastore::default(), &BTreeMap::new()).await,
+        Ready::Doctor(_) => Outcome::failed("doctor opens the datastore itself"),
         Ready::Remote(request) => remote(store, &request, birth.now).await,
         Ready::Version => version::run(store, "", Vec::new()).await,
         Ready::Said(outcome) => outcome,

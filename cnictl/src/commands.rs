@@ -11,6 +11,7 @@ pub mod bgp_routes;
 pub mod decommission;
 pub mod delete;
 pub mod describe;
+pub mod doctor;
 pub mod free;
 pub mod get;
 pub mod initialize;
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub files: Vec<(PathBuf, String)>,
     /// `out` is a table, whose titles may be set off on a terminal.
     pub table: bool,
+    /// The exit code of a command that succeeded.
+    pub code: u8,
 }
 
 /// Where a command that goes on tells what it sees.

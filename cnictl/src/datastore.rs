@@ -5,11 +5,11 @@
 //! reached the next ones may say. The conflist is only asked for a datastore when nobody before it names one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use shared::store::config::{self, Choice, Dirs};
+use shared::store::config::{self, Choice, Dirs, EtcdConfig};
 use shared::store::open::{Store, open, used_etcd};
 
 use crate::args::Datastore;
@@ -51,6 +51,19 @@ impl Chosen {
     pub fn open(&self, limit: Duration) -> Result<Store, String> {
         open(&self.choice, limit).map_err(|error| error.to_string())
     }
+
+    /// How etcd is reached, where it is etcd.
+    pub fn etcd(&self) -> Option<&EtcdConfig> {
+        match &self.choice {
+            Choice::Etcd(etcd) => Some(etcd),
+            Choice::Embedded(_) => None,
+        }
+    }
+}
+
+/// Where conflists are.
+pub fn networks(flags: &Datastore, env: &BTreeMap<String, String>) -> PathBuf {
+    setting(&flags.cni_conf_dir, env, "MANX_CNI_CONF_DIR").unwrap_or(NETWORKS).into()
 }
 
 /// Chooses; dials nobody.

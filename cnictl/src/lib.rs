@@ -9,6 +9,8 @@
 //! | [`view`], [`output`], [`columns`], [`table`], [`sheet`], [`yaml`], [`style`] | how it looks | no |
 //! | [`blocks`], [`utilization`], [`generation`], [`life`] | what the data says | no |
 //! | [`dry`] | what would be written | through the store behind it |
+//! | [`doctor`] | what of a host is not as it should be | no |
+//! | [`observe`] | the facts for it | yes |
 //! | [`datastore`], [`input`] | which datastore, which files | yes |
 //! | [`terminal`] | standard output and error | yes |
 //! | [`kubernetes`] | what the API server says | yes |
@@ -24,6 +26,7 @@ pub mod commands;
 pub mod completion;
 pub mod datastore;
 pub mod decide;
+pub mod doctor;
 pub mod dry;
 pub mod generation;
 pub mod host;
@@ -31,6 +34,7 @@ pub mod input;
 pub mod kubernetes;
 pub mod life;
 pub mod local;
+pub mod observe;
 pub mod output;
 pub mod resource;
 pub mod schema;

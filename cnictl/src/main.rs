@@ -31,5 +31,8 @@ fn main() -> ExitCode {
         Err(error) => Outcome::failed(format!("tokio: {error}")),
     };
     terminal.tell(&outcome);
-    ExitCode::from(u8::from(outcome.error.is_some()))
+    ExitCode::from(match outcome.error {
+        Some(_) => 1,
+        None => outcome.code,
+    })
 }

@@ -73,6 +73,7 @@ pub(super) fn ready(command: Command) -> Result<Ready, String> {
         Command::Install(words) => Ready::Host(Box::new(Machine::Install(*words))),
         Command::Upgrade(words) => Ready::Host(Box::new(Machine::Upgrade(*words))),
         Command::Uninstall(words) => Ready::Host(Box::new(Machine::Uninstall(words))),
+        Command::Doctor(words) => Ready::Doctor(words),
         Command::Completion { shell } => Ready::Said(Outcome::said(completion::script(shell))),
         Command::Version(words) if words.client => Ready::Said(version::alone(None)),
         Command::Version(_) => Ready::Version,

@@ -121,7 +121,7 @@ fn row(grouping: &str, usage: &Usage) -> Vec<String> {
 }
 
 /// What the allocator goes by.
-pub(super) fn settings(snapshot: &Snapshot) -> Result<Settings, String> {
+pub(crate) fn settings(snapshot: &Snapshot) -> Result<Settings, String> {
     let (key, resource) = (Key::ipam_config(), settings_key());
     let own: Option<IPAMConfig> = one(snapshot, &key)?;
     let applied: Option<IPAMConfiguration> = one(snapshot, &resource)?;

@@ -26,6 +26,7 @@ mod failure;
 mod lease;
 mod tls;
 
+pub use tls::expiry;
 pub(super) use tls::usable;
 mod watch;
 

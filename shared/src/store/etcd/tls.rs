@@ -161,6 +161,17 @@ pub(super) fn files(config: &EtcdConfig) -> String {
     .join(", ")
 }
 
+/// When the last of the certificates in a file expires, since 1970.
+pub fn expiry(path: &Path) -> Result<Duration, StoreError> {
+    let bytes = pem("certificate", path, "CERTIFICATE-----")?;
+    let wrong = |what: String| StoreError::Config(format!("{}: {what}", path.display()));
+    let chain = Certificate::load_pem_chain(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let ends = chain
+        .iter()
+        .map(|one| one.tbs_certificate().validity().not_after.to_unix_duration());
+    ends.max()
+        .ok_or_else(|| wrong("there is no certificate in it".to_owned()))
+
 #[cfg(test)]
 mod tests {
     use std::fs;
