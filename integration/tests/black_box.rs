@@ -33,6 +33,8 @@ mod data_plane;
 mod demo;
 mod disturbed;
 mod documents;
+mod duties_routes;
+mod duties_spool;
 mod etcd_down;
 mod failover;
 mod fault;
