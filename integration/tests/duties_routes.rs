@@ -165,7 +165,7 @@ fn the_route_of_a_pod_that_is_gone_is_never_put_back() {
         let conf = if away { hurried(&dual(&lab)) } else { dual(&lab) };
         lab.node.del(&conf, &gone);
         // Somebody makes an interface of the same name: the record may still be there, and nobody's file is.
-        lab.node.netns().ip(&format!("link add {old} type dummy"));
+        lab.node.netns().ip(&format!("link add {old} type bridge"));
         lab.node.netns().ip(&format!("link set {old} up"));
         has_looked(&lab, &marker);
         assert_eq!(routes(&lab.node, &old), [] as [Value; 0], "etcd away: {away}");
@@ -188,7 +188,7 @@ fn a_route_that_another_live_interface_holds_is_left_alone_and_told() {
     let name = interface(&lab.node);
     let sidecar = sidecar(&lab);
     let node = lab.node.netns();
-    node.ip("link add other type dummy");
+    node.ip("link add other type bridge");
     node.ip("link set other up");
     node.ip(&format!("route replace {address} dev other"));
     flap(&lab.node, &name);

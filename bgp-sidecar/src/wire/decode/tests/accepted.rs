@@ -82,7 +82,7 @@ fn a_confederations_segments_are_left_out_of_as4_path_and_the_rest_counts() {
     };
     // AS_TRANS, 100, AS_TRANS: the last two are told in four octets, with confederations around them.
     let two = "400208 0203 5ba0 0064 5ba0";
-    let four = "c01118 0301 0000fde8 0202 00000064 fa56ea07 0401 0000fde9";
+    let four = "c01116 0301 0000fde8 0202 00000064 fa56ea07 0401 0000fde9";
     let path = discards(on(&old, &[ORIGIN, two, NEXT_HOP, four], NLRI)).as_path;
     assert_eq!(path.0, [Segment::Sequence(vec![0x5BA0, 0x64, 0xFA56_EA07])]);
     // Nothing else in it: AS_PATH stays as it is.
