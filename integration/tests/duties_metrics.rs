@@ -54,9 +54,14 @@ fn every_metric_that_alerts_and_dashboard_name_is_in_a_real_answer() {
     peer(&lab, "nobody", "192.168.1.99", 65_001);
     let tor = Make::Bird.start(&lab.leaf, &Tor::new(TOR, 65_000).knows(ONE, 64_512));
     let (_pod, _, block) = pod(&lab.node);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"metrics_address": METRICS}));
+    // The first counts the pools.
+    eventually("pools are counted", || {
+        let metrics = sidecar.shown().asked("/metrics")?;
+        metrics.contains("manx_ippool_addresses{").then_some(())
+    });
     let other = lab.add_node("worker02", 5);
     let _other = Sidecar::start(&lab, &other, &json!({}));
-    let _sidecar = Sidecar::start(&lab, &lab.node, &json!({"metrics_address": METRICS}));
     tor.learns(&block, ONE);
     let pending = "/calico/ipam/v2/host/worker01/ipv4/block/10.10.255.0-26";
     lab.etcd()
@@ -70,11 +75,12 @@ fn every_metric_that_alerts_and_dashboard_name_is_in_a_real_answer() {
     let mut missing = BTreeSet::new();
     eventually("every metric is there", || {
         let there = there(&scraped(&lab)?);
-        missing = asked.difference(&there).cloned().collect();
-        if !missing.is_empty() {
-            eprintln!("missing: {missing:?}");
+        let now: BTreeSet<String> = asked.difference(&there).cloned().collect();
+        if now != missing {
+            eprintln!("missing: {now:?}");
+            missing.clone_from(&now);
         }
-        missing.is_empty().then_some(())
+        now.is_empty().then_some(())
     });
     // The text of the manual names them, too.
     let manual = require::file("docs/status.md");
@@ -104,7 +110,7 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
     let series = |plugin: &str, verb: &str, code: u32| {
         format!("manx_cni_calls_total{{plugin=\"{plugin}\",verb=\"{verb}\",code=\"{code}\"}}")
     };
-    sidecar.counts(&series("cni-net", "ADD", 0), 1.0);
+    sidecar.shown().counts(&series("cni-net", "ADD", 0), 1.0);
     let second = Pod::new("second");
     lab.node.add(&conf, &second);
     let unknown = with(conf.clone(), "ipam/ipv4_pools", json!(["10.99.0.0/16"]));
@@ -117,17 +123,22 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
     let code = u32::try_from(code).expect("a code");
     lab.node.del(&conf, &first);
     for plugin in ["cni-net", "cni-ipam"] {
-        sidecar.counts(&series(plugin, "ADD", 0), 2.0);
-        sidecar.counts(&series(plugin, "ADD", code), 1.0);
+        sidecar.shown().counts(&series(plugin, "ADD", 0), 2.0);
+        sidecar.shown().counts(&series(plugin, "ADD", code), 1.0);
         // cni-net's own ADD that failed took nothing back: there was nothing.
-        let dels = sidecar.metric(&series(plugin, "DEL", 0)).expect("DELs");
+        let dels = sidecar.shown().metric(&series(plugin, "DEL", 0)).expect("DELs");
         assert!(dels >= 1.0, "{plugin}: {dels}");
     }
     let timed = "manx_cni_call_duration_seconds";
     let add = "plugin=\"cni-net\",verb=\"ADD\"";
-    sidecar.counts(&format!("{timed}_count{{{add}}}"), 3.0);
-    sidecar.counts(&format!("{timed}_bucket{{{add},le=\"+Inf\"}}"), 3.0);
-    let sum = sidecar.metric(&format!("{timed}_sum{{{add}}}")).expect("a sum");
+    sidecar.shown().counts(&format!("{timed}_count{{{add}}}"), 3.0);
+    sidecar
+        .shown()
+        .counts(&format!("{timed}_bucket{{{add},le=\"+Inf\"}}"), 3.0);
+    let sum = sidecar
+        .shown()
+        .metric(&format!("{timed}_sum{{{add}}}"))
+        .expect("a sum");
     assert!(sum > 0.0, "{sum}");
     for end in ["asked", "killed"] {
         match end {
@@ -136,7 +147,7 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
         }
         lab.node.del(&conf, &Pod::new("meanwhile"));
         sidecar.run();
-        sidecar.counts(&format!("{timed}_count{{{add}}}"), 3.0);
+        sidecar.shown().counts(&format!("{timed}_count{{{add}}}"), 3.0);
     }
     // No call minds that it cannot be counted.
     let calls = lab.node.run_dir().join("calls");
@@ -153,26 +164,29 @@ fn one_node_counts_the_pools_for_all_and_another_takes_its_place() {
     let (_pod, ..) = pod(&lab.node);
     let one = Sidecar::start(&lab, &lab.node, &json!({}));
     let size = "manx_ippool_addresses{pool=\"pods\",cidr=\"10.10.0.0/16\"}";
-    one.counts(size, 65_536.0);
-    one.counts(
+    one.shown().counts(size, 65_536.0);
+    one.shown().counts(
         "manx_ippool_addresses_used{pool=\"pods\",cidr=\"10.10.0.0/16\"}",
         64.0,
     );
-    one.counts(
+    one.shown().counts(
         "manx_ippool_addresses_free{pool=\"pods\",cidr=\"10.10.0.0/16\"}",
         65_472.0,
     );
-    one.counts(
+    one.shown().counts(
         "manx_ippool_addresses{pool=\"singles\",cidr=\"10.30.0.0/24\"}",
         256.0,
     );
     // Every node tells its own share.
-    one.counts("manx_ipam_pool_addresses_used{pool=\"pods\"}", 1.0);
-    one.counts("manx_ipam_blocks{family=\"ipv4\"}", 1.0);
-    one.counts("manx_ipam_blocks_limit{family=\"ipv4\"}", 1280.0);
+    one.shown()
+        .counts("manx_ipam_pool_addresses_used{pool=\"pods\"}", 1.0);
+    one.shown().counts("manx_ipam_blocks{family=\"ipv4\"}", 1.0);
+    one.shown()
+        .counts("manx_ipam_blocks_limit{family=\"ipv4\"}", 1280.0);
     let two = Sidecar::start(&lab, &other, &json!({}));
-    two.counts("manx_ipam_pool_addresses_used{pool=\"pods\"}", 0.0);
-    assert_eq!(two.metric(size), None, "one is enough");
+    two.shown()
+        .counts("manx_ipam_pool_addresses_used{pool=\"pods\"}", 0.0);
+    assert_eq!(two.shown().metric(size), None, "one is enough");
     let key = "/manx/v1/pools/counter";
     let holder = lab.etcd().get(key).expect("somebody counts");
     // The holder is gone, and its lease with it.
@@ -180,7 +194,7 @@ fn one_node_counts_the_pools_for_all_and_another_takes_its_place() {
     drop(two);
     lab.etcd().delete(key);
     let two = Sidecar::start(&lab, &other, &json!({}));
-    two.counts(size, 65_536.0);
+    two.shown().counts(size, 65_536.0);
     let next = lab.etcd().get(key).expect("somebody counts");
     assert_ne!(next["machine_id"], holder["machine_id"]);
 }

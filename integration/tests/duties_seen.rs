@@ -15,12 +15,6 @@ use super::bgp_setup::{Make, ONE, TOR, lab, mesh, peer, pod, pod_of, singles};
 const NUMBER: u32 = 65_000;
 const ALIVE: &str = "/manx/v1/nodes/worker01/alive";
 
-fn cnictl(lab: &Lab, words: &[&str]) -> String {
-    let socket = lab.node.run_dir().join("sidecar.sock").display().to_string();
-    lab.cnictl(words.iter().copied().chain(["--socket", &socket]))
-        .ok()
-}
-
 #[test]
 fn a_route_that_a_filter_keeps_from_a_peer_names_the_filter_and_the_rule() {
     let lab = lab();
@@ -39,13 +33,17 @@ fn a_route_that_a_filter_keeps_from_a_peer_names_the_filter_and_the_rule() {
     tor.learns(&format!("{address}/32"), ONE);
     assert!(!tor.prefixes().contains(&block));
     let reason = "rejected by rule 2 of exportV4 of BGPFilter no-pods";
-    let state = sidecar.state();
+    let state = sidecar.shown().state();
     let withheld = list(&state, "/withheld");
     assert!(
         withheld.contains(&json!(format!("{block}: to {TOR}: {reason}"))),
         "{withheld:?}"
     );
-    let table = cnictl(&lab, &["bgp", "routes", "--advertised", TOR]);
+    let table = sidecar
+        .shown()
+        .cnictl(&["bgp", "routes", "--advertised", TOR])
+        .ok()
+        .stdout;
     let (told, not_told) = table
         .split_once("is not told:")
         .unwrap_or_else(|| panic!("{table}"));
@@ -77,7 +75,7 @@ fn four_fifths_of_a_peers_maximum_are_a_warning_and_more_than_it_the_end() {
         let log = sidecar.log();
         log.contains("sends more than 5").then_some(())
     });
-    let status = cnictl(&lab, &["node", "status"]);
+    let status = sidecar.shown().status();
     assert!(status.contains(TOR), "{status}");
 }
 
@@ -143,12 +141,12 @@ fn a_datastore_that_is_quiet_is_heard_from() {
     ));
     let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
     let age = "manx_datastore_age_seconds";
-    eventually("it is known", || sidecar.metric(age).map(|_| ()));
+    eventually("it is known", || sidecar.shown().metric(age).map(|_| ()));
     // Nothing changes for longer than a beat takes; the age does not grow with it.
-    let first = sidecar.state()["datastore"]["heard"].clone();
+    let first = sidecar.shown().state()["datastore"]["heard"].clone();
     eventually("it was heard again", || {
-        let state = sidecar.state();
+        let state = sidecar.shown().state();
         (state["datastore"]["heard"] != first).then_some(())
     });
-    assert_eq!(sidecar.metric("manx_datastore_up"), Some(1.0));
+    assert_eq!(sidecar.shown().metric("manx_datastore_up"), Some(1.0));
 }
