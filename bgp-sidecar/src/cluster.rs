@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -25,6 +26,7 @@ use shared::model::node::Node;
 
 use crate::peers;
 use crate::policy::Filter;
+use crate::wire::Family;
 
 mod picture;
 pub mod scope;
@@ -101,9 +103,31 @@ impl Cluster {
 
     /// No host takes addresses out of another's block (`strictAffinity`).
     pub fn strict(&self) -> bool {
+        self.settings().strict_affinity.value
+    }
+
+    /// How many blocks of a family this node may have; the most that any of its pools allows. `None` without a pool.
+    pub fn block_limit(&self, family: Family) -> Option<u64> {
+        let settings = self.settings();
+        let pools = self.pools.values().values();
+        let pools = pools.filter(|pool| Family::of_net(pool.cidr()) == family);
+        pools.map(|pool| settings.limit(pool.block_addresses())).max()
+    }
+
+    /// How many of these addresses lie in each pool, by its name.
+    pub fn used(&self, addresses: &BTreeSet<IpAddr>) -> BTreeMap<String, u64> {
+        let pools = self.pools.values().iter();
+        let inside = |pool: &IPPool| {
+            let cidr = pool.cidr();
+            let inside = addresses.range(cidr.network()..=cidr.broadcast()).count();
+            u64::try_from(inside).unwrap_or_default()
+        };
+        pools.map(|(name, pool)| (name.clone(), inside(pool))).collect()
+    }
+
+    fn settings(&self) -> ipamconfig::Settings {
         let key = self.ipam_key.values().values().next();
-        let resource = self.ipam_resources.values().get("default");
-        ipamconfig::Settings::of(key, resource).strict_affinity.value
+        ipamconfig::Settings::of(key, self.ipam_resources.values().get("default"))
     }
 
     /// Every document that cannot be read.
@@ -125,7 +149,10 @@ impl Cluster {
 }
 
 /// The entries below a prefix.
-fn under<'a>(data: &'a Data, prefix: &Prefix) -> impl Iterator<Item = (&'a Key, &'a Arc<[u8]>)> + use<'a> {
+pub(crate) fn under<'a>(
+    data: &'a Data,
+    prefix: &Prefix,
+) -> impl Iterator<Item = (&'a Key, &'a Arc<[u8]>)> + use<'a> {
     let from = std::ops::Bound::Included(prefix.as_str());
     let below = data.range::<str, _>((from, std::ops::Bound::Unbounded));
     let prefix = prefix.clone();

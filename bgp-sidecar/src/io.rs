@@ -6,11 +6,13 @@
 //! | `daemon` | the event loop: what happens goes into the speaker, what it answers is done |
 //! | `tcp` | connections |
 //! | `kernel` | routes, links, addresses |
+//! | `calls` | what the plugins have noted of their calls |
 //! | `datastore` | what is stored, now and whenever it changes |
 //! | `snapshot` | the last good data, for a start without a datastore |
 //! | `life` | one sidecar a node |
 //! | `http` | the status socket, metrics, readiness |
 
+pub(crate) mod calls;
 pub mod cli;
 mod daemon;
 pub(crate) mod datastore;

@@ -4,7 +4,9 @@
 
 pub mod adj_rib_out;
 pub mod autodetect;
+pub mod calls;
 pub mod cluster;
+pub mod endpoints;
 pub mod fib;
 pub mod fsm;
 pub mod io;

@@ -19,6 +19,7 @@ use serde::Serialize;
 pub use question::{Door, read};
 pub use since::Since;
 
+use crate::calls::Tally;
 use crate::cluster::Picture;
 use crate::session::{Kind, PeerKey};
 use crate::speaker::Speaker;
@@ -131,9 +132,15 @@ pub struct Facts {
     /// The datastore.
     pub datastore: Datastore,
     /// Releases that wait for the datastore.
-    pub spool: Option<u64>,
+    pub spool: Spool,
+    /// Routes to pods that were put back.
+    pub restored: u64,
     /// This node's share of address management.
     pub ipam: Ipam,
+    /// Of this node's pods, by pool.
+    pub used: BTreeMap<String, u64>,
+    /// Calls of the plugins.
+    pub calls: Tally,
     /// By name; only where this node counts for all.
     pub pools: BTreeMap<String, Pool>,
 }
@@ -147,14 +154,26 @@ pub struct Datastore {
     pub away: bool,
 }
 
+/// What the plugins could not give back and left for later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spool {
+    /// Files that wait.
+    pub depth: u64,
+    /// Carried out by this process.
+    pub carried_out: u64,
+    /// Files that wait in vain, each with the cluster that it is owed to: not this one.
+    pub foreign: Vec<String>,
+}
+
 /// A node's share of address management; what is not known is not shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ipam {
-    /// Blocks with a confirmed affinity.
-    pub blocks: Option<u64>,
-    /// maxBlocksPerHost.
-    pub block_limit: Option<u64>,
+    /// Blocks with a confirmed affinity, by family: `ipv4`, `ipv6`.
+    pub blocks: BTreeMap<&'static str, u64>,
+    /// How many it may have (`maxBlocksPerHost`), by family; only of families that have a pool.
+    pub block_limit: BTreeMap<&'static str, u64>,
     /// Addresses of this node's pods.
     pub addresses_used: Option<u64>,
     /// Of those, out of other nodes' blocks.
@@ -170,8 +189,8 @@ pub struct Pool {
     pub cidr: String,
     /// Its addresses.
     pub size: f64,
-    /// Those in use.
-    pub used: f64,
+    /// Those in blocks that hosts hold, where they can be counted.
+    pub used: Option<f64>,
 }
 
 /// The answer.

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use shared::cni::result::{IpConfig, Route};
 use shared::cni::{AddResult, Attachment, CniError};
+use shared::gate;
 use shared::ipam::{AssignRequest, Lease, assign, is_roomy, singles};
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
@@ -84,7 +85,7 @@ fn tell(call: &Call, leases: &[Lease]) {
 
 /// Notes what the next commit will hold, so that a DEL finds it whatever becomes of this process.
 fn note(file: &mut attachment::Attachment, snapshot: &Snapshot, request: &AssignRequest, leases: &[Lease]) {
-    file.cluster = error::cluster(snapshot);
+    file.cluster = gate::cluster(snapshot);
     if !file.handles.contains(&request.handle) {
         file.handles.push(request.handle.clone());
     }

@@ -98,11 +98,6 @@ impl Call {
         }
     }
 
-    /// A new object's uid.
-    pub(crate) fn uid(&self) -> String {
-        uuid::Uuid::new_v4().to_string()
-    }
-
     /// The end of this call's time.
     pub(crate) fn deadline(&self) -> Instant {
         self.started + self.limit
@@ -116,14 +111,6 @@ impl Call {
             let text = format!("another call for container {container} {ifname} is still running; try again");
             CniError::new(Code::TryAgainLater, text)
         })
-    }
-
-    /// The turn of an attachment that nobody else is busy with.
-    pub(crate) fn turn_now(&self, id: &attachment::Id) -> Option<lock::Lock> {
-        let words = [id.network.as_str(), &id.container, &id.ifname];
-        lock::attachment(&self.config.dirs, Side::Ipam, words, Instant::now())
-            .ok()
-            .flatten()
     }
 
     /// Writes the one line of this call.

@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use shared::cni::{AddResult, Attachment, CniError, Code, Env, NetConf, Plugin};
+use shared::cni::{AddResult, Answered, Attachment, CniError, Code, Env, NetConf, Plugin};
 use shared::ipam::check;
+use shared::state::calls;
+use shared::store::config::Dirs;
 use shared::store::transact;
 
 use crate::call::Call;
@@ -87,6 +89,12 @@ impl Plugin for CniIpam {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         })
+    }
+
+    fn answered(&self, env: &Env, conf: &NetConf, call: Answered) {
+        if let Ok(dirs) = Dirs::from(conf.raw(), env.vars()) {
+            calls::note(&dirs, "cni-ipam", call);
+        }
     }
 
     fn after_answer(&self) {

@@ -2,12 +2,9 @@
 
 use shared::cni::CniError;
 use shared::ipam::IpamError;
-use shared::model::Stored as _;
-use shared::model::clusterinformation::ClusterInformation;
 use shared::state::StateError;
 use shared::store::config::ConfigError;
 use shared::store::{StoreError, TransactError};
-use shared::txn::Snapshot;
 
 pub(crate) fn config(error: ConfigError) -> CniError {
     CniError::numbered(error.code(), error)
@@ -30,13 +27,4 @@ pub(crate) fn transact(error: TransactError<CniError>) -> CniError {
         TransactError::Store(error) => store(error),
         TransactError::Decide(error) => error,
     }
-}
-
-/// The cluster a snapshot shows: `spec.clusterGUID`.
-pub(crate) fn cluster(snapshot: &Snapshot) -> Option<String> {
-    let entry = snapshot.get(&ClusterInformation::only_key())?;
-    ClusterInformation::from_bytes(&entry.value)
-        .ok()?
-        .spec
-        .cluster_guid
 }

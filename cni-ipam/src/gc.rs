@@ -31,7 +31,7 @@ pub(crate) async fn gc(call: &Call, valid: &[ValidAttachment]) -> Result<(), Cni
         .filter(|file| !valid.contains(file.id.container.as_str()));
     for file in stale {
         let turn = call.turn(&file.id.container, &file.id.ifname)?;
-        release::once(call, &owed::request(call, &file))
+        release::once(call, &owed::payer(call).request(&file))
             .await
             .map_err(error::transact)?;
         attachment::forget(&call.config.dirs, Side::Ipam, &file.id).map_err(|error| error::state(&error))?;

@@ -6,7 +6,7 @@ use shared::model::handle::cut;
 use shared::model::key::Key;
 use shared::state::hint::{self, Hint};
 use shared::store::Remembered;
-use shared::txn::{Guard, Memo, Range, Reads, Revision, Snapshot, Txn};
+use shared::txn::{Guard, Memo, Range, Reads, Snapshot};
 
 use crate::call::Call;
 
@@ -40,16 +40,6 @@ pub(crate) fn keep(call: &Call, mut hint: Hint, request: &AssignRequest, snapsho
     wanted.ranges.retain(|range| *range != handle);
     hint.memory = Memo::of(snapshot, &wanted).filter(|memo| memo.size() <= LONGEST);
     write(call, &hint);
-}
-
-/// Takes into account what another verb of this node has written.
-pub(crate) fn revise(call: &Call, written: Option<&(Txn, Revision)>) {
-    let Some((txn, at)) = written else { return };
-    let mut hint = read(call);
-    if let Some(memory) = &mut hint.memory {
-        memory.written(txn, *at);
-        write(call, &hint);
-    }
 }
 
 /// The hint of this node.

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use shared::cni::{Attachment, CniError, Env};
-use shared::ipam::fence::FenceRequest;
-use shared::ipam::{ReleaseRequest, Released, fence, release};
+use shared::ipam::{ReleaseRequest, Released};
 use shared::state::attachment::{self, Side};
-use shared::state::lock;
-use shared::store::{TransactError, transact, transact_from};
+use shared::store::TransactError;
 
 use crate::call::Call;
-use crate::{config, error, memory, owed};
+use crate::{config, error, owed};
 
 /// What a rolled back ADD had got, comma-separated: only these go back, not what an earlier ADD of the same
 /// container holds.
@@ -92,28 +90,12 @@ async fn free(
 
 /// Makes whatever an ADD of this attachment has sent, and the datastore has not seen yet, fail when it arrives.
 pub(crate) async fn fence(call: &Call, file: &attachment::Attachment) -> Result<(), TransactError<CniError>> {
-    let request = FenceRequest {
-        host: file.id.node.clone(),
-        blocks: file.blocks.clone(),
-        uid: call.uid(),
-        kubernetes: file.kubernetes,
-        now: call.now,
-    };
-    transact(&call.store, fence::reads(&request), |snapshot| {
-        fence::decide(snapshot, &request).map_err(|error| error::ipam(&error))
-    })
-    .await
+    owed::payer(call).fence(file).await
 }
 
 pub(crate) async fn once(call: &Call, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
     call.store.dial().await;
-    let _host = lock::host(&call.config.lock_file, call.deadline());
-    let decided = transact_from(&call.store, release::reads(request), None, |snapshot| {
-        release::decide(snapshot, request).map_err(|error| error::ipam(&error))
-    });
-    let decided = decided.await?;
-    memory::revise(call, decided.written.as_ref());
-    Ok(decided.outcome)
+    owed::payer(call).release(request).await
 }
 
 #[cfg(test)]

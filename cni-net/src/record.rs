@@ -8,8 +8,8 @@
 //! DEL removes a record only while it names the container that is deleted.
 
 use shared::cni::error::{CniError, Code};
+use shared::gate::corrupt;
 use shared::model::Stored as _;
-use shared::model::clusterinformation::ClusterInformation;
 use shared::model::key::{Key, Plural, Prefix};
 use shared::model::workloadendpoint::WorkloadEndpoint;
 use shared::txn::{Decision, Guard, Reads, Revision, Snapshot, Txn, Write};
@@ -17,6 +17,9 @@ use shared::txn::{Decision, Guard, Reads, Revision, Snapshot, Txn, Write};
 use crate::names::Workload;
 
 mod document;
+
+pub(crate) use shared::gate::{readiness, ready};
+pub(crate) use shared::owed::removal_of;
 
 pub(crate) use document::{Facts, Told, addresses, container, profile, with_profile};
 
@@ -58,10 +61,6 @@ fn parse(key: &Key, bytes: &[u8]) -> Result<WorkloadEndpoint, CniError> {
     WorkloadEndpoint::from_bytes(bytes).map_err(|error| corrupt(key, &error.to_string()))
 }
 
-fn corrupt(key: &Key, error: &str) -> CniError {
-    CniError::new(Code::CorruptObject, format!("{key} cannot be read: {error}"))
-}
-
 /// ClusterInformation, every record of the workload, and whether the profile is there.
 pub(crate) fn reads(workload: &Workload, node: &str, profile: Option<&str>) -> Result<Reads, CniError> {
     let reads = readiness().prefix(prefix(workload, node)?);
@@ -69,32 +68,6 @@ pub(crate) fn reads(workload: &Workload, node: &str, profile: Option<&str>) -> R
         Some(name) => reads.exists(profile_key(name)),
         None => reads,
     })
-}
-
-/// ClusterInformation alone.
-pub(crate) fn readiness() -> Reads {
-    Reads::new().key(ClusterInformation::only_key())
-}
-
-/// Calico's gate: the datastore must say that it is ready. Returns the cluster's GUID.
-pub(crate) fn ready(snapshot: &Snapshot) -> Result<Option<String>, CniError> {
-    let not_ready = |text: &str| Err(CniError::new(Code::DatastoreNotReady, text));
-    let key = ClusterInformation::only_key();
-    let Some(entry) = snapshot.get(&key) else {
-        return not_ready(
-            "Calico is currently not ready to process requests: the datastore has no ClusterInformation \
-             \"default\"; `calicoctl apply` of any resource creates it",
-        );
-    };
-    let information =
-        ClusterInformation::from_bytes(&entry.value).map_err(|error| corrupt(&key, &error.to_string()))?;
-    if !information.is_ready() {
-        return not_ready(
-            "Calico is currently not ready to process requests: datastoreReady of ClusterInformation \
-             \"default\" is not true; `calicoctl datastore migrate unlock` sets it",
-        );
-    }
-    Ok(information.spec.cluster_guid)
 }
 
 fn all(snapshot: &Snapshot, workload: &Workload, node: &str) -> Result<Vec<Stored>, CniError> {
@@ -249,14 +222,6 @@ pub(crate) fn removal(stored: &[Stored]) -> Txn {
             .write(Write::Delete(one.key.clone()));
     }
     txn
-}
-
-/// The removal of one record that must still name `container`; a record that does not is left alone.
-pub(crate) fn removal_of(snapshot: &Snapshot, key: &Key, container: &str) -> Decision<()> {
-    match one_of(snapshot, key, container) {
-        Some(stored) => Decision::Commit(removal(&[stored]), ()),
-        None => Decision::Done(()),
-    }
 }
 
 #[cfg(test)]

@@ -82,13 +82,34 @@ impl<'a> Shown<'a> {
         })
     }
 
-    /// A series of `/metrics`, by its name and labels as they are printed; nothing if there is none.
+    /// A series of `/metrics`, by its name and labels as they are printed; nothing if there is none, or while nobody
+    /// answers.
     pub fn metric(&self, series: &str) -> Option<f64> {
-        let text = self.get("/metrics");
+        let text = self.asked("/metrics")?;
         let value = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.and_then(|value| value.parse().ok())
+    }
+
+    /// Waits until a series has a value.
+    pub fn counts(&self, series: &str, value: f64) {
+        let mut last = None;
+        eventually(&format!("{series} is {value}"), || {
+            let found = self.metric(series);
+            if found != last {
+                eprintln!("{}: {series} {found:?}", self.0.name);
+                last = found;
+            }
+            (found? == value).then_some(())
+        });
+    }
+
+    /// `/v1/state`, waited for.
+    pub fn state(&self) -> Value {
+        let what = format!("{} says what it is", self.0.name);
+        let body = eventually(&what, || self.asked("/v1/state"));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
     /// How often somebody else has taken a route of its out of the kernel.
@@ -99,20 +120,18 @@ impl<'a> Shown<'a> {
 
     /// The body of an answer on the socket.
     pub fn get(&self, target: &str) -> String {
-        let path = self.0.run_dir().join("sidecar.sock");
-        let ask = || -> std::io::Result<String> {
-            let mut stream = UnixStream::connect(&path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            write!(
-                stream,
-                "GET {target} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"
-            )?;
-            let mut text = String::new();
-            stream.read_to_string(&mut text)?;
-            Ok(text)
-        };
-        let whole = ask().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let body = whole.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        body.unwrap_or_else(|| panic!("no answer to {target}: {whole}"))
+        let body = self.asked(target);
+        body.unwrap_or_else(|| panic!("{}: no answer to {target}", self.0.name))
+    }
+
+    /// The same, or nothing while nobody answers.
+    pub fn asked(&self, target: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.0.run_dir().join("sidecar.sock")).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
     }
 }

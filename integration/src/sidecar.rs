@@ -177,6 +177,11 @@ impl<'a> Sidecar<'a> {
         resident.unwrap_or_else(|| panic!("bgp-sidecar on {} does not run", self.node.name))
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.daemon.as_mut().and_then(Daemon::ended).is_some()
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.folder.told()

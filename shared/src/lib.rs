@@ -12,11 +12,17 @@
 //! | `kernel` | carries out an `Op` by rtnetlink and /proc/sys | yes (feature `kernel`) |
 //! | `kubernetes` | reads a pod and its namespace from the API server | yes (feature `kubernetes`) |
 //! | `state` | what this node remembers under `state_dir` and `run_dir` | yes (feature `edge`) |
+//! | [`gate`] | which cluster a datastore is, and whether it may be used | no |
+//! | `owed` | carries out what the spool holds | yes (feature `edge`) |
+//! | `inotify` | what the kernel says of files | yes (features `etcd`, `embedded`) |
 //! | `log` | one line per event on stderr and in a file | yes (feature `edge`) |
 //!
 //! Without features this crate is the pure core.
 
 pub mod cni;
+pub mod gate;
+#[cfg(any(feature = "etcd", feature = "embedded"))]
+pub mod inotify;
 pub mod ipam;
 #[cfg(feature = "kernel")]
 pub mod kernel;
@@ -26,6 +32,8 @@ pub mod kubernetes;
 pub mod log;
 pub mod model;
 pub mod op;
+#[cfg(feature = "edge")]
+pub mod owed;
 pub mod selector;
 #[cfg(feature = "edge")]
 pub mod state;

@@ -2,12 +2,15 @@
 
 mod again;
 mod answers;
+mod debts;
 mod heart;
 mod listen;
+mod mender;
 mod notify;
 mod orders;
 mod perform;
 mod pictures;
+mod pools;
 mod signals;
 mod start;
 mod stuck;
@@ -20,6 +23,7 @@ use std::time::Duration;
 use shared::log::Log;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::calls::Calls;
 use super::datastore::Datastore;
 use super::http::Http;
 use super::kernel::{Kernel, Noticed};
@@ -32,7 +36,10 @@ use crate::settings::Settings;
 use crate::shown::Facts;
 use crate::speaker::{Action, Ending, Event, Speaker};
 use again::Again;
+use debts::Debts;
 use heart::Heart;
+use mender::Mender;
+use pools::Counter;
 use signals::{Signals, Told};
 use stuck::Stuck;
 use timers::Timers;
@@ -56,6 +63,10 @@ struct Daemon {
     datastore: Datastore,
     keeper: Keeper,
     heart: Heart,
+    debts: Debts,
+    mender: Mender,
+    calls: Calls,
+    counter: Counter,
     http: Option<Http>,
     facts: Facts,
     timers: Timers,
@@ -69,6 +80,8 @@ struct Daemon {
     noted: u64,
     draining: bool,
     ready: bool,
+    /// An earlier boot's key was met.
+    rebooted: bool,
     _lock: Lock,
 }
 
@@ -92,6 +105,7 @@ impl Daemon {
                 update = self.datastore.next() => self.updated(update).await,
                 missed = self.heart.next() => match missed {
                     Missed::Refused(why) => return Err(why),
+                    Missed::Waiting(why) => self.waits(&why),
                     Missed::Away(why) => self.log.debug("the key alive is not kept", &[("error", &why)]),
                 },
                 asked = answers::next(&mut self.http) => self.answer(asked),
@@ -117,10 +131,18 @@ impl Daemon {
     }
 
     async fn noticed(&mut self, noticed: Noticed) {
-        if let Noticed::OursTouched(prefixes) | Noticed::Both(prefixes) = noticed {
-            self.step(Event::Lost(prefixes.into_iter().collect())).await;
+        match noticed.lost {
+            true => self.mender.look_at_all(),
+            false => self.mender.look(noticed.up),
         }
-        self.look().await;
+        let ours = !noticed.ours.is_empty();
+        if ours {
+            self.step(Event::Lost(noticed.ours.into_iter().collect())).await;
+        }
+        // What happens to pods is no reason to read the whole table.
+        if noticed.around || noticed.lost || ours {
+            self.look().await;
+        }
     }
 
     async fn audit(&mut self) {
@@ -131,6 +153,8 @@ impl Daemon {
             self.log.warning(text, &[("count", &count)]);
             self.strangers = strangers;
         }
+        self.mender.look_at_all();
+        self.calls.keep();
         self.look().await;
     }
 
@@ -176,6 +200,14 @@ impl Daemon {
         }
     }
 
+    /// This machine has booted within its key's time. Nothing waits for that.
+    fn waits(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.rebooted, true) {
+            let text = "a key of this machine's boot before is there; everything else goes on meanwhile";
+            self.log.info(text, &[("key", why)]);
+        }
+    }
+
     /// Whoever started us, and STATUS, may go on: something is announced, or nobody is there to hear it.
     fn tell_ready(&mut self) {
         if self.ready || self.picture.is_none() || !self.speaker.is_settled() {
@@ -207,6 +239,7 @@ impl Daemon {
         if ending == Ending::Withdraw {
             notify::not_ready(&self.settings.run_dir);
         }
+        self.calls.keep();
         if let Some(error) = self.keeper.close() {
             self.log
                 .warning("the snapshot could not be written", &[("error", &error)]);

@@ -37,17 +37,18 @@ pub(crate) struct Seen {
 }
 
 /// What was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Noticed {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Noticed {
     /// Others' routes, links or addresses: where next hops lead may have changed. IPv4 routes of ours that fall with
     /// their link fall silently, so this is a reason to look for them, too.
-    Around,
+    pub(crate) around: bool,
     /// Routes of ours to these destinations were deleted, changed or added by somebody else.
-    OursTouched(Vec<IpNet>),
-    /// Both.
-    Both(Vec<IpNet>),
+    pub(crate) ours: Vec<IpNet>,
+    /// Interfaces that came up, and pods' interfaces that have lost a route: the kernel drops what leads over an interface
+    /// that goes down, and does not bring it back.
+    pub(crate) up: Vec<String>,
     /// More happened than the kernel kept for us: anything may have changed.
-    Lost,
+    pub(crate) lost: bool,
 }
 
 /// Addresses of routers that others' routes call on-link where no network of the link has them, by link.
@@ -80,7 +81,7 @@ impl Kernel {
     }
 
     /// The next change that is not our own. Bursts are one: it is told of after 50 ms of silence, or 500 ms after
-    /// its first sign. What happens to pods' interfaces is passed over. Nothing is lost if the future is dropped.
+    /// its first sign. Of pods' interfaces only what may have lost their routes is told. Nothing is lost if the future is dropped.
     pub(crate) async fn next(&mut self) -> Noticed {
         self.monitor.next().await
     }

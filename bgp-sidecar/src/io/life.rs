@@ -17,11 +17,15 @@ use shared::store::etcd::{Etcd, Lease};
 use shared::store::open::Store;
 use shared::store::{Datastore as _, StoreError};
 use shared::txn::Reads;
+use tokio::time::Instant;
 
 use crate::settings::Settings;
 
 /// How long the key outlives its keeper.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
+/// The key of an earlier boot ends within [`LEASE`], or, if etcd gets another leader meanwhile, within two of them. One
+/// that is there for longer is kept.
+const EARLIER: Duration = Duration::from_secs(70);
 /// Between two calls of [`Alive::beat`].
 pub(crate) const BEAT: Duration = Duration::from_secs(10);
 
@@ -107,20 +111,29 @@ impl Identity {
         })
     }
 
-    /// Whether this process may take the place of who stands there: only on the same machine, in the same boot.
-    fn may_succeed(&self, node: &str, holder: &[u8]) -> Result<(), String> {
-        let Ok(holder) = serde_json::from_slice::<Identity>(holder) else {
-            return Err(format!("{} cannot be read; it ends within 30 s", alive(node)));
-        };
-        if holder.machine_id == self.machine_id && holder.boot_id == self.boot_id {
-            return Ok(());
+    /// What this process is to whoever holds a key.
+    pub(crate) fn beside(&self, holder: &[u8]) -> Standing {
+        match serde_json::from_slice::<Identity>(holder) {
+            Err(_) => Standing::Unreadable,
+            Ok(holder) if holder.machine_id != self.machine_id => Standing::Other(holder),
+            Ok(holder) if holder.boot_id != self.boot_id => Standing::Before(holder),
+            Ok(_) => Standing::Same,
         }
-        Err(format!(
-            "machine {} (boot {}, process {}) speaks for node {node} already: give this one another nodename, or stop \
-             that one; its key ends 30 s later",
-            holder.machine_id, holder.boot_id, holder.pid
-        ))
     }
+}
+
+/// Who holds a key, seen from a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// This machine in this boot: its place may be taken.
+    Same,
+    /// This machine in another boot. A machine runs one at a time, so that one is over and its key is about to end;
+    /// unless two machines have one machine-id, and then its key stays.
+    Before(Identity),
+    /// Another machine.
+    Other(Identity),
+    /// Nobody knows.
+    Unreadable,
 }
 
 /// The key that lives as long as the sidecar of a node.
@@ -134,6 +147,9 @@ pub(crate) enum Missed {
     /// Another machine speaks for the node.
     #[error("{0}")]
     Refused(String),
+    /// The key is still that of this machine's boot before: no reason to wait with anything else.
+    #[error("{0}")]
+    Waiting(String),
     /// The datastore does not answer: no reason to stop.
     #[error("{0}")]
     Away(String),
@@ -151,6 +167,10 @@ pub(crate) struct Alive {
     node: String,
     identity: Identity,
     lease: Option<Lease>,
+    /// Since when an earlier boot's key is seen to stay.
+    waiting: Option<Instant>,
+    /// How long it may.
+    patience: Duration,
 }
 
 impl Alive {
@@ -160,16 +180,27 @@ impl Alive {
             node: node.to_owned(),
             identity,
             lease: None,
+            waiting: None,
+            patience: EARLIER,
         }
+    }
+
+    /// The datastore has not answered: leases begin anew where its leader is another now.
+    pub(crate) fn unsure(&mut self) {
+        self.waiting = None;
     }
 
     /// Takes the key, or keeps it; every [`BEAT`]. One that has ended meanwhile is taken anew. The embedded store is
     /// one machine's, and needs none.
     pub(crate) async fn beat(&mut self, store: &Store) -> Result<(), Missed> {
-        match store {
+        let beat = match store {
             Store::Etcd(etcd) => self.beat_in(etcd).await,
             Store::Embedded(_) => Ok(()),
+        };
+        if matches!(beat, Err(Missed::Away(_))) {
+            self.unsure();
         }
+        beat
     }
 
     async fn beat_in(&mut self, etcd: &Etcd) -> Result<(), Missed> {
@@ -183,8 +214,7 @@ impl Alive {
         let found = etcd.read(&Reads::new().key(key.clone())).await?;
         let holder = found.get(&key);
         if let Some(holder) = holder {
-            let may = self.identity.may_succeed(&self.node, &holder.value);
-            may.map_err(Missed::Refused)?;
+            self.may_succeed(&holder.value)?;
         }
         let before = holder.map(|holder| holder.revision);
         let value = serde_json::to_vec(&self.identity).map_err(|error| Missed::Away(error.to_string()))?;
@@ -199,6 +229,37 @@ impl Alive {
                 "{key} was taken at this moment: trying again"
             ))),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether this process may take the place of who stands there: of this machine and boot at once. The boot before may
+    /// not be kept waiting for: its key ends by itself, or it was no boot before.
+    fn may_succeed(&mut self, holder: &[u8]) -> Result<(), Missed> {
+        let node = &self.node;
+        match self.identity.beside(holder) {
+            Standing::Same => Ok(()),
+            Standing::Unreadable => Err(Missed::Refused(format!(
+                "{} cannot be read; it ends within 30 s",
+                alive(node)
+            ))),
+            Standing::Other(holder) => Err(Missed::Refused(format!(
+                "machine {} (boot {}, process {}) speaks for node {node} already: give this one another nodename, or \
+                 stop that one; its key ends 30 s later",
+                holder.machine_id, holder.boot_id, holder.pid
+            ))),
+            Standing::Before(holder) => {
+                let since = *self.waiting.get_or_insert_with(Instant::now);
+                let (machine, boot, pid) = (&holder.machine_id, &holder.boot_id, holder.pid);
+                if since.elapsed() < self.patience {
+                    let text = format!("{} is still that of boot {boot}, and ends by itself", alive(node));
+                    return Err(Missed::Waiting(text));
+                }
+                Err(Missed::Refused(format!(
+                    "machine {machine} speaks for node {node} in another boot too (boot {boot}, process {pid}), and its \
+                     key is kept alive: two machines have one machine-id. Give one of them its own (remove \
+                     /etc/machine-id, systemd-machine-id-setup) and another nodename"
+                )))
+            }
         }
     }
 

@@ -94,9 +94,14 @@ pub enum Withheld {
     /// Learned, and the peer is external.
     #[error("learned, and external peers hear only our own; a BGPFilter with source: RemotePeers accepts it")]
     NotReannounced,
-    /// A BGPFilter rejects it.
-    #[error("rejected by a BGPFilter")]
-    Filter,
+    /// A rule of a BGPFilter rejects it: which of the peer's filters, which rule of its list, both from 0.
+    #[error("rejected by rule {} of the peer's BGPFilter number {}", .rule + 1, .filter + 1)]
+    Filter {
+        /// Of the BGPPeer's `filters`.
+        filter: u8,
+        /// Of that filter's `exportV4` or `exportV6`.
+        rule: u16,
+    },
     /// It is in no pool.
     #[error("in no IPPool")]
     OutsidePools,
@@ -106,6 +111,24 @@ pub enum Withheld {
     /// We have no address of its family to be its next hop.
     #[error("this node has no address of its family to be the next hop")]
     NoNextHop,
+}
+
+impl Withheld {
+    /// With the filter's name in place of its number.
+    pub fn told(self, target: &Target, prefix: IpNet) -> String {
+        let named = |filter: u8| target.filters.get(usize::from(filter)).map(|filter| &filter.name);
+        match self {
+            Self::Filter { filter, rule } if named(filter).is_some() => {
+                let list = match Family::of_net(prefix) {
+                    Family::Ipv4 => "exportV4",
+                    Family::Ipv6 => "exportV6",
+                };
+                let name = named(filter).map(String::as_str).unwrap_or_default();
+                format!("rejected by rule {} of {list} of BGPFilter {name}", rule + 1)
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What policy says of a route, before its attributes are made: the same of the same attributes of one source.
@@ -262,7 +285,10 @@ fn accepted<'a>(target: &'a Target, subject: &Subject<'_>) -> Result<Option<&'a 
     match Filter::decide(&target.filters, Direction::Export, subject) {
         None => Ok(None),
         Some(found) => match &found.rule.action {
-            Action::Reject => Err(Withheld::Filter),
+            Action::Reject => Err(Withheld::Filter {
+                filter: found.filter,
+                rule: found.number,
+            }),
             Action::Accept(_) if subject.learned && !target.internal && !found.rule.remote_peers => Ok(None),
             Action::Accept(operations) => Ok(Some(operations)),
         },

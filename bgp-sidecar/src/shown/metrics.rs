@@ -1,5 +1,6 @@
 //! `/metrics`. Peers of the mesh are counted together, so that a cluster of N nodes has no N² series.
 
+mod node;
 mod text;
 
 use super::state::age;
@@ -22,7 +23,7 @@ pub(super) fn text(speaker: &Speaker, facts: &Facts) -> String {
     mesh_sums(&mut text, &mesh);
     single(&mut text, &others, facts);
     routes(&mut text, speaker, facts);
-    addresses(&mut text, facts);
+    node::text(&mut text, facts);
     text.done()
 }
 
@@ -208,55 +209,6 @@ fn routes(text: &mut Text, speaker: &Speaker, facts: &Facts) {
             &[],
             whole(picture.problems.len() + picture.sessions.problems.len()),
         );
-}
-
-fn addresses(text: &mut Text, facts: &Facts) {
-    let ipam = facts.ipam;
-    let all = [
-        (
-            "release_spool_depth",
-            "Releases that wait for the datastore.",
-            facts.spool,
-        ),
-        ("ipam_blocks", "Blocks of this node.", ipam.blocks),
-        (
-            "ipam_blocks_limit",
-            "How many it may have, of each family.",
-            ipam.block_limit,
-        ),
-        (
-            "ipam_addresses_used",
-            "Addresses of this node's pods.",
-            ipam.addresses_used,
-        ),
-        (
-            "ipam_borrowed_in",
-            "Of those, out of other nodes' blocks.",
-            ipam.borrowed_in,
-        ),
-        (
-            "ipam_borrowed_out",
-            "Addresses of its blocks that other nodes' pods have.",
-            ipam.borrowed_out,
-        ),
-    ];
-    for (name, help, value) in all {
-        if let Some(value) = value {
-            text.gauge(name, help).sample(&[], real(value));
-        }
-    }
-    pools(text, facts);
-}
-
-fn pools(text: &mut Text, facts: &Facts) {
-    let mut metric = text.gauge("ippool_addresses", "Addresses of a pool.");
-    for (name, pool) in &facts.pools {
-        metric.sample(&[("pool", name), ("cidr", &pool.cidr)], pool.size);
-    }
-    let mut metric = text.gauge("ippool_addresses_used", "Addresses of a pool in use.");
-    for (name, pool) in &facts.pools {
-        metric.sample(&[("pool", name), ("cidr", &pool.cidr)], pool.used);
-    }
 }
 
 fn seconds(time: jiff::Timestamp) -> f64 {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Direction, Response, Whom, named};
 use crate::session::PeerKey;
 use crate::speaker::Speaker;
-use crate::speaker::status::RouteStatus;
+use crate::speaker::status::{RouteStatus, WithheldStatus};
 use crate::wire::{AsPath, Origin, Segment};
 
 #[derive(Serialize)]
@@ -18,6 +18,15 @@ struct Routes {
     port: u16,
     direction: &'static str,
     routes: Vec<Route>,
+    /// Of what is advertised: what might be and is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    withheld: Vec<NotTold>,
+}
+
+#[derive(Serialize)]
+struct NotTold {
+    destination: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -44,15 +53,20 @@ pub(super) fn answer(whom: Whom, direction: Direction, speaker: &Speaker) -> Res
         Ok(key) => key,
         Err(refusal) => return refusal,
     };
-    let (direction, routes) = match direction {
-        Direction::Received => ("received", speaker.received(key)),
-        Direction::Advertised => ("advertised", speaker.advertised(key)),
+    let (direction, routes, withheld) = match direction {
+        Direction::Received => ("received", speaker.received(key), Vec::new()),
+        Direction::Advertised => ("advertised", speaker.advertised(key), speaker.withheld(key)),
+    };
+    let not_told = |one: WithheldStatus| NotTold {
+        destination: one.prefix.to_string(),
+        reason: one.why,
     };
     Response::json(&Routes {
         address: key.address.to_string(),
         port: key.port,
         direction,
         routes: routes.into_iter().map(route).collect(),
+        withheld: withheld.into_iter().map(not_told).collect(),
     })
 }
 

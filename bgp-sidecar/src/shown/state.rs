@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Facts, Ipam, named, time};
+use super::{Facts, Ipam, Spool, named, time};
 use crate::fsm::State;
 use crate::session::Local;
 use crate::speaker::Speaker;
+use crate::speaker::status::WithheldStatus;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +24,7 @@ pub(super) struct Whole {
     announced: Option<usize>,
     withheld: Vec<String>,
     kernel_routes: usize,
-    spool: Option<u64>,
+    spool: Spool,
     ipam: Ipam,
 }
 
@@ -45,7 +46,9 @@ pub(super) fn of(speaker: &Speaker, facts: &Facts) -> Whole {
     });
     let withheld = picture.map(|picture| {
         let why = |(prefix, why): (&ipnet::IpNet, _)| format!("{prefix}: {why}");
-        picture.origin.withheld.iter().map(why).collect()
+        let from_all = picture.origin.withheld.iter().map(why);
+        let from_some = speaker.withheld_own().into_iter().map(|one| not_told(&one));
+        from_all.chain(from_some).collect()
     });
     Whole {
         node: facts.node.clone(),
@@ -64,9 +67,21 @@ pub(super) fn of(speaker: &Speaker, facts: &Facts) -> Whole {
         announced: picture.map(|picture| picture.origin.announced.len()),
         withheld: withheld.unwrap_or_default(),
         kernel_routes: speaker.kernel_routes().len(),
-        spool: facts.spool,
-        ipam: facts.ipam,
+        spool: facts.spool.clone(),
+        ipam: facts.ipam.clone(),
     }
+}
+
+/// Some of the peers by name: a mesh has hundreds.
+fn not_told(one: &WithheldStatus) -> String {
+    const NAMED: usize = 3;
+    let names: Vec<String> = one.peers.iter().take(NAMED).map(|key| named(*key)).collect();
+    let more = match one.peers.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (prefix, why) = (one.prefix, &one.why);
+    format!("{prefix}: to {}{more}: {why}", names.join(", "))
 }
 
 /// Seconds since the datastore was heard from.

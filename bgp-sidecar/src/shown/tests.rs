@@ -135,12 +135,15 @@ fn scene() -> (Speaker, Facts) {
             heard: Some(at(58)),
             away: false,
         },
-        spool: Some(0),
+        spool: Spool::default(),
+        restored: 0,
         ipam: Ipam {
-            blocks: Some(3),
-            block_limit: Some(20),
+            blocks: [("ipv4", 3)].into(),
+            block_limit: [("ipv4", 20)].into(),
             ..Ipam::default()
         },
+        used: BTreeMap::new(),
+        calls: Tally::default(),
         pools: BTreeMap::new(),
     };
     (speaker, facts)

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::Speaker;
 use crate::fsm::State;
-use crate::rib::Status;
+use crate::policy::{Target, Withheld};
+use crate::rib::{Source, Status};
 use crate::session::{Kind, PeerKey};
 use crate::wire::{Attributes, Family};
 
@@ -32,6 +33,17 @@ pub struct PeerStatus {
     pub received: [(Family, u32); 2],
     /// Prefixes it has been told.
     pub advertised: usize,
+}
+
+/// A route that a peer is not told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WithheldStatus {
+    /// To here.
+    pub prefix: IpNet,
+    /// Why not.
+    pub why: String,
+    /// Which peers; those that are to be told the same are told of together.
+    pub peers: Vec<PeerKey>,
 }
 
 /// A route as it is shown.
@@ -113,5 +125,49 @@ impl Speaker {
             status: String::new(),
         };
         self.out.advertised(key).map(one).collect()
+    }
+
+    /// What a peer is not told: of our own routes each, of learned ones those that a BGPFilter rejects.
+    pub fn withheld(&self, key: PeerKey) -> Vec<WithheldStatus> {
+        let Some(target) = self.target(key) else {
+            return Vec::new();
+        };
+        let prefixes = self.rib.prefixes();
+        let all = prefixes.filter_map(|prefix| self.why_not(prefix, &target, vec![key]));
+        all.collect()
+    }
+
+    /// Our own prefixes that a peer is not told because a filter rejects them or there is no next hop for them.
+    pub fn withheld_own(&self) -> Vec<WithheldStatus> {
+        let Some(picture) = &self.picture else {
+            return Vec::new();
+        };
+        let mut targets: Vec<(Target, Vec<PeerKey>)> = Vec::new();
+        for key in self.neighbours.keys() {
+            let Some(target) = self.target(*key) else { continue };
+            match targets.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, peers)) => peers.push(*key),
+                None => targets.push((target, vec![*key])),
+            }
+        }
+        let mut all = Vec::new();
+        for prefix in &picture.origin.announced {
+            for (target, peers) in &targets {
+                all.extend(self.why_not(*prefix, target, peers.clone()));
+            }
+        }
+        all.retain(|one| one.why != Withheld::Family.to_string());
+        all
+    }
+
+    fn why_not(&self, prefix: IpNet, target: &Target, peers: Vec<PeerKey>) -> Option<WithheldStatus> {
+        let route = self.rib.winners(prefix).next()?;
+        let why = self.export.attributes(target, &route).err()?;
+        let shown = route.source == Source::Own || matches!(why, Withheld::Filter { .. });
+        shown.then(|| WithheldStatus {
+            prefix,
+            why: why.told(target, prefix),
+            peers,
+        })
     }
 }

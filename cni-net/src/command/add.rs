@@ -112,8 +112,7 @@ async fn attach<'a>(
     )
     .await?;
     let nats = facts.nats(&addresses)?;
-    // Calico's rule: an allocator that returns no route says that somebody else leads packets to the pod.
-    let host_routes = !(target.workload.is_pod() && call.config.uses_calico_ipam() && ipam.routes.is_empty());
+    let host_routes = call.leads(target, &ipam);
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
     let made = |host_interface, mac| Made {
         addresses: &addresses,

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use shared::cni::CniError;
 use shared::model::key::Key;
+use shared::owed::Payer;
 use shared::state::attachment::{Attachment, Id, Side};
-use shared::state::spool::{self, Owed, Spooled};
-use shared::store::{Datastore as _, TransactError, transact};
-use shared::txn::{Decision, Reads, Snapshot};
+use shared::state::spool::{self, Owed};
+use shared::store::open::Store;
+use shared::store::{TransactError, transact};
+use shared::txn::{Reads, Snapshot};
 
 use super::{Call, Target};
 use crate::record::Wanted;
@@ -54,10 +56,24 @@ pub(super) fn keep(call: &Call, (id, cluster): (&Id, Option<String>), key: &Key)
         .map_err(|error| error::state(&error))
 }
 
+/// Who pays in this call.
+fn payer(call: &Call) -> Payer<'_, Store> {
+    Payer {
+        store: &call.store,
+        identity: call.store.identity(),
+        node: &call.node,
+        dirs: &call.dirs,
+        log: &call.log,
+        now: call.now,
+        host_lock: None,
+    }
+}
+
 /// Before an ADD: what is owed about this very attachment. Later, it would take the new record for the old one.
 pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
     for spooled in spool::owed_about(&call.dirs, Side::Net, id) {
-        carry_out(call, spooled).await.map_err(error::transact)?;
+        let paid = payer(call).carry_out(Side::Net, spooled).await;
+        paid.map_err(error::transact)?;
     }
     Ok(())
 }
@@ -66,70 +82,9 @@ pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
 /// may wait for this process.
 pub(super) async fn replay(call: &Call) {
     if !spool::is_empty(&call.dirs, Side::Net) {
-        for aside in spool::set_aside_unreadable(&call.dirs, Side::Net) {
-            call.log.warning(
-                "owed removal of a record cannot be read: look for the record with cnictl ipam check",
-                &[("file", &aside.display().to_string())],
-            );
-        }
-        // What is not done by then is the next call's.
-        let _ = tokio::time::timeout(REPLAY, replay_all(call)).await;
+        let payer = payer(call);
+        payer.set_aside(Side::Net);
+        // What is not done by then is the next call's, or the sidecar's.
+        let _ = tokio::time::timeout(REPLAY, payer.settle(Side::Net, spool::PER_CALL)).await;
     }
-}
-
-async fn replay_all(call: &Call) {
-    let Ok(snapshot) = call.store.read(&record::readiness()).await else {
-        return;
-    };
-    let Ok(cluster) = record::ready(&snapshot) else {
-        return;
-    };
-    for spooled in spool::owed_to(&call.dirs, Side::Net, &call.store.identity(), cluster.as_deref()) {
-        // A call about the attachment is running: what it does now must not be taken for what is owed.
-        let Some(turn) = call.turn_if_free(&spooled.owed.attachment.id) else {
-            continue;
-        };
-        if !spooled.is_there() {
-            continue;
-        }
-        let kept = carry_out(call, spooled).await;
-        drop(turn);
-        let away = matches!(kept, Err(TransactError::Store(_)));
-        if let Err(error) = kept.map_err(error::transact) {
-            call.log
-                .warning("owed removal kept", &[("error", &error.to_string())]);
-        }
-        if away {
-            return;
-        }
-    }
-}
-
-/// Removes one record that is owed, in the cluster that it was written to.
-async fn carry_out(call: &Call, spooled: Spooled) -> Result<(), TransactError<CniError>> {
-    let done = |spooled: Spooled| {
-        spooled
-            .done()
-            .map_err(|error| TransactError::Decide(error::state(&error)))
-    };
-    let held = &spooled.owed.attachment;
-    let Some(key) = held.record.as_deref().map(Key::stored) else {
-        return done(spooled);
-    };
-    let decide = |snapshot: &Snapshot| {
-        let cluster = record::ready(snapshot)?;
-        if held.cluster.is_some() && cluster != held.cluster {
-            return Ok(Decision::Done(false));
-        }
-        Ok::<_, CniError>(record::removal_of(snapshot, &key, &held.id.container).map(|()| true))
-    };
-    let removed = transact(&call.store, record::readiness().key(key.clone()), decide).await;
-    let about = ("record", key.as_str());
-    if !removed? {
-        call.log
-            .warning("owed removal is another cluster's; kept", &[about]);
-        return Ok(());
-    }
-    call.log.info("owed removal carried out", &[about]);
-    done(spooled)
 }

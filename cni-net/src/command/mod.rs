@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::cni::{AddResult, Attachment, CniError, Code, Env, NetConf, Plugin};
+use shared::cni::{AddResult, Answered, Attachment, CniError, Code, Env, NetConf, Plugin};
 use shared::log::Log;
+use shared::state::calls;
 use shared::store::StoreError;
 use shared::store::config::{Dirs, choose};
 use shared::store::open::Store;
@@ -113,11 +114,6 @@ impl Call {
             turn: RefCell::new(turn),
             runtime,
         })
-    }
-
-    /// When it began: as a deadline, long over.
-    fn begun(&self) -> Instant {
-        self.started
     }
 
     /// The end of this call's time.
@@ -226,6 +222,12 @@ impl Plugin for CniNet {
         } else {
             ExitCode::FAILURE
         })
+    }
+
+    fn answered(&self, env: &Env, conf: &NetConf, call: Answered) {
+        if let Ok(dirs) = Dirs::from(conf.raw(), env.vars()) {
+            calls::note(&dirs, "cni-net", call);
+        }
     }
 
     fn after_answer(&self) {

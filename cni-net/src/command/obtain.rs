@@ -65,6 +65,7 @@ fn answered(
 ) -> Result<(AddResult, Vec<IpAddr>), CniError> {
     let (ipam, addresses) = lease.answer(call, target)?;
     file.addresses.clone_from(&addresses);
+    file.routed = call.leads(target, &ipam);
     write_file(call, file)?;
     call.step("the IPAM plugin has answered")?;
     Ok((ipam, addresses))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 
-use shared::cni::{CniError, Code};
+use shared::cni::{AddResult, CniError, Code};
 use shared::kernel::Kernel;
 use shared::op::{Mac, Op, Side};
 
@@ -53,6 +53,13 @@ impl Call {
             manage_forwarding: self.config.manage_forwarding,
             ..Wiring::new(&target.host_interface, &target.attachment.ifname, 0)
         })
+    }
+
+    /// Whether the host gets a route to the pod. Calico's rule: an allocator that returns no route says that somebody else
+    /// leads packets there; and where a data plane makes the interface, it makes the routes, too.
+    pub(super) fn leads(&self, target: &Target<'_>, ipam: &AddResult) -> bool {
+        let silent = target.workload.is_pod() && self.config.uses_calico_ipam() && ipam.routes.is_empty();
+        self.config.remote.is_none() && !silent
     }
 
     /// The MTU of the interface that the default route uses, else Ethernet's.

@@ -108,12 +108,4 @@ impl Call {
             )?),
         })
     }
-
-    /// The container's own turn, if nobody has it now.
-    pub(super) fn turn_if_free(&self, id: &Id) -> Option<Lock> {
-        let words = [id.network.as_str(), &id.container, &id.ifname];
-        lock::attachment(&self.dirs, Side::Net, words, self.begun())
-            .ok()
-            .flatten()
-    }
 }

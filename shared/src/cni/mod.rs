@@ -10,6 +10,7 @@
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -49,12 +50,28 @@ pub trait Plugin {
         None
     }
 
+    /// A call that was answered, for whoever counts them.
+    fn answered(&self, _env: &Env, _conf: &NetConf, _call: Answered) {}
+
     /// What can wait until the runtime has its answer.
     fn after_answer(&self) {}
 }
 
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// `ADD`, `DEL`, `CHECK` or `GC`: what a runtime asks without being asked to look.
+    pub verb: &'static str,
+    /// The error's code; 0 is a success.
+    pub code: u32,
+    /// From the start to the answer.
+    pub took: Duration,
+}
+
 /// One call from start to end: the only place that reads stdin, and the only one that writes to stdout.
+#[expect(clippy::disallowed_methods, reason = "edge: how long the call took")]
 pub fn serve(plugin: &impl Plugin) -> ExitCode {
+    let begun = Instant::now();
     answer_for_panics();
     let env = Env::of_process();
     let flag = std::env::args_os()
@@ -71,35 +88,64 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     {
         return code;
     }
-    let (answer, exit) = match stdin {
-        Ok(stdin) => respond(plugin, &env, request::parse(&env, &stdin, plugin.uses_netns())),
-        Err(error) => (error.render(SpecVersion::UNKNOWN), 1),
+    let request = match stdin {
+        Ok(stdin) => request::parse(&env, &stdin, plugin.uses_netns()),
+        Err(error) => Err(request::Refused {
+            version: SpecVersion::UNKNOWN,
+            error,
+        }),
     };
-    let said = say(&answer);
+    let (version, outcome) = carry_out(plugin, &env, &request);
+    let code = outcome.as_ref().err().map_or(0, |error| error.code.number());
+    let said = say(&rendered(version, outcome));
+    if let Some((verb, conf)) = request.as_ref().ok().and_then(counted) {
+        let took = begun.elapsed();
+        plugin.answered(&env, conf, Answered { verb, code, took });
+    }
     plugin.after_answer();
-    ExitCode::from(if said { exit } else { 1 })
+    ExitCode::from(if said && code == 0 { 0 } else { 1 })
 }
 
 /// Carries a request out: what goes to stdout (may be nothing), and the exit status.
-pub fn respond(plugin: &impl Plugin, env: &Env, request: Result<Request, request::Refused>) -> (String, u8) {
-    let (version, answer) = match request {
-        Err(refused) => (refused.version, Err(refused.error)),
+pub fn respond(plugin: &impl Plugin, env: &Env, request: &Result<Request, request::Refused>) -> (String, u8) {
+    let (version, outcome) = carry_out(plugin, env, request);
+    let exit = u8::from(outcome.is_err());
+    (rendered(version, outcome), exit)
+}
+
+fn rendered(version: SpecVersion, outcome: Result<String, CniError>) -> String {
+    outcome.unwrap_or_else(|error| error.render(version))
+}
+
+fn carry_out(
+    plugin: &impl Plugin,
+    env: &Env,
+    request: &Result<Request, request::Refused>,
+) -> (SpecVersion, Result<String, CniError>) {
+    match request {
+        Err(refused) => (refused.version, Err(refused.error.clone())),
         Ok(Request::Add(attachment, conf)) => {
             let version = conf.cni_version;
-            let result = plugin.add(env, &attachment, &conf);
+            let result = plugin.add(env, attachment, conf);
             (version, result.map(|result| result.render(version).to_string()))
         }
-        Ok(Request::Del(attachment, conf)) => (conf.cni_version, quiet(plugin.del(env, &attachment, &conf))),
+        Ok(Request::Del(attachment, conf)) => (conf.cni_version, quiet(plugin.del(env, attachment, conf))),
         Ok(Request::Check(attachment, conf)) => {
-            (conf.cni_version, quiet(plugin.check(env, &attachment, &conf)))
+            (conf.cni_version, quiet(plugin.check(env, attachment, conf)))
         }
-        Ok(Request::Gc(path, conf)) => (conf.cni_version, quiet(plugin.gc(env, &path, &conf))),
-        Ok(Request::Status(path, conf)) => (conf.cni_version, quiet(plugin.status(env, &path, &conf))),
-        Ok(Request::Version(version)) => (version, Ok(versions(version))),
-    };
-    match answer {
-        Ok(text) => (text, 0),
-        Err(error) => (error.render(version), 1),
+        Ok(Request::Gc(path, conf)) => (conf.cni_version, quiet(plugin.gc(env, path, conf))),
+        Ok(Request::Status(path, conf)) => (conf.cni_version, quiet(plugin.status(env, path, conf))),
+        Ok(Request::Version(version)) => (*version, Ok(versions(*version))),
+    }
+}
+
+fn counted(request: &Request) -> Option<(&'static str, &NetConf)> {
+    match request {
+        Request::Add(_, conf) => Some(("ADD", conf)),
+        Request::Del(_, conf) => Some(("DEL", conf)),
+        Request::Check(_, conf) => Some(("CHECK", conf)),
+        Request::Gc(_, conf) => Some(("GC", conf)),
+        Request::Status(..) | Request::Version(_) => None,
     }
 }
 

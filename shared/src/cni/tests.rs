@@ -65,7 +65,7 @@ fn env(command: &str, args: &str) -> Env {
 fn call(command: &str, args: &str, stdin: Value) -> (Value, u8) {
     let env = env(command, args);
     let request = request::parse(&env, stdin.to_string().as_bytes(), true);
-    let (answer, exit) = respond(&Echo, &env, request);
+    let (answer, exit) = respond(&Echo, &env, &request);
     let answer = if answer.is_empty() {
         Value::Null
     } else {

@@ -12,6 +12,7 @@
 //! | with nothing else left, the address that has been resting for the longest | [`draft`] |
 //! | what goes back goes to the end of its block's queue; a block of one address goes back with it, and an empty one of a pool that no longer selects the node | [`release`] |
 //! | how many more pods a node can start | [`headroom`] |
+//! | how full pools are | [`usage`] |
 //! | what must hold across objects | [`audit`] |
 //!
 //! Every Txn guards the handle and, if it frees or takes an address, writes it.
@@ -44,6 +45,7 @@ mod refuse;
 pub mod release;
 mod row;
 mod specific;
+pub mod usage;
 
 pub use error::{AssignError, IpamError, ReleaseError};
 pub use pools::Refusal;

@@ -78,6 +78,10 @@ pub struct Attachment {
     /// names that one, the interface may be this one's already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_over: Option<String>,
+    /// The host leads packets for the addresses to the interface by routes of ours; where somebody else does, there are
+    /// none to look after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub routed: bool,
     /// The container is a Kubernetes pod's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kubernetes: bool,

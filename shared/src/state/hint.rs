@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Durable, StateError, digest, replace, text};
 use crate::store::config::Dirs;
-use crate::txn::Memo;
+use crate::txn::{Memo, Revision, Txn};
 
 /// One block per family is remembered: each is read whole by the next ADD (a full /26 is about 20 KiB).
 const BLOCKS: usize = 2;
@@ -67,6 +67,17 @@ pub fn read(dirs: &Dirs, store: &str, node: &str) -> Hint {
 pub fn write(dirs: &Dirs, store: &str, node: &str, hint: &Hint) -> Result<(), StateError> {
     let bytes = serde_json::to_vec(hint).unwrap_or_default();
     replace(&path(dirs, store, node), &bytes, Durable::No)
+}
+
+/// Takes into account what another verb of this node, or its sidecar, has written. One that cannot be written only
+/// costs the next ADD a request.
+pub fn revise(dirs: &Dirs, (store, node): (&str, &str), written: Option<&(Txn, Revision)>) {
+    let Some((txn, at)) = written else { return };
+    let mut hint = read(dirs, store, node);
+    if let Some(memory) = &mut hint.memory {
+        memory.written(txn, *at);
+        let _ = write(dirs, store, node, &hint);
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ pub fn attachment(
     wait(&locks.join(digest(&words) + ending), deadline)
 }
 
+/// The same, if nobody has it now.
+pub fn attachment_if_free(dirs: &Dirs, side: Side, words: [&str; 3]) -> Result<Option<Lock>, StateError> {
+    attachment(dirs, side, words, Instant::now())
+}
+
 /// The longest that [`host`] waits: who holds it longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 

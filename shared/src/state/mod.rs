@@ -5,6 +5,7 @@
 //! | `run_dir/attachments/<digest>.{ipam,net}.json` | by each plugin before its first effect | DEL, GC, spool |
 //! | `run_dir/hints/<digest>.json` | after an allocation | the next ADD: which blocks to read at once |
 //! | `run_dir/locks/<digest>.{ipam,net}` | – | ADD and DEL of one container take turns |
+//! | `run_dir/calls` | after each answer, a line | the sidecar, for `/metrics` |
 //! | `state_dir/spool/<time>-<handle>.json` | DEL, when the datastore does not answer | the next call |
 //!
 //! None of it is trusted against the datastore: every use ends in a guarded Txn. Names carry a digest of the
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 pub mod attachment;
+pub mod calls;
 pub mod hint;
 pub mod lock;
 pub mod nodename;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::attachment::{Attachment, Id, Side};
-use super::{Durable, StateError, listing, remove, replace, set_aside, text};
+use super::{Durable, StateError, directory_of_ours, listing, remove, replace, set_aside, text};
 use crate::store::config::Dirs;
 
 /// Releases replayed per call, so that no call pays for a long outage.
@@ -38,14 +38,34 @@ impl Spooled {
         self.path.exists()
     }
 
+    /// The file's name.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// It was carried out.
     pub fn done(self) -> Result<(), StateError> {
         remove(&self.path)
     }
 }
 
-fn directory(dirs: &Dirs) -> PathBuf {
+/// Where it is.
+pub fn directory(dirs: &Dirs) -> PathBuf {
     dirs.state.join("spool")
+}
+
+/// Makes the directory, for whoever wants to hear of its files.
+pub fn make(dirs: &Dirs) -> Result<PathBuf, StateError> {
+    let directory = directory(dirs);
+    directory_of_ours(&directory)?;
+    Ok(directory)
+}
+
+/// How much is owed to anybody.
+pub fn depth(dirs: &Dirs) -> usize {
+    let all = [Side::Ipam, Side::Net].map(|side| listing(&directory(dirs), side.ending()).len());
+    all.into_iter().sum()
 }
 
 /// Keeps a release of one plugin; on return it survives a power cut.
@@ -68,18 +88,27 @@ pub fn is_empty(dirs: &Dirs, side: Side) -> bool {
     listing(&directory(dirs), side.ending()).is_empty()
 }
 
-/// The oldest releases that one plugin owes to a cluster, at most [`PER_CALL`]. A release that was written
-/// before the cluster's GUID was known goes to the store of the same name.
-pub fn owed_to(dirs: &Dirs, side: Side, store: &str, cluster: Option<&str>) -> Vec<Spooled> {
+/// The oldest releases that one plugin owes to a store of that name and cluster, at most so many.
+pub fn owed_to(dirs: &Dirs, side: Side, to: (&str, Option<&str>), most: usize) -> Vec<Spooled> {
     let all = listing(&directory(dirs), side.ending());
-    let theirs = all.iter().filter_map(|path| read(path)).filter(|found| {
-        let held = &found.owed.attachment;
-        match (&held.cluster, cluster) {
-            (Some(owed), Some(here)) => owed == here,
-            (_, None) | (None, _) => held.id.store == store,
-        }
-    });
-    theirs.take(PER_CALL).collect()
+    let theirs = all.iter().filter_map(|path| read(path));
+    theirs.filter(|found| is_owed_to(found, to)).take(most).collect()
+}
+
+/// What both plugins owe to anybody else.
+pub fn owed_to_others(dirs: &Dirs, to: (&str, Option<&str>)) -> Vec<Spooled> {
+    let all = listing(&directory(dirs), "");
+    let all = all.iter().filter_map(|path| read(path));
+    all.filter(|found| !is_owed_to(found, to)).collect()
+}
+
+/// A release that was written before the cluster's GUID was known goes to the store of the same name.
+fn is_owed_to(spooled: &Spooled, (store, cluster): (&str, Option<&str>)) -> bool {
+    let held = &spooled.owed.attachment;
+    match (&held.cluster, cluster) {
+        (Some(owed), Some(here)) => owed == here,
+        (_, None) | (None, _) => held.id.store == store,
+    }
 }
 
 /// What one plugin owes about one attachment, to be carried out before it is made anew. Addresses are a
@@ -158,16 +187,16 @@ mod tests {
         ] {
             keep(&dirs, Side::Ipam, &release).unwrap();
         }
-        let mut found = owed_to(&dirs, Side::Ipam, "a", None);
+        let mut found = owed_to(&dirs, Side::Ipam, ("a", None), PER_CALL);
         let handles: Vec<_> = found
             .iter()
             .map(|found| found.owed.attachment.handles[0].clone())
             .collect();
         assert_eq!(handles, ["net.1", "net.2"]);
         found.remove(0).done().unwrap();
-        assert_eq!(owed_to(&dirs, Side::Ipam, "a", None).len(), 1);
-        assert_eq!(owed_to(&dirs, Side::Ipam, "b", Some("guid")).len(), 1);
-        assert!(owed_to(&dirs, Side::Net, "a", None).is_empty());
+        assert_eq!(owed_to(&dirs, Side::Ipam, ("a", None), PER_CALL).len(), 1);
+        assert_eq!(owed_to(&dirs, Side::Ipam, ("b", Some("guid")), PER_CALL).len(), 1);
+        assert!(owed_to(&dirs, Side::Net, ("a", None), PER_CALL).is_empty());
     }
 
     #[test]
@@ -183,7 +212,12 @@ mod tests {
             release.attachment.cluster = Some(cluster.to_owned());
             keep(&dirs, Side::Ipam, &release).unwrap();
         }
-        let found = owed_to(&dirs, Side::Ipam, "https://a:2379,https://b:2379", Some("guid"));
+        let found = owed_to(
+            &dirs,
+            Side::Ipam,
+            ("https://a:2379,https://b:2379", Some("guid")),
+            PER_CALL,
+        );
         assert_eq!(found.len(), 1, "not the one of the cluster that was here before");
         assert_eq!(found[0].owed.since, 2);
     }
@@ -202,7 +236,7 @@ mod tests {
         assert_eq!(aside.len(), 1);
         assert_eq!(text(&aside[0]).unwrap().unwrap(), "{\"since\":");
         assert!(set_aside_unreadable(&dirs, Side::Ipam).is_empty());
-        for release in owed_to(&dirs, Side::Ipam, "a", None) {
+        for release in owed_to(&dirs, Side::Ipam, ("a", None), PER_CALL) {
             release.done().unwrap();
         }
         assert!(is_empty(&dirs, Side::Ipam), "no later call looks in vain");
@@ -217,6 +251,6 @@ mod tests {
         };
         let release = owed("a", &"n".repeat(400), 1);
         keep(&dirs, Side::Ipam, &release).unwrap();
-        assert_eq!(owed_to(&dirs, Side::Ipam, "a", None)[0].owed, release);
+        assert_eq!(owed_to(&dirs, Side::Ipam, ("a", None), PER_CALL)[0].owed, release);
     }
 }

@@ -1,13 +1,17 @@
 //! Questions of `cnictl`, Prometheus and whoever wants to know whether this node can be routed to.
 
+use std::collections::BTreeMap;
+
 use shared::log::Log;
 
 use super::Daemon;
 use super::start::now;
+use crate::calls::Tally;
 use crate::io::cli::VERSION;
 use crate::io::http::{Asked, Http};
 use crate::settings::Settings;
-use crate::shown::{self, Datastore, Facts, Ipam, Since};
+use crate::shown::{self, Datastore, Facts, Ipam, Since, Spool};
+use crate::wire::Family;
 
 /// What is known before anything happened.
 pub(super) fn facts(node: &str) -> Facts {
@@ -19,9 +23,12 @@ pub(super) fn facts(node: &str) -> Facts {
         since: Since::default(),
         picture: None,
         datastore: Datastore::default(),
-        spool: None,
+        spool: Spool::default(),
+        restored: 0,
         ipam: Ipam::default(),
-        pools: std::collections::BTreeMap::new(),
+        used: BTreeMap::new(),
+        calls: Tally::default(),
+        pools: BTreeMap::new(),
     }
 }
 
@@ -44,11 +51,35 @@ pub(super) async fn next(http: &mut Option<Http>) -> Asked {
     }
 }
 
+fn word(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    }
+}
+
+fn known(numbers: [(&'static str, Option<u64>); 2]) -> BTreeMap<&'static str, u64> {
+    let known = numbers.into_iter();
+    known
+        .filter_map(|(family, number)| Some((family, number?)))
+        .collect()
+}
+
 impl Daemon {
     pub(super) fn answer(&mut self, asked: Asked) {
         self.facts.now = now();
         self.facts.picture.clone_from(&self.picture);
+        // A quiet datastore is one that answers, too.
+        self.facts.datastore.heard = self.facts.datastore.heard.max(self.heart.heard());
         self.facts.ipam = self.ipam();
+        self.facts.used = match &self.picture {
+            Some(picture) => self.cluster.used(&picture.origin.own),
+            None => BTreeMap::new(),
+        };
+        self.facts.spool = self.debts.known();
+        self.facts.restored = self.mender.mended();
+        self.facts.pools = self.counter.known();
+        self.facts.calls = self.calls.tally().clone();
         let response = shown::answer(&asked.question, &self.speaker, &self.facts);
         asked.answer(response);
     }
@@ -74,9 +105,17 @@ impl Daemon {
             blocks.block(ipnet::IpNet::from(**address)).is_some()
         };
         let home = origin.own.iter().filter(inside).count();
+        let blocks = |family| {
+            origin
+                .blocks
+                .iter()
+                .filter(move |block| Family::of_net(**block) == family)
+        };
+        let blocks = Family::ALL.map(|family| (word(family), count(blocks(family).count())));
+        let limits = Family::ALL.map(|family| (word(family), self.cluster.block_limit(family)));
         Ipam {
-            blocks: count(origin.blocks.len()),
-            block_limit: None,
+            blocks: known(blocks),
+            block_limit: known(limits),
             addresses_used: count(origin.own.len()),
             borrowed_in: count(origin.own.len() - home),
             borrowed_out: count(origin.lent.len()),

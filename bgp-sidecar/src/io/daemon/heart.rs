@@ -1,9 +1,11 @@
 //! The key that says that this node's sidecar lives, kept beside the loop: a datastore that does not answer holds
 //! nothing else up.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -18,6 +20,7 @@ pub(super) struct Heart {
     task: JoinHandle<()>,
     told: mpsc::Receiver<Missed>,
     last: Rc<Notify>,
+    heard: Rc<Cell<Option<Timestamp>>>,
 }
 
 impl Heart {
@@ -28,6 +31,8 @@ impl Heart {
         let (tell, told) = mpsc::channel(1);
         let last = Rc::new(Notify::new());
         let end = Rc::clone(&last);
+        let heard = Rc::new(Cell::new(None));
+        let beaten = Rc::clone(&heard);
         let task = tokio::task::spawn_local(async move {
             loop {
                 let store = current();
@@ -35,8 +40,14 @@ impl Heart {
                 let missed = match beat {
                     Ok(Ok(())) => None,
                     Ok(Err(missed)) => Some(missed),
-                    Err(_) => Some(Missed::Away("no answer within 5 s".to_owned())),
+                    Err(_) => {
+                        alive.unsure();
+                        Some(Missed::Away("no answer within 5 s".to_owned()))
+                    }
                 };
+                if missed.is_none() {
+                    beaten.set(Some(super::start::now()));
+                }
                 let pause = if missed.is_some() { BEAT / 5 } else { BEAT };
                 if let Some(missed) = missed
                     && tell.send(missed).await.is_err()
@@ -53,7 +64,17 @@ impl Heart {
                 }
             }
         });
-        Self { task, told, last }
+        Self {
+            task,
+            told,
+            last,
+            heard,
+        }
+    }
+
+    /// When the datastore answered last.
+    pub(super) fn heard(&self) -> Option<Timestamp> {
+        self.heard.get()
     }
 
     /// Gives the key up.

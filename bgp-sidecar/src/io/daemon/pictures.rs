@@ -28,15 +28,20 @@ impl Daemon {
     }
 
     pub(super) fn heard(&mut self, answers: bool) {
-        self.facts.datastore.away = !answers;
+        let was_away = std::mem::replace(&mut self.facts.datastore.away, !answers);
         if answers {
+            if was_away {
+                self.debts.again();
+                self.mender.look_at_all();
+            }
             self.facts.datastore.heard = Some(start::now());
         }
     }
 
     /// What the datastore says, acted on.
-    pub(super) async fn take(&mut self, data: &Data) {
+    pub(super) async fn take(&mut self, data: &Arc<Data>) {
         self.cluster.take(data);
+        self.mender.data(data);
         self.repaint().await;
     }
 
@@ -51,6 +56,8 @@ impl Daemon {
             return;
         }
         self.log = log(&self.settings, &self.node, picture.log_level);
+        self.debts.level(picture.log_level);
+        self.mender.level(picture.log_level);
         self.picture = Some(Arc::clone(&picture));
         self.listen();
         self.step(Event::Picture(picture)).await;

@@ -4,15 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::store::config::Dirs;
 use shared::store::transact;
 use shared::txn::Revision;
 
+use super::debts::Debts;
 use super::heart::Heart;
+use super::mender::Mender;
+use super::pools::Counter;
 use super::signals::Signals;
 use super::words::{Secrets, log, secret};
 use super::{Daemon, answers};
 use crate::autodetect::{Facts, Question};
 use crate::cluster::{Cluster, Data};
+use crate::io::calls::Calls;
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::{Kernel, Seen};
 use crate::io::life::{self, Identity};
@@ -60,7 +65,11 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         picture: None,
         net: Net::new(),
         kernel: Kernel::open().await?,
+        counter: Counter::start(identity.clone(), &datastore),
         heart: Heart::start(&node, identity, &datastore),
+        debts: Debts::start(&settings, &node, &datastore),
+        mender: Mender::start(&settings, &node, &datastore),
+        calls: Calls::open(dirs(&settings)),
         signals: Signals::new()?,
         timers: super::Timers::default(),
         stuck: super::Stuck::default(),
@@ -72,6 +81,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         deaf: None,
         draining: false,
         ready: false,
+        rebooted: false,
         _lock: lock,
         datastore,
         keeper,
@@ -246,6 +256,14 @@ pub(super) fn secrets(dir: &Path, wanted: &std::collections::BTreeSet<(String, S
         Some(((name.clone(), key.clone()), value))
     };
     wanted.iter().filter_map(read).collect()
+}
+
+/// This node's directories.
+pub(super) fn dirs(settings: &Settings) -> Dirs {
+    Dirs {
+        state: settings.state_dir.clone(),
+        run: settings.run_dir.clone(),
+    }
 }
 
 /// Of the node's name (FNV-1a).

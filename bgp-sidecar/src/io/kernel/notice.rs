@@ -1,6 +1,6 @@
 //! What others change, heard of: bursts are one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ struct Pending {
     around: bool,
     lost: bool,
     ours: BTreeSet<IpNet>,
+    up: BTreeSet<String>,
     /// When the first of it was heard, and the last.
     heard: Option<(Instant, Instant)>,
 }
@@ -35,6 +36,11 @@ impl Pending {
             News::Nothing => return,
             News::Around => self.around = true,
             News::Ours(destination) => drop(self.ours.insert(destination)),
+            News::Pod(name) => drop(self.up.insert(name)),
+            News::Up(name) => {
+                self.around = true;
+                self.up.insert(name);
+            }
             News::Lost => self.lost = true,
         }
         let first = self.heard.map_or(now, |(first, _)| first);
@@ -49,12 +55,11 @@ impl Pending {
 
     fn tell(&mut self) -> Noticed {
         let told = std::mem::take(self);
-        let ours: Vec<_> = told.ours.into_iter().collect();
-        match (told.lost, told.around, ours.is_empty()) {
-            (true, _, _) => Noticed::Lost,
-            (false, true, false) => Noticed::Both(ours),
-            (false, false, false) => Noticed::OursTouched(ours),
-            (false, _, true) => Noticed::Around,
+        Noticed {
+            around: told.around,
+            ours: told.ours.into_iter().collect(),
+            up: told.up.into_iter().collect(),
+            lost: told.lost,
         }
     }
 }
@@ -65,14 +70,20 @@ enum News {
     Nothing,
     Around,
     Ours(IpNet),
+    /// A pod's interface came up, or has lost a route.
+    Pod(String),
+    /// Another one came up.
+    Up(String),
     Lost,
 }
 
 /// Listens.
 pub(super) struct Monitor {
     socket: Socket,
-    /// The numbers of pods' interfaces: each pod that comes or goes makes a dozen notices, and leads nowhere.
-    pods: BTreeSet<u32>,
+    /// Pods' interfaces by their numbers: each pod that comes or goes makes a dozen notices, and leads nowhere.
+    pods: BTreeMap<u32, String>,
+    /// The other ones that are up.
+    up: BTreeSet<u32>,
     pending: Pending,
 }
 
@@ -88,7 +99,8 @@ impl Monitor {
         socket.deaf_to(own)?;
         let mut monitor = Self {
             socket,
-            pods: BTreeSet::new(),
+            pods: BTreeMap::new(),
+            up: BTreeSet::new(),
             pending: Pending::default(),
         };
         let refused = |refusal: super::socket::Refusal| io::Error::other(refusal.text);
@@ -149,9 +161,10 @@ impl Monitor {
             }
             _ => return News::Nothing,
         };
-        match index.is_some_and(|index| self.pods.contains(&index)) {
-            true => News::Nothing,
-            false => News::Around,
+        match index.and_then(|index| self.pods.get(&index)) {
+            Some(name) if matches!(message, DelRoute(_)) => News::Pod(name.clone()),
+            Some(_) => News::Nothing,
+            None => News::Around,
         }
     }
 
@@ -159,21 +172,39 @@ impl Monitor {
         let Some(link) = decode::link(message) else {
             return News::Around;
         };
+        let gone = message.is_del_link();
         if link.name.starts_with(POD) {
-            match message.is_del_link() {
+            match gone {
                 true => self.pods.remove(&link.index),
-                false => self.pods.insert(link.index),
+                false => self.pods.insert(link.index, link.name.clone()),
             };
-            return News::Nothing;
+            return match link.up && !gone {
+                true => News::Pod(link.name),
+                false => News::Nothing,
+            };
         }
         self.pods.remove(&link.index);
-        News::Around
+        if gone || !link.up {
+            self.up.remove(&link.index);
+            return News::Around;
+        }
+        match self.up.insert(link.index) {
+            true => News::Up(link.name),
+            false => News::Around,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn around() -> Noticed {
+        Noticed {
+            around: true,
+            ..Noticed::default()
+        }
+    }
 
     fn at(start: Instant, millis: u64) -> Instant {
         start + Duration::from_millis(millis)
@@ -191,7 +222,7 @@ mod tests {
         assert_eq!(pending.due(), Some(at(start, 90)));
         pending.hear(News::Around, at(start, 480));
         assert_eq!(pending.due(), Some(at(start, 500)));
-        assert_eq!(pending.tell(), Noticed::Around);
+        assert_eq!(pending.tell(), around());
         assert_eq!(pending.due(), None, "told");
     }
 
@@ -202,12 +233,30 @@ mod tests {
         let mut pending = Pending::default();
         pending.hear(News::Ours(net), start);
         pending.hear(News::Ours(net), start);
-        assert_eq!(pending.tell(), Noticed::OursTouched(vec![net]));
+        let ours = Noticed {
+            ours: vec![net],
+            ..Noticed::default()
+        };
+        assert_eq!(pending.tell(), ours);
         pending.hear(News::Ours(net), start);
         pending.hear(News::Around, start);
-        assert_eq!(pending.tell(), Noticed::Both(vec![net]));
-        pending.hear(News::Ours(net), start);
+        let both = Noticed { around: true, ..ours };
+        assert_eq!(pending.tell(), both);
         pending.hear(News::Lost, start);
-        assert_eq!(pending.tell(), Noticed::Lost);
+        assert!(pending.tell().lost);
+        for _ in 0..2 {
+            pending.hear(News::Pod("cali1".to_owned()), start);
+        }
+        let pod = Noticed {
+            up: vec!["cali1".to_owned()],
+            ..Noticed::default()
+        };
+        assert_eq!(pending.tell(), pod);
+        pending.hear(News::Up("east".to_owned()), start);
+        let up = Noticed {
+            up: vec!["east".to_owned()],
+            ..around()
+        };
+        assert_eq!(pending.tell(), up);
     }
 }

@@ -37,6 +37,16 @@ fn one_machine_speaks_for_a_node_and_takes_its_own_place_over() {
             matches!(&refused, Missed::Refused(why) if why.contains("machine m1")),
             "{refused}"
         );
+        // The next boot of the same machine goes on beside the key, until that ends; this one does not.
+        let mut booted = Alive::new("a", identity("m1", "b2", 4));
+        let waits = beat(&mut booted, &store).await.unwrap_err();
+        assert!(matches!(&waits, Missed::Waiting(_)), "{waits}");
+        booted.patience = Duration::ZERO;
+        let refused = beat(&mut booted, &store).await.unwrap_err();
+        assert!(
+            matches!(&refused, Missed::Refused(why) if why.contains("boot b1")),
+            "{refused}"
+        );
         let mut restarted = Alive::new("a", identity("m1", "b1", 3));
         assert_eq!(beat(&mut restarted, &store).await, Ok(()));
         assert_eq!(holder(&store).await.unwrap().pid, 3);

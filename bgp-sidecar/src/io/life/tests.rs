@@ -35,18 +35,26 @@ fn a_second_sidecar_of_a_name_is_refused_with_the_pid_of_the_first() {
 }
 
 #[test]
-fn only_the_same_machine_in_the_same_boot_takes_the_place() {
-    let own = identity("m1", "b1", 7);
+fn only_the_same_machine_in_the_same_boot_takes_the_place_and_the_boot_before_is_waited_for() {
+    let mut own = Alive::new("a", identity("m1", "b1", 7));
     let holder = |other: &Identity| serde_json::to_vec(other).unwrap();
-    assert_eq!(own.may_succeed("a", &holder(&identity("m1", "b1", 6))), Ok(()));
-    for other in [identity("m2", "b1", 6), identity("m1", "b2", 6)] {
-        let refused = own.may_succeed("a", &holder(&other)).unwrap_err();
-        assert!(
-            refused.contains(&format!("machine {}", other.machine_id)),
-            "{refused}"
-        );
+    assert_eq!(own.may_succeed(&holder(&identity("m1", "b1", 6))), Ok(()));
+    let named = |missed: Result<(), Missed>, word: &str| match missed {
+        Err(Missed::Refused(text)) => assert!(text.contains(word), "{text}"),
+        other => panic!("{other:?}"),
+    };
+    named(own.may_succeed(&holder(&identity("m2", "b1", 6))), "machine m2");
+    named(own.may_succeed(b"?"), "cannot be read");
+    let before = holder(&identity("m1", "b0", 6));
+    for _ in 0..2 {
+        assert!(matches!(own.may_succeed(&before), Err(Missed::Waiting(_))));
     }
-    assert!(own.may_succeed("a", b"?").is_err());
+    own.patience = Duration::ZERO;
+    named(own.may_succeed(&before), "boot b0, process 6");
+    // Whoever did not hear of etcd for a while begins to wait anew.
+    own.patience = Duration::from_secs(3600);
+    own.unsure();
+    assert!(matches!(own.may_succeed(&before), Err(Missed::Waiting(_))));
 }
 
 #[test]

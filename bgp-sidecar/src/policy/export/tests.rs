@@ -127,7 +127,17 @@ fn pools_decide_about_what_no_filter_accepts() {
     let filtered = Target { filters, ..to(64512) };
     let get = |prefix: &str| export(&env(), &filtered, prefix, Source::Own, &own()).map(drop);
     assert_eq!(get("10.49.0.0/26"), Ok(()));
-    assert_eq!(get(BLOCK), Err(Withheld::Filter));
+    let rejected = Withheld::Filter { filter: 0, rule: 1 };
+    assert_eq!(get(BLOCK), Err(rejected));
+    let name = &filtered.filters[0].name;
+    assert_eq!(
+        rejected.told(&filtered, net(BLOCK)),
+        format!("rejected by rule 2 of exportV4 of BGPFilter {name}")
+    );
+    assert_eq!(
+        rejected.told(&to(64512), net(BLOCK)),
+        "rejected by rule 2 of the peer's BGPFilter number 1"
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::real;
+
 /// Name and value.
 pub(super) type Label<'a> = (&'a str, &'a str);
 
@@ -30,6 +32,10 @@ impl Text {
         self.metric(name, help, "counter")
     }
 
+    pub(super) fn histogram(&mut self, name: &'static str, help: &'static str) -> Metric<'_> {
+        self.metric(name, help, "histogram")
+    }
+
     fn metric(&mut self, name: &'static str, help: &'static str, kind: &'static str) -> Metric<'_> {
         Metric {
             text: &mut self.0,
@@ -47,6 +53,29 @@ impl Text {
 
 impl Metric<'_> {
     pub(super) fn sample(&mut self, labels: &[Label<'_>], value: f64) {
+        self.part("", labels, value);
+    }
+
+    /// A histogram: by upper bound, each with all below it; the sum of all values, and how many.
+    pub(super) fn buckets(
+        &mut self,
+        labels: &[Label<'_>],
+        buckets: impl Iterator<Item = (f64, u64)>,
+        (sum, count): (f64, u64),
+    ) {
+        for (bound, below) in buckets {
+            self.part(
+                "_bucket",
+                &[labels, &[("le", &bound.to_string())]].concat(),
+                real(below),
+            );
+        }
+        self.part("_bucket", &[labels, &[("le", "+Inf")]].concat(), real(count));
+        self.part("_sum", labels, sum);
+        self.part("_count", labels, real(count));
+    }
+
+    fn part(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
         let (name, help, kind) = (self.name, self.help, self.kind);
         if !std::mem::replace(&mut self.begun, true) {
             let _ = write!(
@@ -59,8 +88,12 @@ impl Metric<'_> {
             .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
             .collect();
         let _ = match labels.is_empty() {
-            true => writeln!(self.text, "{PREFIX}{name} {value}"),
-            false => writeln!(self.text, "{PREFIX}{name}{{{}}} {value}", labels.join(",")),
+            true => writeln!(self.text, "{PREFIX}{name}{suffix} {value}"),
+            false => writeln!(
+                self.text,
+                "{PREFIX}{name}{suffix}{{{}}} {value}",
+                labels.join(",")
+            ),
         };
     }
 }
@@ -87,6 +120,21 @@ mod tests {
             text.done(),
             "# HELP manx_things_total Things.\n# TYPE manx_things_total counter\n\
              manx_things_total 1\nmanx_things_total{a=\"1\",b=\"2\"} 0.5\n"
+        );
+    }
+
+    #[test]
+    fn a_histogram_counts_all_below_each_bound() {
+        let mut text = Text::default();
+        let buckets = [(0.5, 1), (1.0, 3)].into_iter();
+        text.histogram("took_seconds", "Times.")
+            .buckets(&[("a", "1")], buckets, (7.5, 4));
+        assert_eq!(
+            text.done(),
+            "# HELP manx_took_seconds Times.\n# TYPE manx_took_seconds histogram\n\
+             manx_took_seconds_bucket{a=\"1\",le=\"0.5\"} 1\nmanx_took_seconds_bucket{a=\"1\",le=\"1\"} 3\n\
+             manx_took_seconds_bucket{a=\"1\",le=\"+Inf\"} 4\nmanx_took_seconds_sum{a=\"1\"} 7.5\n\
+             manx_took_seconds_count{a=\"1\"} 4\n"
         );
     }
 

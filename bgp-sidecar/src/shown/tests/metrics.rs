@@ -67,7 +67,8 @@ fn what_is_not_known_has_no_series() {
     let lines = lines();
     has(&lines, "manx_datastore_age_seconds 2");
     has(&lines, "manx_datastore_up 1");
-    has(&lines, "manx_ipam_blocks_limit 20");
+    has(&lines, "manx_ipam_blocks{family=\"ipv4\"} 3");
+    has(&lines, "manx_ipam_blocks_limit{family=\"ipv4\"} 20");
     has(&lines, "manx_bgp_prefixes_announced 1");
     has(&lines, "manx_bgp_prefixes_withheld{reason=\"pending\"} 1");
     has(&lines, "manx_problems 1");

@@ -25,6 +25,22 @@ pub(super) fn merge(parsed: &mut Parsed) {
     }
 }
 
+/// AS4_PATH's octets without AS_CONFED_SEQUENCE and AS_CONFED_SET (RFC 5065); `None` if there are none of them, or if it
+/// cannot be told where a segment ends.
+pub(super) fn without_confederations(mut octets: &[u8]) -> Option<Vec<u8>> {
+    const CONFEDERATION: [u8; 2] = [3, 4];
+    let (mut kept, mut any) = (Vec::new(), false);
+    while let [kind, count, ..] = octets {
+        let (segment, rest) = octets.split_at_checked(2 + 4 * usize::from(*count))?;
+        match CONFEDERATION.contains(kind) {
+            true => any = true,
+            false => kept.extend_from_slice(segment),
+        }
+        octets = rest;
+    }
+    (any && octets.is_empty()).then_some(kept)
+}
+
 /// The first of the path, so many that it counts this.
 fn take(path: &AsPath, mut wanted: usize) -> Vec<Segment> {
     let mut taken = Vec::new();

@@ -9,7 +9,7 @@ use netgauze_parse_utils::reader::SliceReader;
 use netgauze_parse_utils::traits::{ParseFromWithOneInput, ParseFromWithTwoInputs as _};
 
 use super::attributes::{Approach, Fault, Parsed, Reach, Tlv, code, flag};
-use super::family;
+use super::{as4, family};
 use crate::wire::attributes::{AsPath, NextHop, Origin, Raw, Segment};
 use crate::wire::message::Family;
 use crate::wire::negotiate::Negotiated;
@@ -37,10 +37,7 @@ pub(super) fn read(tlv: &Tlv<'_>, session: &Negotiated, parsed: &mut Parsed) -> 
         }
         code::MP_REACH => reach(tlv, session, parsed)?,
         code::MP_UNREACH => unreach(tlv, session, parsed)?,
-        code::AS4_PATH => {
-            let path: octets::As4Path = by(tlv, Approach::Discard, 9)?;
-            parsed.as4_path = Some(path_of(path.segments(), tlv, Approach::Discard)?);
-        }
+        code::AS4_PATH => as4_path(tlv, parsed)?,
         code::AS4_AGGREGATOR => parsed.as4_aggregator = Some(aggregator(tlv, true)?),
         _ => return lists(tlv, parsed),
     }
@@ -112,6 +109,33 @@ fn as_path(tlv: &Tlv<'_>, as4: bool) -> Result<AsPath, Fault> {
         }
     };
     Ok(AsPath(segments))
+}
+
+/// A confederation's segments have no place in it: they are left out, which is told, and the rest counts (RFC 6793 §3, §6).
+fn as4_path(tlv: &Tlv<'_>, parsed: &mut Parsed) -> Result<(), Fault> {
+    let read = |tlv: &Tlv<'_>| {
+        let path: octets::As4Path = by(tlv, Approach::Discard, 9)?;
+        path_of(path.segments(), tlv, Approach::Discard)
+    };
+    let Some(kept) = as4::without_confederations(tlv.value) else {
+        parsed.as4_path = Some(read(tlv)?);
+        return Ok(());
+    };
+    let length = u16::try_from(kept.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let counted = [&length[..], &kept].concat();
+    if !kept.is_empty() {
+        parsed.as4_path = Some(read(&Tlv {
+            flags: tlv.flags | flag::EXTENDED,
+            counted: &counted,
+            value: &kept,
+            ..*tlv
+        })?);
+    }
+    Err(tlv.fault(
+        Approach::Discard,
+        9,
+        "segments of a confederation are left out of it",
+    ))
 }
 
 /// RFC 7607 §2: nobody is AS 0.

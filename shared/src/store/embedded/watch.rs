@@ -1,17 +1,12 @@
 //! Edge: a watch on the embedded store. The kernel says that the file was written (inotify), the change log says
 //! what; nothing polls.
 
-use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::Arc;
-
-use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::super::memory::event;
 use super::super::{StoreError, Watch, WatchEvent};
 use super::file::Files;
+use crate::inotify::{AddWatchFlags, Notices};
 use crate::model::key::Prefix;
 use crate::txn::Revision;
 
@@ -21,25 +16,7 @@ pub struct EmbeddedWatch {
     files: Arc<Files>,
     prefixes: Vec<Prefix>,
     after: u64,
-    notices: AsyncFd<Notices>,
-}
-
-#[derive(Debug)]
-struct Notices(Inotify);
-
-impl AsRawFd for Notices {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
-#[expect(
-    unsafe_code,
-    reason = "tokio wants it promised that the descriptor stays open"
-)]
-fn register(notices: Notices) -> std::io::Result<AsyncFd<Notices>> {
-    // SAFETY: `Notices` owns its one descriptor and never closes or changes it before it is dropped.
-    Ok(unsafe { AsyncFd::register_with_interest(notices, Interest::READABLE) }?)
+    notices: Notices,
 }
 
 /// Whether the file is still the one that is watched.
@@ -54,17 +31,15 @@ impl EmbeddedWatch {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             StoreError::Config(format!("{what} {}: {error}", files.data().display()))
         };
-        // EMFILE here is fs.inotify.max_user_instances.
-        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
+        let notices = Notices::open()
             .map_err(|error| failed("inotify (see sysctl fs.inotify.max_user_instances) for", &error))?;
         let wanted = AddWatchFlags::IN_MODIFY
             | AddWatchFlags::IN_ATTRIB
             | AddWatchFlags::IN_DELETE_SELF
             | AddWatchFlags::IN_MOVE_SELF;
-        inotify
-            .add_watch(&files.data(), wanted)
+        notices
+            .watch(&files.data(), wanted)
             .map_err(|error| failed("inotify on", &error))?;
-        let notices = register(Notices(inotify)).map_err(|error| failed("wait for", &error))?;
         Ok(Self {
             files,
             prefixes: prefixes.to_vec(),
@@ -74,26 +49,14 @@ impl EmbeddedWatch {
     }
 
     async fn written(&self) -> Result<File, StoreError> {
-        let failed = |error: &dyn std::fmt::Display| {
+        let events = self.notices.next().await.map_err(|error| {
             StoreError::Unreachable(format!("inotify on {}: {error}", self.files.data().display()))
-        };
-        loop {
-            let mut ready = self.notices.readable().await.map_err(|error| failed(&error))?;
-            match ready.get_inner().0.read_events() {
-                Ok(events) => {
-                    let end = AddWatchFlags::IN_DELETE_SELF
-                        | AddWatchFlags::IN_MOVE_SELF
-                        | AddWatchFlags::IN_IGNORED;
-                    let gone = events.iter().any(|event| event.mask.intersects(end));
-                    // A deleted file that is open lives on, and says nothing but that its link count changed.
-                    let same = !gone && self.files.is_in_place();
-                    return Ok(if same { File::Same } else { File::Gone });
-                }
-                Err(Errno::EAGAIN) => ready.clear_ready(),
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(failed(&error)),
-            }
-        }
+        })?;
+        let end = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED;
+        let gone = events.iter().any(|event| event.mask.intersects(end));
+        // A deleted file that is open lives on, and says nothing but that its link count changed.
+        let same = !gone && self.files.is_in_place();
+        Ok(if same { File::Same } else { File::Gone })
     }
 }
 

@@ -75,6 +75,31 @@ fn as4_path_is_discarded_from_a_new_peer_and_where_it_is_malformed() {
 }
 
 #[test]
+fn a_confederations_segments_are_left_out_of_as4_path_and_the_rest_counts() {
+    let old = Negotiated {
+        as4: false,
+        ..session(false)
+    };
+    // AS_TRANS, 100, AS_TRANS: the last two are told in four octets, with confederations around them.
+    let two = "400208 0203 5ba0 0064 5ba0";
+    let four = "c01116 0301 0000fde8 0202 00000064 fa56ea07 0401 0000fde9";
+    let path = discards(on(&old, &[ORIGIN, two, NEXT_HOP, four], NLRI)).as_path;
+    assert_eq!(path.0, [Segment::Sequence(vec![0x5BA0, 0x64, 0xFA56_EA07])]);
+    // Nothing else in it: AS_PATH stays as it is.
+    let path = discards(on(&old, &[ORIGIN, two, NEXT_HOP, "c01106 0301 0000fde8"], NLRI)).as_path;
+    assert_eq!(path.0, [Segment::Sequence(vec![0x5BA0, 0x64, 0x5BA0])]);
+    // What is malformed beside them discards all of it.
+    for bad in [
+        "c0110a 0301 0000fde8 0201 0000",
+        "c0110c 0301 0000fde8 0201 00000000",
+        "c01108 0301 0000fde8 0700",
+    ] {
+        let path = discards(on(&old, &[ORIGIN, two, NEXT_HOP, bad], NLRI)).as_path;
+        assert_eq!(path.0, [Segment::Sequence(vec![0x5BA0, 0x64, 0x5BA0])], "{bad}");
+    }
+}
+
+#[test]
 fn end_of_rib_is_an_update_with_nothing_in_it() {
     let ended = |attributes: &[&str]| on(&session(false), attributes, "").unwrap().end_of_rib;
     assert_eq!(ended(&[]), Some(Family::Ipv4));
