@@ -166,11 +166,13 @@ pub fn expiry(path: &Path) -> Result<Duration, StoreError> {
     let bytes = pem("certificate", path, "CERTIFICATE-----")?;
     let wrong = |what: String| StoreError::Config(format!("{}: {what}", path.display()));
     let chain = Certificate::load_pem_chain(&bytes).map_err(|error| wrong(error.to_string()))?;
-    let ends = chain
+    let end = |one: &Certificate| one.tbs_certificate().validity().not_after.to_unix_duration();
+    chain
         .iter()
-        .map(|one| one.tbs_certificate().validity().not_after.to_unix_duration());
-    ends.max()
+        .map(end)
+        .max()
         .ok_or_else(|| wrong("there is no certificate in it".to_owned()))
+}
 
 #[cfg(test)]
 mod tests {
