@@ -1,5 +1,4 @@
 //! Everything that comes from elsewhere: programs, template, certificates, names.
-#![expect(clippy::disallowed_methods, reason = "edge: files, the program's own place")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -33,9 +33,10 @@ async fn remove(words: &Uninstall, store: &Datastore, env: &Environment) -> Outc
     let mut outcome = Outcome::default();
     for step in &steps {
         if !words.places.dry_run {
-            let done = match step {
-                Step::RemoveRoutes => node::remove_routes().await.map(drop),
-                _ => place::carry_out(&root, step),
+            let done = if *step == Step::RemoveRoutes {
+                node::remove_routes().await.map(drop)
+            } else {
+                place::carry_out(&root, step)
             };
             if let Err(error) = done {
                 outcome.error = Some(error);

@@ -76,9 +76,10 @@ impl Round {
             let mut plan = self.plan(source).await?;
             let mut waited = false;
             for step in std::mem::take(&mut plan.steps) {
-                match &step {
-                    Step::Await { ready } => waited = self.wait(&self.root.at(ready)).await?,
-                    _ => place::carry_out(&self.root, &step)?,
+                if let Step::Await { ready } = &step {
+                    waited = self.wait(&self.root.at(ready)).await?;
+                } else {
+                    place::carry_out(&self.root, &step)?;
                 }
                 self.log.debug(&step.to_string(), &[]);
                 done.push(step);

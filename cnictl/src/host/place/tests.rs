@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "tests: files")]
+
 use std::path::PathBuf;
 
 use super::*;
