@@ -63,7 +63,9 @@ impl Chosen {
 
 /// Where conflists are.
 pub fn networks(flags: &Datastore, env: &BTreeMap<String, String>) -> PathBuf {
-    setting(&flags.cni_conf_dir, env, "MANX_CNI_CONF_DIR").unwrap_or(NETWORKS).into()
+    setting(&flags.cni_conf_dir, env, "MANX_CNI_CONF_DIR")
+        .unwrap_or(NETWORKS)
+        .into()
 }
 
 /// Chooses; dials nobody.

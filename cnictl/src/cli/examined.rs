@@ -25,7 +25,9 @@ pub(super) async fn examined(
         Ok((store, chosen)) => Ok((store, chosen.etcd())),
         Err(why) => Err(why.clone()),
     };
-    let node = words.node.or_else(|| local::node(env, words.nodename_file.as_deref(), true));
+    let node = words
+        .node
+        .or_else(|| local::node(env, words.nodename_file.as_deref(), true));
     let places = Places {
         networks: datastore::networks(flags, env),
         programs: words.cni_bin_dir,
