@@ -89,6 +89,11 @@ impl Bank {
         }
     }
 
+    /// The spine's namespace.
+    pub(crate) fn above(&self) -> &Netns {
+        &self.above
+    }
+
     /// `worker01` to `worker03`.
     pub(crate) fn nodes(&self) -> [&Node; 3] {
         [&self.lab.node, &self.others[0], &self.others[1]]

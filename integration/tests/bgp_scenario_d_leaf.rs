@@ -6,6 +6,7 @@ use integration::Pod;
 use integration::fabric::{Flow, Leaf, Meter, Route, Router, Watched, holds_while, none_lost};
 use integration::frr::Frr;
 use integration::sidecar::Sidecar;
+use integration::wait::eventually;
 
 use super::bgp_bank::{Bank, LEAVES, NODES};
 
@@ -103,14 +104,14 @@ impl Death {
     fn strikes(self, leaf: &Leaf, router: &mut Frr) {
         match self {
             Self::Router => router.kill(),
-            Self::Switch => leaf.power(false, || router.crash()),
+            Self::Switch => leaf.goes_dark(|| router.crash()),
         }
     }
 
     fn is_undone(self, leaf: &Leaf, router: &mut Frr) {
         match self {
             Self::Router => router.restart(),
-            Self::Switch => leaf.power(true, || {
+            Self::Switch => leaf.lights_up(|| {
                 router.boot();
                 router.up(&leaf.above());
             }),
@@ -153,6 +154,11 @@ fn dies_and_comes_back(death: Death) {
     holds_while("the survivor's table", same, || {
         death.strikes(&bank.leaves[DIES], victim);
         goes_by(&sidecars[0], &traffic, &LEAVES[LIVES..=LIVES]);
+        // How long that takes is what the flows say.
+        eventually("the spine goes by the survivor alone", || {
+            let routes = bank.above().ip("route");
+            (!routes.contains(&format!("via {} ", bank.leaves[DIES].below()))).then_some(())
+        });
         traffic.all_reach();
     });
     for counted in hit.into_iter().map(Flow::end) {

@@ -56,6 +56,7 @@ impl Leaf {
             ports: RefCell::default(),
         };
         spine.ip(&format!("address add {}/31 dev {port}", leaf.above()));
+        needs_carrier(spine, &port);
         leaf.netns
             .ip(&format!("address add {}/31 dev {UP}", leaf.below()));
         forwards(&leaf.netns);
@@ -79,33 +80,40 @@ impl Leaf {
             .ip(&format!("route replace default via {}", self.above()));
     }
 
-    /// A cable to a node, whose interface gets this address with its length. A way without carrier is none to the node.
+    /// A cable to a node, whose interface gets this address with its length.
     pub fn cable(&self, node: &Node, interface: &str, address: &str) {
         let port = format!("node{}", self.ports.borrow().len());
         cable((&self.netns, &port), (node.netns(), interface));
         self.netns.ip(&format!("link set {port} master br0"));
-        node.netns().ip(&format!("address add {address} dev {interface}"));
+        // The cable leads to this leaf and to nobody else of its subnet.
+        let place = format!("address add {address} dev {interface} noprefixroute");
+        node.netns().ip(&place);
         let source = address.split('/').next().unwrap_or_default();
         node.netns().ip(&format!(
             "route add {}/32 dev {interface} src {source}",
             self.address
         ));
-        for scope in ["all", interface] {
-            let path = format!("net/ipv4/conf/{scope}/ignore_routes_with_linkdown");
-            node.netns().set_sysctl(&path, "1");
-        }
+        needs_carrier(node.netns(), interface);
         self.ports.borrow_mut().push(port);
     }
 
-    /// Its power: no carrier on any cable, or on all of them. The rack's come last, as a switch that starts holds them back
-    /// until it knows the way up.
-    pub fn power(&self, on: bool, ready: impl FnOnce()) {
+    /// Its power is gone: there is no carrier on any cable, before anything that runs on it could say a word.
+    pub fn goes_dark(&self, ends: impl FnOnce()) {
+        self.rack(false);
+        self.netns.ip(&format!("link set {UP} down"));
+        ends();
+    }
+
+    /// It has power again. The rack's cables come last, as a switch that starts holds them back until it knows the way up.
+    pub fn lights_up(&self, is_ready: impl FnOnce()) {
+        self.netns.ip(&format!("link set {UP} up"));
+        self.knows_the_way_up();
+        is_ready();
+        self.rack(true);
+    }
+
+    fn rack(&self, on: bool) {
         let state = if on { "up" } else { "down" };
-        self.netns.ip(&format!("link set {UP} {state}"));
-        if on {
-            self.knows_the_way_up();
-        }
-        ready();
         for port in &*self.ports.borrow() {
             self.netns.ip(&format!("link set {port} {state}"));
         }
@@ -117,6 +125,14 @@ pub fn default_by(node: &Node, leaves: &[(&Leaf, &str)]) {
     let hop = |(leaf, interface): &(&Leaf, &str)| format!(" nexthop via {} dev {interface}", leaf.address);
     let hops: String = leaves.iter().map(hop).collect();
     node.netns().ip(&format!("route replace default{hops}"));
+}
+
+/// A way without carrier is none: what a switch does by itself, a Linux host is told.
+fn needs_carrier(netns: &Netns, interface: &str) {
+    for scope in ["all", interface] {
+        let path = format!("net/ipv4/conf/{scope}/ignore_routes_with_linkdown");
+        netns.set_sysctl(&path, "1");
+    }
 }
 
 /// A cable between two namespaces, both ends up.
