@@ -4,7 +4,7 @@ mod common;
 
 use cnictl::commands::apply::{self, Request};
 use cnictl::decide::Verb;
-use common::{apply, birth, cnictl, object, put, recorded, request, value, wait, words_of};
+use common::{apply, birth, cnictl, object, put, recorded, request, value, wait};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};
