@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::fsm::{Action, Cause, Event, Failure, Fsm, Received, State, Timer};
 use crate::session::{Local, Password, Session};
 use crate::wire::{Family, Message, Negotiated, Notification};
+use collision::Postponed;
 
 /// Who made a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +116,8 @@ pub struct Peer {
     attempts: u64,
     /// Offer no capabilities (RFC 5492 §3).
     plain: bool,
+    /// An OPEN that waits for the one of the other connection.
+    postponed: Option<Postponed>,
     cause: Option<Cause>,
 }
 
@@ -134,6 +137,7 @@ impl Peer {
             failures: 0,
             attempts: 0,
             plain: false,
+            postponed: None,
             cause: None,
         }
     }
@@ -186,6 +190,7 @@ impl Peer {
             PeerEvent::Connection(side, event) => self.connection(side, event),
             PeerEvent::RetryTimerExpires => self.retry(),
         };
+        actions.extend(self.resume());
         actions.extend(self.settle());
         actions
     }
@@ -276,12 +281,6 @@ impl Peer {
         self.start.restarting = false;
         self.cause = None;
         self.drive(side.other(), Event::OpenCollisionDump)
-    }
-}
-
-impl From<Notification> for Cause {
-    fn from(told: Notification) -> Self {
-        Self::LocalCease(told)
     }
 }
 

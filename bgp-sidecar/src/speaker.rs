@@ -277,6 +277,12 @@ impl Speaker {
         &self.ours
     }
 
+    /// Whether this very picture is what it goes by: one that it has refused is not.
+    pub fn follows(&self, picture: &Arc<Picture>) -> bool {
+        let own = self.picture.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, picture))
+    }
+
     /// How many routes of ours had to be put back.
     pub fn lost_routes(&self) -> u64 {
         self.lost

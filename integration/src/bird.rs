@@ -57,6 +57,12 @@ impl Bird {
         self.birdc("configure");
     }
 
+    /// The same, and what its filters have let in or out before stays as it is.
+    pub fn reconfigure_softly(&self, conf: &str) {
+        self.folder.write("bird.conf", conf);
+        self.birdc("configure soft");
+    }
+
     /// What `birdc` answers.
     pub fn birdc(&self, order: &str) -> String {
         let words: Vec<_> = order.split_whitespace().collect();
@@ -65,6 +71,11 @@ impl Bird {
             .args([self.socket()])
             .args(words)
             .ok()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.folder.told()
     }
 
     fn run(&mut self, more: &[&str]) {
@@ -111,6 +122,10 @@ impl Router for Bird {
     fn told(&self) -> String {
         let orders = ["show protocols all", "show route all"];
         orders.map(|order| self.birdc(order)).concat()
+    }
+
+    fn freeze(&self, frozen: bool) {
+        self.daemon.iter().for_each(|daemon| daemon.freeze(frozen));
     }
 }
 
@@ -160,6 +175,9 @@ fn note(route: &mut Route, attribute: &str) {
             let plain = |word: &str| word.trim_matches(['(', ')']).replace(',', ":");
             route.communities = words().map(plain).collect();
         }
+        "BGP.local_pref" => route.local_pref = value.parse().ok(),
+        "BGP.originator_id" => route.originator = Some(value.to_owned()),
+        "BGP.cluster_list" => route.clusters = words().map(str::to_owned).collect(),
         _ => {}
     }
 }
@@ -224,14 +242,27 @@ fn session(tor: &Tor, index: usize, neighbour: &Neighbour) -> String {
     } else {
         ""
     };
+    let password = neighbour
+        .password
+        .as_ref()
+        .map_or_else(String::new, |word| format!("password \"{word}\";"));
+    let hops = match neighbour.hops {
+        None => String::new(),
+        Some(1) => "direct; ttl security on;".to_owned(),
+        Some(hops) => format!("multihop {hops}; ttl security on;"),
+    };
+    let hold = neighbour
+        .hold
+        .map_or_else(String::new, |seconds| format!("hold time {seconds};"));
     format!(
-        "protocol bgp n{index} {{\n local {} as {};\n neighbor {} as {};\n {client}\n graceful restart on;\n \
-         connect retry time 1; connect delay time 1; error wait time 1, 2;\n \
+        "protocol bgp n{index} {{\n local {} as {};\n neighbor {} as {};\n {client} {password} {hops} {hold}\n \
+         graceful restart on;\n connect retry time {}; connect delay time 1; error wait time 1, 2;\n \
          {family} {{ {itself}import all; export where source ~ [ RTS_STATIC, RTS_BGP ]; }};\n}}",
         tor.source(neighbour),
         tor.number,
         neighbour.address,
-        neighbour.number
+        neighbour.number,
+        neighbour.retry,
     )
 }
 

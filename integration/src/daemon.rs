@@ -26,6 +26,11 @@ impl Daemon {
         line.split_whitespace().next()?.parse().ok()
     }
 
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal. After SIGSTOP it returns when nothing moves any more: the signal reaches thread by thread, and until then
     /// the others work on.
     pub fn signal(&self, signal: Signal) {
@@ -35,6 +40,11 @@ impl Daemon {
             let what = format!("{} is stopped", self.label);
             eventually(&what, || self.is_stopped().then_some(()));
         }
+    }
+
+    /// SIGSTOP (true) or SIGCONT (false).
+    pub fn freeze(&self, frozen: bool) {
+        self.signal(if frozen { Signal::SIGSTOP } else { Signal::SIGCONT });
     }
 
     fn is_stopped(&self) -> bool {

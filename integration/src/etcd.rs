@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::sys::signal::Signal;
+mod faults;
+mod tls;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,9 +29,16 @@ const UNAVAILABLE: u64 = 14;
 pub struct Etcd {
     netns: Arc<Netns>,
     host: String,
-    members: Vec<Option<Daemon>>,
+    members: Mutex<Members>,
     dir: TempDir,
     tls: Option<Certificates>,
+}
+
+/// The processes, and how often they were begun anew with nothing.
+#[derive(Default)]
+struct Members {
+    daemons: Vec<Option<Daemon>>,
+    lives: usize,
 }
 
 /// A key as stored.
@@ -55,14 +64,14 @@ impl Etcd {
     /// With certificates, they also speak TLS, to clients that have one.
     pub fn start(netns: Arc<Netns>, host: &str, members: usize, tls: Option<Certificates>) -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
-        let mut etcd = Self {
+        let etcd = Self {
             netns,
             host: host.to_owned(),
-            members: Vec::new(),
+            members: Mutex::default(),
             dir,
             tls,
         };
-        etcd.members.resize_with(members, || None);
+        etcd.members().daemons.resize_with(members, || None);
         for index in 0..members {
             etcd.revive(index);
         }
@@ -71,18 +80,19 @@ impl Etcd {
     }
 
     /// Starts a member, for the first time or again with what it had stored.
-    pub fn revive(&mut self, index: usize) {
+    pub fn revive(&self, index: usize) {
+        let (number, life) = self.number();
         let name = |index: usize| format!("m{index}");
         let peer = |index: usize| format!("http://{}:{}", self.host, peer_port(index));
-        let cluster: Vec<_> = (0..self.members.len())
+        let cluster: Vec<_> = (0..number)
             .map(|other| format!("{}={}", name(other), peer(other)))
             .collect();
         let plain = format!("http://{}:{}", self.host, client_port(index));
         let clients = match self.tls {
-            Some(_) => format!("{plain},https://{}:{}", self.host, secure_port(index)),
+            Some(_) => format!("{plain},https://{}:{}", self.host, tls::port(index)),
             None => plain,
         };
-        let path = |what: &str| self.dir.path().join(format!("{}.{what}", name(index)));
+        let path = |what: &str| self.dir.path().join(format!("{}.{life}.{what}", name(index)));
         let daemon = Cmd::new(require::tool("etcd"))
             .args(["--name", &name(index), "--data-dir"])
             .args([path("data")])
@@ -111,21 +121,17 @@ impl Etcd {
             .env("ETCD_UNSUPPORTED_ARCH", std::env::consts::ARCH)
             .within(&self.netns)
             .serve(&path("log"));
-        self.members[index] = Some(daemon);
+        self.members().daemons[index] = Some(daemon);
     }
 
-    fn tls_arguments(&self) -> Vec<String> {
-        let Some(tls) = &self.tls else {
-            return Vec::new();
-        };
-        let file = |name: &str| tls.path(name).display().to_string();
-        let files = [
-            ("--cert-file", file("server.pem")),
-            ("--key-file", file("server.key")),
-            ("--trusted-ca-file", file("ca.pem")),
-        ];
-        let flags = files.into_iter().flat_map(|(flag, file)| [flag.to_owned(), file]);
-        flags.chain(["--client-cert-auth".to_owned()]).collect()
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many members, and in which life.
+    fn number(&self) -> (usize, usize) {
+        let members = self.members();
+        (members.daemons.len(), members.lives)
     }
 
     /// Waits until every member that runs answers a read (which needs a leader).
@@ -139,39 +145,18 @@ impl Etcd {
         }
     }
 
-    fn running(&self) -> impl Iterator<Item = usize> {
-        (0..self.members.len()).filter(|index| self.members[*index].is_some())
+    fn running(&self) -> impl Iterator<Item = usize> + use<> {
+        let members = self.members();
+        let is_there = |(index, member): (usize, &Option<Daemon>)| member.is_some().then_some(index);
+        let running: Vec<usize> = members.daemons.iter().enumerate().filter_map(is_there).collect();
+        running.into_iter()
     }
 
     /// What a netconf calls `etcd_endpoints`.
     pub fn endpoints(&self) -> String {
         let url = |index| format!("http://{}:{}", self.host, client_port(index));
-        (0..self.members.len()).map(url).collect::<Vec<_>>().join(",")
-    }
-
-    /// The same over TLS, and the certificates, in a cluster that was started with some.
-    pub fn secured(&self) -> (String, &Certificates) {
-        let url = |index| format!("https://{}:{}", self.host, secure_port(index));
-        let urls: Vec<_> = (0..self.members.len()).map(url).collect();
-        let tls = self.tls.as_ref();
-        (
-            urls.join(","),
-            tls.unwrap_or_else(|| panic!("this etcd has no certificates")),
-        )
-    }
-
-    /// SIGKILL to a member.
-    pub fn kill(&mut self, index: usize) {
-        self.members[index] = None;
-    }
-
-    /// SIGSTOP (true) or SIGCONT (false) to every member: it accepts connections and answers nothing.
-    pub fn freeze(&self, frozen: bool) {
-        let signal = if frozen { Signal::SIGSTOP } else { Signal::SIGCONT };
-        self.members
-            .iter()
-            .flatten()
-            .for_each(|member| member.signal(signal));
+        let (number, _) = self.number();
+        (0..number).map(url).collect::<Vec<_>>().join(",")
     }
 
     /// Puts a key.
@@ -284,10 +269,6 @@ impl Etcd {
         })?;
         answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
     }
-}
-
-fn secure_port(index: usize) -> usize {
-    2378 + 100 * index
 }
 
 fn client_port(index: usize) -> usize {

@@ -12,11 +12,15 @@ use crate::site::RACK;
 mod flow;
 mod leaf;
 mod meanwhile;
+mod monitor;
+mod neighbour;
 mod router;
 
 pub use flow::{Counted, Flow, none_lost};
 pub use leaf::{Leaf, MANAGEMENT, Meter, default_by};
 pub use meanwhile::{Pings, holds_while};
+pub use monitor::Monitor;
+pub use neighbour::Neighbour;
 pub use router::{Route, Router, Session, Watched};
 
 /// What a router is to be, in no maker's words.
@@ -38,17 +42,6 @@ pub struct Tor {
     pub next_hop: bool,
 }
 
-/// A neighbour of a router; the family is its address's.
-#[derive(Clone, Debug)]
-pub struct Neighbour {
-    /// Where it is.
-    pub address: String,
-    /// Its AS.
-    pub number: u32,
-    /// The router's own address towards it, where that is another.
-    pub source: Option<String>,
-}
-
 impl Tor {
     /// At an address, in an AS.
     pub fn new(address: &str, number: u32) -> Self {
@@ -67,20 +60,15 @@ impl Tor {
 
     /// With one more neighbour.
     pub fn knows(mut self, address: &str, number: u32) -> Self {
-        self.neighbours.push(Neighbour {
-            address: address.to_owned(),
-            number,
-            source: None,
-        });
+        self.neighbours.push(Neighbour::new(address, number));
         self
     }
 
     /// With one more neighbour, spoken to from another address than its own.
     pub fn knows_from(mut self, address: &str, number: u32, source: &str) -> Self {
         self.neighbours.push(Neighbour {
-            address: address.to_owned(),
-            number,
             source: Some(source.to_owned()),
+            ..Neighbour::new(address, number)
         });
         self
     }
@@ -130,13 +118,6 @@ impl Tor {
     /// Whether a neighbour is its client.
     pub fn serves(&self, neighbour: &Neighbour) -> bool {
         self.reflects && neighbour.number == self.number
-    }
-}
-
-impl Neighbour {
-    /// Whether it is spoken to by IPv6.
-    pub fn is_six(&self) -> bool {
-        self.address.contains(':')
     }
 }
 

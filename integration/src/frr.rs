@@ -1,16 +1,20 @@
 //! Edge: FRR (zebra, bgpd and what else is asked for) in a namespace, its tables read by `vtysh`. It puts what it learns into the kernel.
 
+mod conf;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::daemon::Daemon;
-use crate::fabric::{Folder, Route, Router, Session, Tor, ask};
+use crate::fabric::{Folder, Route, Router, Session, ask};
 use crate::json::{list, text};
 use crate::netns::Netns;
 use crate::process::{Answer, Cmd};
 use crate::wait::eventually;
+
+pub use conf::conf;
 
 /// Where Debian puts the daemons.
 const DAEMONS: &str = "/usr/lib/frr";
@@ -91,11 +95,31 @@ impl Frr {
 
     /// The communities of the best route to a prefix, which its table does not show.
     pub fn communities(&self, prefix: &str) -> Vec<String> {
+        let mut all = words(&self.best(prefix), "/paths/0/community/list");
+        // It has a name for this one (RFC 8326).
+        for one in all.iter_mut().filter(|one| one.starts_with("graceful")) {
+            *one = "65535:0".to_owned();
+        }
+        all
+    }
+
+    /// ORIGINATOR_ID and CLUSTER_LIST of the same.
+    pub fn marks(&self, prefix: &str) -> (Option<String>, Vec<String>) {
+        let best = self.best(prefix);
+        let originator = best.pointer("/paths/0/originatorId").and_then(Value::as_str);
+        let clusters = words(&best, "/paths/0/clusterList/list");
+        (originator.map(str::to_owned), clusters)
+    }
+
+    fn best(&self, prefix: &str) -> Value {
         let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
         let shown = self.vtysh(&format!("show bgp {family} unicast {prefix} bestpath json"));
-        let shown = shown.ok().json();
-        let words = list(&shown, "/paths/0/community/list").iter();
-        words.filter_map(Value::as_str).map(str::to_owned).collect()
+        shown.ok().json()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.folder.told()
     }
 
     /// What a command of `vtysh` answers.
@@ -216,6 +240,16 @@ impl Router for Frr {
         ];
         orders.map(|order| self.vtysh(order).told()).concat()
     }
+
+    fn freeze(&self, frozen: bool) {
+        self.bgpd.iter().for_each(|daemon| daemon.freeze(frozen));
+    }
+}
+
+/// The strings of a list.
+fn words(value: &Value, pointer: &str) -> Vec<String> {
+    let words = list(value, pointer).iter().filter_map(Value::as_str);
+    words.map(str::to_owned).collect()
 }
 
 /// Prefixes, each with its paths.
@@ -244,50 +278,10 @@ fn route(prefix: &str, path: &Value) -> Route {
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
             .collect(),
-        communities: Vec::new(),
+        local_pref: path["locPrf"]
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok()),
         best: path["bestpath"].as_bool().unwrap_or_default(),
+        ..Route::default()
     }
-}
-
-/// A router as FRR is told it. What it learns reaches the kernel.
-pub fn conf(tor: &Tor) -> String {
-    let mut text = String::new();
-    let mut put = |line: String| text.push_str(&format!("{line}\n"));
-    put(format!("router bgp {}", tor.number));
-    put(format!(" bgp router-id {}", tor.address));
-    for line in [
-        "bgp log-neighbor-changes",
-        "no bgp ebgp-requires-policy",
-        "no bgp network import-check",
-        "no bgp default ipv4-unicast",
-        "bgp bestpath as-path multipath-relax",
-    ] {
-        put(format!(" {line}"));
-    }
-    for neighbour in &tor.neighbours {
-        let at = &neighbour.address;
-        put(format!(" neighbor {at} remote-as {}", neighbour.number));
-        put(format!(" neighbor {at} update-source {}", tor.source(neighbour)));
-        put(format!(" neighbor {at} timers connect 1"));
-        put(format!(" neighbor {at} advertisement-interval 0"));
-    }
-    for (family, six) in [("ipv4", false), ("ipv6", true)] {
-        put(format!(" address-family {family} unicast"));
-        tor.own(six).for_each(|prefix| put(format!("  network {prefix}")));
-        for neighbour in tor
-            .neighbours
-            .iter()
-            .filter(|neighbour| neighbour.is_six() == six)
-        {
-            put(format!("  neighbor {} activate", neighbour.address));
-            if tor.serves(neighbour) {
-                put(format!("  neighbor {} route-reflector-client", neighbour.address));
-            }
-            if tor.fronts(neighbour) {
-                put(format!("  neighbor {} next-hop-self", neighbour.address));
-            }
-        }
-        put(" exit-address-family".to_owned());
-    }
-    text
 }

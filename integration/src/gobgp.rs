@@ -1,22 +1,30 @@
 //! Edge: GoBGP in a namespace, its table read by `gobgp -j`. It puts nothing into the kernel.
 
+mod conf;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::daemon::Daemon;
-use crate::fabric::{Folder, Neighbour, Route, Router, Session, Tor, ask};
+use crate::fabric::{Folder, Route, Router, Session, Tor, ask};
 use crate::json::{list, text};
 use crate::netns::Netns;
 use crate::process::{Answer, Cmd};
 use crate::require;
 use crate::wait::eventually;
 
+pub use conf::conf;
+
 const API: &str = "127.0.0.1:50051";
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 /// Its number for Established.
 const ESTABLISHED: u64 = 6;
+/// Type codes of attributes.
+const LOCAL_PREF: u64 = 5;
+const ORIGINATOR_ID: u64 = 9;
+const CLUSTER_LIST: u64 = 10;
 
 /// A running GoBGP.
 pub struct Gobgp {
@@ -102,8 +110,14 @@ impl Gobgp {
         self.gobgp(&words).ok_only();
     }
 
-    fn gobgp(&self, words: &[&str]) -> Answer {
+    /// What `gobgp` answers.
+    pub fn gobgp(&self, words: &[&str]) -> Answer {
         ask(&self.netns, "gobgp").args(words).run()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.folder.told()
     }
 
     fn run(&mut self, more: &[&str]) {
@@ -156,6 +170,10 @@ impl Router for Gobgp {
         let rib = FAMILIES.map(|family| self.gobgp(&["global", "rib", "-a", family]).told());
         format!("{}{}", self.gobgp(&["neighbor"]).told(), rib.concat())
     }
+
+    fn freeze(&self, frozen: bool) {
+        self.daemon.iter().for_each(|daemon| daemon.freeze(frozen));
+    }
 }
 
 fn session(neighbour: &Value) -> Session {
@@ -198,44 +216,23 @@ fn route(prefix: &str, path: &Value) -> Route {
             .filter_map(number)
             .map(|n| community(&n))
             .collect(),
+        local_pref: typed(attributes, LOCAL_PREF).and_then(number),
+        originator: typed(attributes, ORIGINATOR_ID)
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+        clusters: typed(attributes, CLUSTER_LIST)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         best: path["best"].as_bool().unwrap_or_default(),
     }
 }
 
-/// A router as GoBGP is told it, without its own prefixes.
-pub fn conf(tor: &Tor) -> String {
-    let global = format!(
-        "[global.config]\n  as = {}\n  router-id = \"{}\"\n  port = 179\n",
-        tor.number, tor.address
-    );
-    let neighbours = tor
-        .neighbours
-        .iter()
-        .map(|neighbour| neighbour_conf(tor, neighbour));
-    std::iter::once(global).chain(neighbours).collect()
-}
-
-fn neighbour_conf(tor: &Tor, neighbour: &Neighbour) -> String {
-    let client = format!(
-        "  [neighbors.route-reflector.config]\n    route-reflector-client = true\n    \
-         route-reflector-cluster-id = \"{}\"\n",
-        tor.address
-    );
-    format!(
-        "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {}\n  \
-         [neighbors.transport.config]\n    local-address = \"{}\"\n  \
-         [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n  \
-         [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = 120\n{}  \
-         [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{}-unicast\"\n    \
-         [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = true\n",
-        neighbour.address,
-        neighbour.number,
-        tor.source(neighbour),
-        if tor.serves(neighbour) {
-            client.as_str()
-        } else {
-            ""
-        },
-        family(&neighbour.address)
-    )
+/// The value of the attribute with this type code.
+fn typed(attributes: &[Value], code: u64) -> Option<&Value> {
+    let is_it = |attribute: &&Value| attribute["type"].as_u64() == Some(code);
+    attributes.iter().find(is_it)?.get("value")
 }

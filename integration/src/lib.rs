@@ -16,6 +16,7 @@ mod base64;
 pub mod bench;
 pub mod bird;
 pub mod calico;
+pub mod capture;
 pub mod certificates;
 pub mod cnitool;
 pub mod containerd;

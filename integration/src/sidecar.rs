@@ -1,5 +1,7 @@
 //! Edge: our daemon on a node, known by its configuration, its signals and what the kernel has of it.
 
+mod upgrade;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,7 @@ pub const BLACKHOLE: u64 = 4096;
 pub struct Sidecar<'a> {
     node: &'a Node,
     daemon: Option<Daemon>,
+    program: PathBuf,
     conf: PathBuf,
     variables: Vec<(String, String)>,
     folder: Folder,
@@ -56,12 +59,16 @@ impl<'a> Sidecar<'a> {
 
     /// The same with variables.
     pub fn start_with(lab: &Lab, node: &'a Node, more: &Value, variables: &[(&str, &str)]) -> Self {
-        Self::made(lab, node, more, (variables, None))
+        let mut sidecar = Self::made(lab, node, more, (variables, None));
+        sidecar.run();
+        sidecar
     }
 
     /// The same, with these capabilities only (`-all,+net_admin`) and no way to more.
     pub fn confined(lab: &Lab, node: &'a Node, more: &Value, rights: &str) -> Self {
-        Self::made(lab, node, more, (&[], Some(rights.to_owned())))
+        let mut sidecar = Self::made(lab, node, more, (&[], Some(rights.to_owned())));
+        sidecar.run();
+        sidecar
     }
 
     fn made(
@@ -93,9 +100,10 @@ impl<'a> Sidecar<'a> {
         eprintln!("{}: {conf} on {:?}", node.name, lab.kind);
         // JSON is YAML.
         let conf = folder.write("sidecar.yaml", &conf.to_string());
-        let mut sidecar = Self {
+        Self {
             node,
             daemon: None,
+            program: require::dist("bgp-sidecar"),
             conf,
             variables: variables
                 .iter()
@@ -103,9 +111,7 @@ impl<'a> Sidecar<'a> {
                 .collect(),
             folder,
             rights,
-        };
-        sidecar.run();
-        sidecar
+        }
     }
 
     /// Its node.
@@ -161,6 +167,11 @@ impl<'a> Sidecar<'a> {
             .unwrap_or_else(|| panic!("it does not run"))
     }
 
+    /// SIGSTOP (true) or SIGCONT (false).
+    pub fn freeze(&self, frozen: bool) {
+        self.daemon.iter().for_each(|daemon| daemon.freeze(frozen));
+    }
+
     /// Fails if it has ended by itself.
     pub fn must_live(&mut self) {
         let ended = self.daemon.as_mut().and_then(Daemon::ended);
@@ -193,7 +204,7 @@ impl<'a> Sidecar<'a> {
     }
 
     fn command(&self, words: &[&str]) -> Cmd {
-        let program = require::dist("bgp-sidecar");
+        let program = &self.program;
         let command = match &self.rights {
             None => Cmd::new(program),
             Some(rights) => Cmd::new(require::tool("setpriv"))

@@ -11,6 +11,7 @@ use integration::lab::pool;
 use integration::netns::Netns;
 use integration::node::address;
 use integration::process::Answer;
+use integration::wait::eventually;
 use integration::{Kind, Lab, Node, Pod};
 use serde_json::{Value, json};
 
@@ -115,4 +116,39 @@ pub(crate) fn pings(netns: &Netns, address: &str) -> Answer {
         .command("ping")
         .args(["-n", "-c", "5", "-i", "0.2", "-W", "1", address])
         .run()
+}
+
+/// A question to the sidecar of a node; what `cnictl` prints.
+pub(crate) fn asked(lab: &Lab, node: &Node, question: &[&str]) -> String {
+    let run_dir = node.run_dir().display().to_string();
+    let words = question.iter().copied().chain(["--run-dir", &run_dir]);
+    let answer = lab.cnictl(words).quiet().run();
+    // While it starts there is no socket yet.
+    format!("{}{}", answer.stdout, answer.stderr)
+}
+
+/// The row of a peer in `cnictl node status`.
+pub(crate) fn row(lab: &Lab, node: &Node, peer: &str) -> String {
+    let status = asked(lab, node, &["node", "status"]);
+    let of_it = |line: &&str| line.split_whitespace().nth(1) == Some(peer);
+    status.lines().find(of_it).unwrap_or(&status).to_owned()
+}
+
+/// Waits until `cnictl node status` says this of a peer.
+pub(crate) fn shows(lab: &Lab, node: &Node, peer: &str, what: &str) -> String {
+    eventually(
+        &format!("node status of {} says of {peer}: {what}", node.name),
+        || {
+            let row = row(lab, node, peer);
+            row.contains(what).then_some(row)
+        },
+    )
+}
+
+/// A node reflects (RFC 4456) from now on.
+pub(crate) fn reflects(lab: &Lab, node: &Node, address: &str, cluster: &str) {
+    lab.apply(
+        &json!({"kind": "Node", "metadata": {"name": node.name}, "spec": {"bgp": {
+        "ipv4Address": format!("{address}/24"), "routeReflectorClusterID": cluster}}}),
+    );
 }

@@ -136,6 +136,12 @@ impl Cause {
     }
 }
 
+impl From<Notification> for Cause {
+    fn from(told: Notification) -> Self {
+        Self::LocalCease(told)
+    }
+}
+
 impl From<Failure> for Cause {
     fn from(failure: Failure) -> Self {
         Self::Tcp(failure)

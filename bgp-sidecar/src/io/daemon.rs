@@ -139,6 +139,9 @@ impl Daemon {
         if ours {
             self.step(Event::Lost(noticed.ours.into_iter().collect())).await;
         }
+        if noticed.lost {
+            self.missed().await;
+        }
         // What happens to pods is no reason to read the whole table.
         if noticed.around || noticed.lost || ours {
             self.look().await;
@@ -149,7 +152,8 @@ impl Daemon {
         let strangers = self.net.strangers();
         if strangers > self.strangers {
             let count = (strangers - self.strangers).to_string();
-            let text = "connections from addresses that are no peer's were closed";
+            let text =
+                "connections from no peer's address, or from farther than ttlSecurity allows, were closed";
             self.log.warning(text, &[("count", &count)]);
             self.strangers = strangers;
         }
@@ -168,6 +172,18 @@ impl Daemon {
             self.net.close(key, side);
             self.step(Event::Closed(key, side, Failure::Timeout)).await;
         }
+    }
+
+    /// More was changed than was heard of: what is gone is found by looking.
+    async fn missed(&mut self) {
+        // A look that fails is told of by the one that follows.
+        let Ok(seen) = self.kernel.look().await else {
+            return;
+        };
+        let held = self.speaker.kernel_routes().iter();
+        let gone = held.filter(|(key, kind)| seen.ours.get(key) != Some(kind));
+        let gone = gone.map(|((destination, _), _)| *destination).collect();
+        self.step(Event::Lost(gone)).await;
     }
 
     /// Everything in the kernel, anew.

@@ -238,7 +238,7 @@ impl Net {
         self.troubles.get(&key).map(String::as_str)
     }
 
-    /// How many connections were closed because nobody knows their source, or its key could not be set.
+    /// How many connections were closed because nobody knows their source, it is too far off, or its key could not be set.
     pub(crate) fn strangers(&self) -> u64 {
         self.strangers
     }

@@ -1,8 +1,27 @@
 //! Two connections with one peer (RFC 4271 §6.8).
+//!
+//! By the letter of the RFC both may be lost: a speaker that has our OPEN and our KEEPALIVE over the lesser one is Established
+//! there, closes the other for it, and meets our OPEN in the other, for which we close the lesser one. So nobody gets a
+//! KEEPALIVE of ours over a connection that is to be closed: its OPEN waits until the other connection has shown its own, has
+//! ended, or had its time. And a connection that is still being made is given up for one over which an OPEN has come.
 
-use super::{Event, Failure, Password, Peer, PeerAction, Side, State, open};
+use std::time::Duration;
+
+use super::{Event, Failure, Password, Peer, PeerAction, Side, State, Timer, open};
 use crate::fsm::Fsm;
 use crate::wire::Open;
+
+/// Some never look at a connection while they have another.
+const POSTPONED: Duration = Duration::from_secs(1);
+
+/// An OPEN that has come over a connection that would be the one to close.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Postponed {
+    side: Side,
+    open: Open,
+    /// A KEEPALIVE came after it.
+    confirmed: bool,
+}
 
 impl Peer {
     /// The peer has connected.
@@ -21,6 +40,7 @@ impl Peer {
             State::OpenSent | State::OpenConfirm => self.drive(Side::In, Event::OpenCollisionDump),
             State::Idle | State::Connect | State::Active => Vec::new(),
         };
+        self.postponed = self.postponed.take().filter(|one| one.side == Side::Out);
         self.incoming = Fsm::new(self.config(open::Role::Passive));
         actions.push(PeerAction::Adopt);
         actions.extend(self.drive(Side::In, Event::AutomaticStart));
@@ -31,6 +51,15 @@ impl Peer {
     /// Something on a connection. An OPEN is when two of them are told from each other.
     pub(super) fn connection(&mut self, side: Side, event: Event) -> Vec<PeerAction> {
         let state = self.fsm(side).state();
+        if let Some(postponed) = self.postponed.as_mut().filter(|one| one.side == side) {
+            if event == Event::ConnectRetryTimerExpires {
+                return self.go_on();
+            }
+            if event == Event::KeepAliveMsg {
+                postponed.confirmed = true;
+                return Vec::new();
+            }
+        }
         if let (Event::BgpOpen(open), State::OpenSent) = (&event, state) {
             let open = open.clone();
             return self.opened(side, open);
@@ -60,21 +89,41 @@ impl Peer {
 
     fn opened(&mut self, side: Side, open: Open) -> Vec<PeerAction> {
         let other = side.other();
+        let first = self.postponed.is_none() && self.fsm(other).state() == State::OpenSent;
+        if first && self.fits(&open) && self.loser(&open) == side {
+            self.postponed = Some(Postponed {
+                side,
+                open,
+                confirmed: false,
+            });
+            return vec![PeerAction::Arm(side, Timer::ConnectRetry, POSTPONED)];
+        }
+        self.judge(side, open)
+    }
+
+    /// An OPEN that will be refused decides nothing.
+    fn fits(&self, open: &Open) -> bool {
+        open.number == self.session.number
+    }
+
+    fn judge(&mut self, side: Side, open: Open) -> Vec<PeerAction> {
+        let other = side.other();
+        let shown = self.postponed.as_ref().is_some_and(|one| one.side == other);
         let mut actions = Vec::new();
-        // An OPEN that will be refused decides nothing.
-        let fits = open.number == self.session.number;
+        let fits = self.fits(&open);
         match self.fsm(other).state() {
             State::Established if fits && self.restarts(other) => {
                 actions = self.drive(other, Event::TcpConnectionFails(Failure::Restarted));
             }
             State::Established if fits => return self.drive(side, Event::OpenCollisionDump),
-            State::OpenConfirm if fits => {
+            State::OpenSent | State::OpenConfirm if fits && (shown || self.confirms(other)) => {
                 let loser = self.loser(&open);
                 actions = self.drive(loser, Event::OpenCollisionDump);
                 if loser == side {
                     return actions;
                 }
             }
+            State::Connect if fits => actions = self.drive(other, Event::OpenCollisionDump),
             State::Idle
             | State::Connect
             | State::Active
@@ -83,6 +132,42 @@ impl Peer {
             | State::Established => {}
         }
         actions.extend(self.drive(side, Event::BgpOpen(open)));
+        actions
+    }
+
+    fn confirms(&self, side: Side) -> bool {
+        self.fsm(side).state() == State::OpenConfirm
+    }
+
+    /// The other connection has ended, or the postponed one has.
+    pub(super) fn resume(&mut self) -> Vec<PeerAction> {
+        let Some(postponed) = &self.postponed else {
+            return Vec::new();
+        };
+        let side = postponed.side;
+        if self.fsm(side).state() != State::OpenSent {
+            self.postponed = None;
+            return vec![PeerAction::Disarm(side, Timer::ConnectRetry)];
+        }
+        match self.fsm(side.other()).state() {
+            State::OpenSent => Vec::new(),
+            State::Idle | State::Connect | State::Active | State::OpenConfirm | State::Established => {
+                self.go_on()
+            }
+        }
+    }
+
+    /// The postponed OPEN has come now, and what came after it.
+    fn go_on(&mut self) -> Vec<PeerAction> {
+        let Some(postponed) = self.postponed.take() else {
+            return Vec::new();
+        };
+        let side = postponed.side;
+        let mut actions = vec![PeerAction::Disarm(side, Timer::ConnectRetry)];
+        actions.extend(self.judge(side, postponed.open));
+        if postponed.confirmed {
+            actions.extend(self.drive(side, Event::KeepAliveMsg));
+        }
         actions
     }
 

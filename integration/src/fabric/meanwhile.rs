@@ -12,17 +12,17 @@ use crate::wait::eventually;
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Echo requests every few milliseconds while something is done.
+/// Echo requests every millisecond while something is done.
 pub struct Pings {
     running: Running,
 }
 
 impl Pings {
-    /// Starts them, every 10 ms.
+    /// Starts them.
     pub fn start(netns: &Netns, address: &str) -> Self {
         let running = netns
             .command("ping")
-            .args(["-n", "-q", "-i", "0.01", "-W", "20", address])
+            .args(["-n", "-q", "-i", "0.001", "-W", "20", address])
             .start();
         let status = format!("/proc/{}/status", running.pid());
         eventually("ping catches SIGINT", || {

@@ -15,6 +15,12 @@ pub struct Route {
     pub as_path: Vec<u32>,
     /// Communities as `65000:1`.
     pub communities: Vec<String>,
+    /// LOCAL_PREF.
+    pub local_pref: Option<u32>,
+    /// ORIGINATOR_ID (RFC 4456).
+    pub originator: Option<String>,
+    /// CLUSTER_LIST (RFC 4456).
+    pub clusters: Vec<String>,
     /// Whether it is the one the router uses.
     pub best: bool,
 }
@@ -38,6 +44,8 @@ pub trait Router: Send + Sync {
     fn sessions(&self) -> Vec<Session>;
     /// Everything it can say, for a failure.
     fn told(&self) -> String;
+    /// SIGSTOP (true) or SIGCONT (false) to its BGP: the kernel still takes what is sent to it.
+    fn freeze(&self, frozen: bool);
 }
 
 /// What tests ask of a router, of any make.

@@ -16,8 +16,10 @@ impl Daemon {
                 let (at, keys) = (revision.0.to_string(), data.len().to_string());
                 self.log
                     .debug("the datastore has changed", &[("revision", &at), ("keys", &keys)]);
-                self.take(&data).await;
-                self.keep(data, revision);
+                // What is refused must not take the place of what a restart would go by.
+                if self.take(&data).await {
+                    self.keep(data, revision);
+                }
             }
             Update::Away(why) => {
                 self.heard(false);
@@ -38,29 +40,34 @@ impl Daemon {
         }
     }
 
-    /// What the datastore says, acted on.
-    pub(super) async fn take(&mut self, data: &Arc<Data>) {
+    /// What the datastore says, acted on; `false` if it is not believed.
+    pub(super) async fn take(&mut self, data: &Arc<Data>) -> bool {
         self.cluster.take(data);
         self.mender.data(data);
-        self.repaint().await;
+        self.repaint().await
     }
 
-    async fn repaint(&mut self) {
+    async fn repaint(&mut self) -> bool {
         let secrets = start::secrets(&self.settings.secrets_dir, &self.cluster.secrets());
         let picture = Arc::new(self.cluster.picture(&self.settings, &secrets));
-        self.configure(picture).await;
+        self.configure(picture).await
     }
 
-    async fn configure(&mut self, picture: Arc<Picture>) {
+    /// Nothing follows from a picture that the speaker refuses, not even where to listen.
+    async fn configure(&mut self, picture: Arc<Picture>) -> bool {
         if self.picture.as_ref() == Some(&picture) {
-            return;
+            return true;
+        }
+        self.step(Event::Picture(Arc::clone(&picture))).await;
+        if !self.speaker.follows(&picture) {
+            return false;
         }
         self.log = log(&self.settings, &self.node, picture.log_level);
         self.debts.level(picture.log_level);
         self.mender.level(picture.log_level);
-        self.picture = Some(Arc::clone(&picture));
+        self.picture = Some(picture);
         self.listen();
-        self.step(Event::Picture(picture)).await;
+        true
     }
 
     /// Certificates and passwords may be others now.

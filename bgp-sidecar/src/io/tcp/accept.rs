@@ -1,5 +1,6 @@
 //! Connections that peers make: who is let in, and what waits for a decision.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -82,6 +83,10 @@ impl Net {
         let set = || {
             if let Some(hops) = guest.hops {
                 option::hops(&stream, from, hops)?;
+                // It may have connected from afar before that was set, and what it said lies there.
+                if option::first_ttl(&stream)? < option::least(hops) {
+                    return Err(io::ErrorKind::HostUnreachable.into());
+                }
             }
             // It has the listener's key already, unless that came later than the connection.
             if let Some(key) = guest.key() {

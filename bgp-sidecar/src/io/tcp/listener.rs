@@ -87,6 +87,7 @@ impl Listener {
             }
         }
         option::ttl(&socket, at.ip())?;
+        option::keep_first(&socket)?;
         socket.bind(&at.into())?;
         let mut keys = Keys::default();
         keys.apply(&socket, at, guests);

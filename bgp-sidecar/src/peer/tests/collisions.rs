@@ -39,15 +39,123 @@ fn of_equal_identifiers_the_greater_as_decides() {
 #[test]
 fn an_established_one_closes_whatever_else_is_under_way() {
     let mut peer = two();
-    on(&mut peer, Side::In, open(1, false));
+    on(&mut peer, Side::In, open(9, false));
     let actions = on(&mut peer, Side::In, Event::KeepAliveMsg);
     assert!(dumped(&actions, Side::Out));
     assert_eq!(states(&peer), (State::Idle, State::Established));
-    let mut dialling = super::peer();
-    dialling.step(PeerEvent::Accepted);
-    on(&mut dialling, Side::In, open(1, false));
-    let actions = on(&mut dialling, Side::In, Event::KeepAliveMsg);
-    assert!(actions.contains(&PeerAction::Drop(Side::Out)), "no more dialling");
+}
+
+#[test]
+fn a_connection_that_is_being_made_is_given_up_for_one_with_an_open() {
+    for id in [1, 9] {
+        let mut peer = peer();
+        peer.step(PeerEvent::Accepted);
+        assert_eq!(states(&peer), (State::Connect, State::OpenSent));
+        let actions = on(&mut peer, Side::In, open(id, false));
+        assert!(actions.contains(&PeerAction::Drop(Side::Out)), "no more dialling");
+        assert_eq!(states(&peer), (State::Idle, State::OpenConfirm));
+        assert_eq!((peer.cause(), retry(&actions)), (None, None));
+    }
+}
+
+/// By whom the OPEN is, the connection that is to be closed once the other has shown its own.
+fn postponed(id: u8) -> (Peer, Side) {
+    let (mut peer, lesser) = (two(), if id < OURS[3] { Side::In } else { Side::Out });
+    let actions = on(&mut peer, lesser, open(id, false));
+    assert_eq!(
+        actions,
+        [PeerAction::Arm(
+            lesser,
+            Timer::ConnectRetry,
+            Duration::from_secs(1)
+        )],
+        "no KEEPALIVE"
+    );
+    assert_eq!(states(&peer), (State::OpenSent, State::OpenSent));
+    (peer, lesser)
+}
+
+#[test]
+fn an_open_over_the_lesser_connection_waits_for_the_other_one() {
+    for id in [1, 9] {
+        let (mut peer, lesser) = postponed(id);
+        // The peer did not wait.
+        assert_eq!(on(&mut peer, lesser, Event::KeepAliveMsg), []);
+        let actions = on(&mut peer, lesser.other(), open(id, false));
+        assert!(dumped(&actions, lesser), "{actions:?}");
+        assert_eq!(peer.fsm(lesser.other()).state(), State::OpenConfirm);
+        let actions = on(&mut peer, lesser.other(), Event::KeepAliveMsg);
+        assert!(matches!(actions[..], [_, PeerAction::Up(side, _)] if side == lesser.other()));
+    }
+}
+
+#[test]
+fn an_open_that_waits_counts_when_the_other_connection_ends() {
+    for (id, confirmed) in [(1, false), (9, false), (1, true), (9, true)] {
+        let (mut peer, lesser) = postponed(id);
+        if confirmed {
+            on(&mut peer, lesser, Event::KeepAliveMsg);
+        }
+        let failure = Event::TcpConnectionFails(Failure::Lost);
+        let actions = on(&mut peer, lesser.other(), failure);
+        assert!(
+            sent(&actions, lesser).contains(&&Message::Keepalive),
+            "{actions:?}"
+        );
+        let state = if confirmed {
+            State::Established
+        } else {
+            State::OpenConfirm
+        };
+        assert_eq!(peer.fsm(lesser).state(), state);
+        assert_eq!(retry(&actions), None, "there is a connection");
+    }
+}
+
+#[test]
+fn an_open_waits_for_a_second_and_no_longer() {
+    for id in [1, 9] {
+        let (mut peer, lesser) = postponed(id);
+        let actions = on(&mut peer, lesser, Event::ConnectRetryTimerExpires);
+        assert!(
+            sent(&actions, lesser).contains(&&Message::Keepalive),
+            "{actions:?}"
+        );
+        assert_eq!(peer.fsm(lesser).state(), State::OpenConfirm);
+        assert_eq!(peer.fsm(lesser.other()).state(), State::OpenSent);
+        // The RFC's rule is left.
+        let actions = on(&mut peer, lesser.other(), open(id, false));
+        assert!(dumped(&actions, lesser));
+    }
+}
+
+#[test]
+fn a_connection_that_ends_while_its_open_waits_is_forgotten() {
+    for id in [1, 9] {
+        let (mut peer, lesser) = postponed(id);
+        let told = Event::NotifMsg(Notification::cease(cease::COLLISION));
+        let actions = on(&mut peer, lesser, told);
+        assert!(actions.contains(&PeerAction::Drop(lesser)));
+        assert_eq!(peer.fsm(lesser).state(), State::Idle);
+        on(&mut peer, lesser.other(), open(id, false));
+        assert_eq!(peer.fsm(lesser.other()).state(), State::OpenConfirm);
+        assert_eq!(peer.fsm(lesser).state(), State::Idle);
+    }
+}
+
+#[test]
+fn a_second_incoming_one_has_no_part_of_an_open_that_waited() {
+    let (mut peer, lesser) = postponed(1);
+    assert_eq!(lesser, Side::In);
+    let actions = peer.step(PeerEvent::Accepted);
+    assert!(dumped(&actions, Side::In) && actions.contains(&PeerAction::Adopt));
+    let sent = sent(&actions, Side::In);
+    assert!(
+        matches!(sent[..], [Message::Notification(_), Message::Open(_)]),
+        "{sent:?}"
+    );
+    assert_eq!(peer.fsm(Side::In).state(), State::OpenSent);
+    assert_eq!(on(&mut peer, Side::In, open(1, false)).len(), 1, "it waits anew");
 }
 
 #[test]

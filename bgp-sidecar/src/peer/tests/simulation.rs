@@ -22,6 +22,10 @@ struct World {
     peers: [Peer; 2],
     connections: Vec<Connection>,
     retry: [bool; 2],
+    /// By end: an OPEN there waits for the other connection's, and for how long is measured.
+    late: [Option<Side>; 2],
+    /// Sessions that stood at an end and were lost there.
+    lost: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,7 @@ enum Step {
     Accept(usize),
     Deliver(usize, usize),
     Retry(usize),
+    Late(usize, Side),
 }
 
 fn machine(one: usize, ids: [u8; 2], passive: bool, restarting: bool) -> Peer {
@@ -52,6 +57,8 @@ impl World {
             peers: [0, 1].map(|one| machine(one, ids, passive, false)),
             connections: Vec::new(),
             retry: [false; 2],
+            late: [None; 2],
+            lost: 0,
         };
         (0..2).for_each(|one| world.begin(one));
         world
@@ -71,6 +78,7 @@ impl World {
         }
         self.peers[one] = again;
         self.retry[one] = false;
+        self.late[one] = None;
         self.begin(one);
     }
 
@@ -135,17 +143,25 @@ impl World {
                 }
                 PeerAction::ArmRetry(_) => self.retry[end] = true,
                 PeerAction::DisarmRetry => self.retry[end] = false,
+                PeerAction::Arm(side, Timer::ConnectRetry, _)
+                    if self.peers[end].fsm(side).state() == State::OpenSent =>
+                {
+                    self.late[end] = Some(side);
+                }
+                PeerAction::Disarm(side, Timer::ConnectRetry) if self.late[end] == Some(side) => {
+                    self.late[end] = None;
+                }
+                PeerAction::Down(_) => self.lost += 1,
                 PeerAction::Arm(..)
                 | PeerAction::Disarm(..)
                 | PeerAction::Up(..)
-                | PeerAction::Down(_)
                 | PeerAction::Failed(..)
                 | PeerAction::Deliver(_) => {}
             }
         }
     }
 
-    /// What may happen next: retries only when nothing else does, since they take a second.
+    /// What may happen next: what takes a second only when nothing else does.
     fn possible(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for (at, connection) in self.connections.iter().enumerate() {
@@ -157,6 +173,8 @@ impl World {
         }
         if steps.is_empty() {
             steps.extend((0..2).filter(|end| self.retry[*end]).map(Step::Retry));
+            let late = |end: usize| self.late[end].map(|side| Step::Late(end, side));
+            steps.extend((0..2).filter_map(late));
         }
         steps
     }
@@ -185,6 +203,11 @@ impl World {
                 let actions = self.peers[end].step(PeerEvent::RetryTimerExpires);
                 self.act(end, None, actions);
             }
+            Step::Late(end, side) => {
+                self.late[end] = None;
+                let actions = on(&mut self.peers[end], side, Event::ConnectRetryTimerExpires);
+                self.act(end, None, actions);
+            }
         }
     }
 }
@@ -201,6 +224,7 @@ proptest! {
         prop_assert!(world.session(0).is_some(), "{:?}", world.connections);
         prop_assert_eq!(world.session(0), world.session(1));
         prop_assert!(world.possible().is_empty());
+        prop_assert_eq!(world.lost, 0, "a session that stood somewhere was closed in favour of another");
     }
 
     #[test]

@@ -131,8 +131,12 @@ fn an_empty_datastore_changes_nothing_and_says_so() {
     let mut empty = picture(1, vec![]);
     empty.origin = Origin::default();
     (empty.nodes, empty.guid) = (0, None);
-    network.configure(1, empty);
+    let empty = Arc::new(empty);
+    let before = network.nodes[&1].speaker.picture.clone().unwrap();
+    network.step(1, Event::Picture(Arc::clone(&empty)));
     assert_eq!(network.nodes[&2].via(block(1)), Some(address(1)));
+    let speaker = &network.nodes[&1].speaker;
+    assert_eq!((speaker.follows(&empty), speaker.follows(&before)), (false, true));
     let log = &network.nodes[&1].log;
     assert!(
         log.iter().any(|line| line.contains("the datastore is empty")),
@@ -150,6 +154,7 @@ fn a_route_that_somebody_takes_away_is_put_back() {
     assert_eq!(network.nodes[&1].speaker.lost_routes(), 1);
     assert_eq!(network.nodes[&1].via(block(2)), Some(address(2)));
     assert!(network.nodes[&1].log.iter().any(|line| line.contains("put back")));
+    assert_eq!(network.nodes[&1].speaker.lost_routes(), 1);
 }
 
 #[test]

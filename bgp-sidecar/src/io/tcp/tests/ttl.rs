@@ -37,15 +37,33 @@ async fn what_comes_from_too_far_is_not_heard() {
             let mut dial = end.dial_key(peer.key());
             dial.ttl_security = Some(hops);
             end.net.peers(vec![dial]);
-            set_ttl(&peer, far);
+            set_ttl(&peer, near);
             peer.connect(&end).unwrap();
             assert!(matches!(end.event().await, NetEvent::Accepted { .. }));
             end.net.adopt(peer.address, peer.key());
+            set_ttl(&peer, far);
             peer.socket.send(b"far").unwrap();
             end.silent().await;
             // TCP sends it once more.
             set_ttl(&peer, near);
             assert_eq!(end.octets(peer.key(), Side::In, 3).await, b"far");
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_connects_from_too_far_is_closed_whatever_lies_there_already() {
+    for (ours, theirs) in ENDS {
+        for (hops, far) in [(1, 254), (3, 252)] {
+            let (mut end, mut peer) = (End::new(ours), Raw::from(theirs));
+            let mut dial = end.dial_key(peer.key());
+            dial.ttl_security = Some(hops);
+            end.net.peers(vec![dial]);
+            set_ttl(&peer, far);
+            peer.connect(&end).unwrap();
+            peer.socket.send(b"said before anybody looked").unwrap();
+            end.silent().await;
+            assert!(peer.ended());
         }
     }
 }
