@@ -26,11 +26,6 @@ impl Daemon {
         line.split_whitespace().next()?.parse().ok()
     }
 
-    /// Its process number.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends a signal. After SIGSTOP it returns when nothing moves any more: the signal reaches thread by thread, and until then
     /// the others work on.
     pub fn signal(&self, signal: Signal) {
