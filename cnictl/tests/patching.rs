@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{apply, cnictl, object, put, recorded, value, words_of};
+use common::{apply, cnictl, object, recorded, words_of};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};
@@ -16,10 +16,6 @@ fn resource(kind: &str, name: &str, spec: &str) -> String {
 
 fn pool(spec: &str) -> String {
     resource("IPPool", "p", spec)
-}
-
-fn revision(store: &Memory, key: &str) -> u64 {
-    store.dump()[key].revision.0
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A connection for each request, by HTTP/1.1. kube's own stack has a pool, HTTP/2, retries, plugins for credentials and a
-//! language for paths in JSON: a million octets of program that a few GETs have no use for.
+//! language for paths in JSON, which a few GETs have no use for.
 
 use std::future::Future;
 use std::pin::Pin;
