@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use integration::apiserver::{ApiServer, Manner};
 use integration::fabric::{Tor, Watched, holds_while};
+use integration::json::with;
 use integration::lab::pool;
 use integration::sidecar::Sidecar;
 use integration::wait::{eventually, within};
@@ -39,6 +40,13 @@ fn has(lab: &Lab, expected: &Value) {
     });
 }
 
+/// Labels the record as an operator does, by `calicoctl label` and its like.
+fn label(lab: &Lab, key: &str, value: &str) {
+    let mut record = lab.etcd().get(NODE).unwrap_or_default();
+    record["metadata"]["labels"][key] = json!(value);
+    lab.etcd().put(NODE, &record);
+}
+
 fn logs(sidecar: &Sidecar, part: &str) {
     eventually(&format!("the log says {part:?}"), || {
         sidecar.log().contains(part).then_some(())
@@ -60,9 +68,8 @@ fn labels_come_change_and_go_within_two_seconds_and_the_operators_own_stay() {
         r#"{"rack":"r1","zone":"z"}"#
     );
     assert_eq!(record["spec"]["bgp"]["ipv4Address"], format!("{ONE}/24"));
-    lab.cnictl(["label", "node", "worker01", "own=yes"]).ok();
-    lab.cnictl(["label", "node", "worker01", "zone=mine", "--overwrite"])
-        .ok();
+    label(&lab, "own", "yes");
+    label(&lab, "zone", "mine");
     has(&lab, &json!({"own": "yes", "rack": "r1", "zone": "z"}));
     let mut turn = 1;
     within("a label is copied", SOON, || {
@@ -115,7 +122,7 @@ fn nothing_is_polled_and_what_says_nothing_new_writes_nothing() {
     server.node("k1", json!({"rack": "r2"}), &[]);
     has(&lab, &json!({"rack": "r2"}));
     assert_eq!(asked(), 2);
-    lab.cnictl(["label", "node", "worker01", "own=yes"]).ok();
+    label(&lab, "own", "yes");
     has(&lab, &json!({"own": "yes", "rack": "r2"}));
     let log = sidecar.log();
     let copied = log.matches("labels of the Kubernetes node are copied").count();
@@ -128,22 +135,21 @@ fn selectors_of_peers_and_pools_follow() {
     let lab = lab();
     lab.apply(&json!({"kind": "BGPPeer", "metadata": {"name": "rack1"},
         "spec": {"peerIP": TOR, "asNumber": NUMBER, "nodeSelector": "rack == 'r1'"}}));
-    lab.apply(&integration::json::with(
-        pool("racked", "10.40.0.0/24", 28),
+    let racked = with(
+        pool("pods", "10.10.0.0/16", 26),
         "spec/nodeSelector",
         "rack == 'r1'",
-    ));
+    );
+    lab.apply(&racked);
     let tor = Make::Bird.start(&lab.leaf, &Tor::new(TOR, NUMBER).knows(ONE, NUMBER));
     let (server, _sidecar) = both(&lab, json!({"rack": "r2"}));
     has(&lab, &json!({"rack": "r2"}));
-    let conf = integration::json::with(lab.node.conf(), "ipam/ipv4_pools", json!(["10.40.0.0/24"]));
-    let refused = lab.node.call("ADD", &conf, &Pod::new("early")).run();
+    let refused = lab.node.call("ADD", &lab.node.conf(), &Pod::new("early")).run();
     assert!(refused.stdout.contains("nodeSelector"), "{}", refused.stdout);
     server.node("k1", json!({"rack": "r1"}), &[]);
     tor.up(ONE);
-    let pod = Pod::new("racked");
-    let address = integration::node::address(&lab.node.add(&conf, &pod));
-    assert!(address.starts_with("10.40.0."), "{address}");
+    let (_pod, _, block) = pod(&lab.node);
+    tor.learns(&block, ONE);
     server.node("k1", json!({}), &[]);
     tor.must("the session is over", || {
         let down = tor.sessions().iter().all(|session| !session.up);
@@ -176,6 +182,7 @@ fn an_api_server_that_is_away_changes_nothing_and_is_followed_again() {
     server.revive(&lab);
     has(&lab, &json!({"rack": "r3"}));
     logs(&sidecar, "are followed again");
+    // Whatever the first reason is, what follows it is told too.
     server.behave(Manner::Refusing(503, "ServiceUnavailable"));
     server.end_watches();
     logs(&sidecar, "cannot answer for node k1 now (503");

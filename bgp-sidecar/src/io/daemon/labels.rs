@@ -101,6 +101,8 @@ async fn follow(
     tell: mpsc::Sender<Told>,
 ) {
     let mut failures = 0;
+    // Each reason of an outage is told once.
+    let mut reason = String::new();
     loop {
         let error = match Followed::begin(&access, &name, PATIENCE).await {
             Ok((node, followed)) => {
@@ -113,8 +115,12 @@ async fn follow(
             Err(error) => error,
         };
         failures += 1;
-        if failures == 1 && tell.send(Told::Away(error.to_string())).await.is_err() {
-            return;
+        let text = error.to_string();
+        if failures == 1 || text != reason {
+            reason.clone_from(&text);
+            if tell.send(Told::Away(text)).await.is_err() {
+                return;
+            }
         }
         tokio::time::sleep(pause(failures, PAUSES[0])).await;
     }
