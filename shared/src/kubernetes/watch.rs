@@ -73,9 +73,10 @@ enum Stop {
 
 impl Stop {
     fn of(server: &Server, what: &str, error: &kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) if status.code == EXPIRED => Self::Expired,
-            error => Self::Failed(failure(server, what, error)),
+        let expired = matches!(error, kube::Error::Api(status) if status.code == EXPIRED);
+        match expired {
+            true => Self::Expired,
+            false => Self::Failed(failure(server, what, error)),
         }
     }
 }
