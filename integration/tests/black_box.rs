@@ -10,7 +10,6 @@ mod bgp_kernel;
 mod bgp_labels;
 mod bgp_many;
 mod bgp_nodes;
-mod bgp_nodes;
 mod bgp_racks;
 mod bgp_reachable;
 mod bgp_restart;
