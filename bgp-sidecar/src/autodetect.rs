@@ -32,6 +32,8 @@ pub struct Facts {
     pub source: Option<IpAddr>,
     /// The answer to [`Question::Kubernetes`]: the node's addresses of type InternalIP.
     pub internal: Vec<IpAddr>,
+    /// Why the question has no answer, and the way out.
+    pub trouble: Option<String>,
 }
 
 /// An interface.
@@ -98,14 +100,22 @@ pub fn choose(method: &Method, facts: &Facts, family: Family) -> Result<Found, S
             let mut others = plain().filter(|one| !named(patterns, one));
             others.find_map(|one| one.first(family, |_| true))
         }
-        Method::CanReach(_) => facts.source.and_then(|source| at(&interfaces, source, family)),
+        Method::CanReach(_) => {
+            let source = facts.source.filter(|source| Family::of(*source) == family);
+            source.and_then(|source| at(&interfaces, source, family))
+        }
         Method::Cidr(ranges) => {
             let inside = |net: &IpNet| ranges.iter().any(|range| range.contains(&net.addr()));
             plain().find_map(|one| one.first(family, inside))
         }
         Method::KubernetesInternalIp => {
-            let mut known = facts.internal.iter();
-            known.find_map(|address| at(&interfaces, *address, family))
+            let known = facts
+                .internal
+                .iter()
+                .filter(|known| Family::of(**known) == family);
+            known
+                .copied()
+                .find_map(|address| at(&interfaces, address, family))
         }
     };
     answer.ok_or_else(|| refusal(method, facts, family))
@@ -158,11 +168,26 @@ impl Address {
 }
 
 fn refusal(method: &Method, facts: &Facts, family: Family) -> String {
-    let names: Vec<&str> = facts.interfaces.iter().map(|one| one.name.as_str()).collect();
+    let (family, variable) = match family {
+        Family::Ipv4 => ("IPv4", "IP"),
+        Family::Ipv6 => ("IPv6", "IP6"),
+    };
+    let why = match (&facts.trouble, method) {
+        (Some(trouble), _) => trouble.clone(),
+        (None, Method::KubernetesInternalIp) if !facts.internal.is_empty() => {
+            let known: Vec<String> = facts.internal.iter().map(ToString::to_string).collect();
+            format!(
+                "of the InternalIPs {} none is one of this machine's",
+                known.join(", ")
+            )
+        }
+        (None, _) => {
+            let names: Vec<&str> = facts.interfaces.iter().map(|one| one.name.as_str()).collect();
+            format!("there are the interfaces {}", names.join(", "))
+        }
+    };
     format!(
-        "no {family:?} address found by {method}; there are the interfaces {}: set IP (or IP6), or another \
-         IP_AUTODETECTION_METHOD",
-        names.join(", ")
+        "no {family} address found by {method}; {why}: set {variable}, or another {variable}_AUTODETECTION_METHOD"
     )
 }
 

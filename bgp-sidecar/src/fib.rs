@@ -3,6 +3,7 @@
 mod diff;
 mod resolve;
 mod wanted;
+mod way;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,9 +15,12 @@ use ipnet::IpNet;
 pub use diff::{Op, Plan, diff};
 pub use resolve::{KernelKind, KernelRoute, KernelTable, Reason, Resolved, Unresolved, resolve};
 pub use wanted::{Inputs, Missing, Wanted, Why, learned, wanted};
+pub use way::{Ways, ways};
 
 /// The protocol number of our routes (`manx`): they are ours, and nothing else is.
 pub const PROTOCOL: u8 = 77;
+/// Metric of the way to a peer behind a gateway (`reachableBy`): better than anything learned, and worse than a pod.
+pub const WAY: u32 = 1536;
 /// Metric of learned routes. Pod routes are at 0 (IPv4) and 1024 (IPv6), better than any of ours.
 pub const LEARNED: u32 = 2048;
 /// Metric of the way to an address that another node has borrowed from a block of ours.

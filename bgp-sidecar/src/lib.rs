@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod fib;
 pub mod fsm;
 pub mod io;
+pub mod labels;
 pub mod origin;
 pub mod peer;
 pub mod peers;

@@ -12,7 +12,7 @@ use shared::model::key::{Key, Plural, Prefix};
 use shared::model::node::Node;
 use shared::txn::{Decision, Guard, Range, Reads, Snapshot, Txn, Write};
 
-use crate::autodetect::Facts;
+use crate::autodetect::{Facts, Method, Question};
 use crate::settings::{FirstPool, Identity};
 use crate::wire::Family;
 
@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub uids: [&'a str; 3],
     /// Whether a Node made now is one of Kubernetes too.
     pub kubernetes: bool,
+    /// What it is called there, where that was told.
+    pub reference: Option<&'a str>,
     /// The time.
     pub now: Timestamp,
 }
@@ -87,6 +89,23 @@ pub fn reads() -> Reads {
         .prefix(Prefix::resources(Plural::Nodes))
         .prefix(Prefix::resources(Plural::IpPools))
         .key(ClusterInformation::only_key())
+}
+
+/// What must be found out before [`decide`], IPv4 first: nothing where no address is looked for, so that a start waits
+/// for no name server and no API server that it does not need. `stored`: this node's record.
+pub fn questions(identity: &Identity, stored: Option<&[u8]>) -> [Option<Question>; 2] {
+    let speaker = stored.and_then(|bytes| Node::from_bytes(bytes).ok()?.speaker());
+    let speaker = speaker.unwrap_or_default().0;
+    let ask = |choice, registered: bool, family, method: &Method| {
+        node::looks(choice, registered, family)
+            .then(|| method.question())
+            .flatten()
+    };
+    let (ipv4, ipv6) = (speaker.ipv4.is_some(), speaker.ipv6.is_some());
+    [
+        ask(&identity.ipv4, ipv4, Family::Ipv4, &identity.ipv4_method),
+        ask(&identity.ipv6, ipv6, Family::Ipv6, &identity.ipv6_method),
+    ]
 }
 
 /// What to write.

@@ -62,6 +62,8 @@ pub struct Settings {
     pub boot_id_file: PathBuf,
     /// `kubeconfig`
     pub kubeconfig: Option<PathBuf>,
+    /// `kubernetes_node`; without it the node's name.
+    pub kubernetes_node: Option<String>,
     /// What this node registers itself as.
     pub identity: Identity,
     /// The first pool of IPv4.
@@ -139,6 +141,8 @@ pub struct FirstPool {
     pub vxlan: Option<String>,
     /// Whether what leaves the pools is masqueraded.
     pub nat_outgoing: Option<bool>,
+    /// Whether it is kept from every peer.
+    pub disable_bgp_export: Option<bool>,
 }
 
 /// The settings in a file's document, the environment and the flags (by name, with or without `--`), and warnings;
@@ -159,6 +163,7 @@ pub fn load(
 
 /// What is wrong is collected in `given`; its default stands in.
 fn settings(given: &mut Given) -> Settings {
+    let no_pools = given.value("no_default_pools", parse::flag);
     Settings {
         netconf: given.netconf(),
         nodename: given.text("nodename"),
@@ -178,9 +183,10 @@ fn settings(given: &mut Given) -> Settings {
         machine_id_file: given.path("machine_id_file"),
         boot_id_file: given.path("boot_id_file"),
         kubeconfig: given.maybe("kubeconfig", parse::path),
+        kubernetes_node: given.text("kubernetes_node"),
         identity: parse::identity(given),
-        ipv4_pool: parse::first_pool(given, true),
-        ipv6_pool: parse::first_pool(given, false),
+        ipv4_pool: parse::first_pool(given, true, no_pools),
+        ipv6_pool: parse::first_pool(given, false, no_pools),
     }
 }
 

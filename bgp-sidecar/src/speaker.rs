@@ -8,6 +8,7 @@
 //! | `routes` | what a change of routes means for the kernel |
 //! | `telling` | … and for peers, of which some read slowly |
 //! | `configure` | what another picture of the cluster means for all of it |
+//! | `ways` | routes to peers behind gateways |
 //! | [`status`] | what is shown |
 
 mod configure;
@@ -18,6 +19,7 @@ pub mod status;
 mod telling;
 mod timer;
 mod warnings;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -32,7 +34,7 @@ pub use timer::TimerKey;
 
 use crate::adj_rib_out::AdjRibOut;
 use crate::cluster::Picture;
-use crate::fib::{KernelTable, Op, Routes, Why};
+use crate::fib::{KernelTable, Op, Routes, Ways, Why};
 use crate::fsm::{Cause, Failure, State};
 use crate::peer::{Peer, Side};
 use crate::policy::Export;
@@ -170,6 +172,10 @@ pub struct Speaker {
     missing: BTreeMap<IpNet, Why>,
     /// Routes of ours that somebody else took away or changed, since the start.
     lost: u64,
+    /// To peers behind gateways.
+    ways: Ways,
+    /// Peers to which there is none, and why.
+    refused: BTreeMap<PeerKey, String>,
     /// The kernel was looked at.
     looked: bool,
     /// A restart: what the kernel holds stays until peers had their time.
@@ -197,6 +203,8 @@ impl Speaker {
             changes: 0,
             missing: BTreeMap::new(),
             lost: 0,
+            ways: Ways::new(),
+            refused: BTreeMap::new(),
             looked: false,
             starting: false,
             restarting: false,

@@ -1,25 +1,23 @@
-//! A Kubernetes API server as far as a CNI plugin sees one: GET of namespaces, pods and nodes, by TLS, for a bearer token
-//! or a client certificate. It listens on the leaf.
+//! A Kubernetes API server as far as we see one: GET of namespaces, pods and nodes, list and watch of nodes, by TLS, for a
+//! bearer token or a client certificate. It listens on the leaf.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::base64::to64;
 use crate::certificates::Certificates;
 use crate::json::with;
 use crate::lab::Lab;
+
+mod nodes;
+mod serve;
 
 const PORT: u16 = 6443;
 const TOKEN: &str = "token-of-the-laboratory";
@@ -44,6 +42,7 @@ pub enum Manner {
 
 struct State {
     objects: Mutex<BTreeMap<String, Value>>,
+    nodes: Mutex<nodes::Nodes>,
     manner: Mutex<Manner>,
     requests: Mutex<Vec<String>>,
     connections: AtomicU32,
@@ -67,24 +66,21 @@ impl ApiServer {
     pub fn start(lab: &Lab) -> Self {
         let at = lab.gateway();
         let certificates = Certificates::new(&at);
-        let tls = Arc::new(tls(&certificates));
         let state = Arc::new(State {
             objects: Mutex::default(),
+            nodes: Mutex::default(),
             manner: Mutex::new(Manner::Prompt),
             requests: Mutex::default(),
             connections: AtomicU32::new(0),
             stop: AtomicBool::new(false),
         });
-        let listener = lab.leaf.enter(|| TcpListener::bind((at.as_str(), PORT)));
-        let listener = listener.unwrap_or_else(|error| panic!("{at}:{PORT}: {error}"));
-        let shared = state.clone();
-        let thread = Some(std::thread::spawn(move || serve(&listener, &tls, &shared)));
-        let server = Self {
+        let mut server = Self {
             at,
             state,
             certificates,
-            thread,
+            thread: None,
         };
+        server.revive(lab);
         server.namespace("default", json!({}), json!({}));
         server
     }
@@ -117,6 +113,17 @@ impl ApiServer {
     /// From now on it behaves so.
     pub fn behave(&self, manner: Manner) {
         *lock(&self.state.manner) = manner;
+    }
+
+    /// It comes back after [`Self::stop`], with everything it knew.
+    pub fn revive(&mut self, lab: &Lab) {
+        self.state.stop.store(false, Ordering::SeqCst);
+        let tls = Arc::new(serve::tls(&self.certificates));
+        let at = self.at.as_str();
+        let listener = lab.leaf.enter(|| TcpListener::bind((at, PORT)));
+        let listener = listener.unwrap_or_else(|error| panic!("{at}:{PORT}: {error}"));
+        let shared = self.state.clone();
+        self.thread = Some(std::thread::spawn(move || serve::serve(&listener, &tls, &shared)));
     }
 
     /// It goes; its files stay.
@@ -163,9 +170,14 @@ impl ApiServer {
         path
     }
 
+    /// The kubeconfig of a user with a token.
+    pub fn user(&self) -> PathBuf {
+        self.kubeconfig("kubeconfig", &format!("{{token: {TOKEN}}}"))
+    }
+
     /// The netconf of a node with Calico's two fields about Kubernetes, and a user with a token.
     pub fn conf(&self, conf: Value) -> Value {
-        let kubeconfig = self.kubeconfig("kubeconfig", &format!("{{token: {TOKEN}}}"));
+        let kubeconfig = self.user();
         let conf = with(conf, "kubernetes/kubeconfig", kubeconfig.display().to_string());
         with(conf, "policy/type", "k8s")
     }
@@ -183,112 +195,4 @@ pub fn notes(annotations: &[(&str, &str)]) -> Value {
         .iter()
         .map(|(key, value)| (format!("cni.projectcalico.org/{key}"), json!(value)));
     Value::Object(pairs.collect())
-}
-
-fn serve(listener: &TcpListener, tls: &Arc<ServerConfig>, state: &Arc<State>) {
-    let ready = listener.set_nonblocking(true);
-    ready.unwrap_or_else(|error| panic!("port {PORT}: {error}"));
-    let mut threads = Vec::new();
-    while !state.stop.load(Ordering::SeqCst) {
-        let Ok((stream, _)) = listener.accept() else {
-            std::thread::park_timeout(PAUSE);
-            continue;
-        };
-        state.connections.fetch_add(1, Ordering::SeqCst);
-        let (tls, state) = (tls.clone(), state.clone());
-        threads.push(std::thread::spawn(move || drop(connection(stream, tls, &state))));
-    }
-    threads.into_iter().for_each(|thread| drop(thread.join()));
-}
-
-/// One request of one connection; the client may ask for another one by another connection.
-fn connection(stream: TcpStream, tls: Arc<ServerConfig>, state: &State) -> std::io::Result<()> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let session = ServerConnection::new(tls).map_err(std::io::Error::other)?;
-    let mut reader = BufReader::new(StreamOwned::new(session, stream));
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        head.push(line.trim().to_owned());
-    }
-    let path = head
-        .first()
-        .and_then(|line| line.split(' ').nth(1))
-        .unwrap_or_default();
-    lock(&state.requests).push(path.to_owned());
-    let certified = reader.get_ref().conn.peer_certificates().is_some();
-    let bearer = format!("authorization: bearer {TOKEN}");
-    let known = certified
-        || head
-            .iter()
-            .any(|line| line.to_lowercase() == bearer.to_lowercase());
-    let Some((status, kind, body)) = answer(state, path, known) else {
-        return Ok(());
-    };
-    let length = body.len();
-    let stream = reader.get_mut();
-    write!(
-        stream,
-        "HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )?;
-    stream.conn.send_close_notify();
-    stream.flush()
-}
-
-/// The answer to a question, after the time it takes; none is silence until the end.
-fn answer(state: &State, path: &str, known: bool) -> Option<(u16, &'static str, String)> {
-    let manner = lock(&state.manner).clone();
-    let kind = "application/json";
-    let status = |code: u16, reason: &str, message: &str| {
-        let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                          "reason": reason, "message": message, "code": code});
-        Some((code, kind, body.to_string()))
-    };
-    match manner {
-        Manner::Prompt => {}
-        Manner::Slow(time) => std::thread::sleep(time),
-        Manner::Together(count) => {
-            while lock(&state.requests).len() < count && !state.stop.load(Ordering::SeqCst) {
-                std::thread::park_timeout(PAUSE);
-            }
-        }
-        Manner::Silent => {
-            while !state.stop.load(Ordering::SeqCst) {
-                std::thread::park_timeout(PAUSE);
-            }
-            return None;
-        }
-        Manner::Refusing(code, reason) => return status(code, reason, "refused by the laboratory"),
-        Manner::Page => return Some((200, "text/html", "<html>It works!</html>".to_owned())),
-    }
-    if !known {
-        return status(401, "Unauthorized", "Unauthorized");
-    }
-    match lock(&state.objects).get(path) {
-        Some(object) => Some((200, kind, object.to_string())),
-        None => status(404, "NotFound", "not found"),
-    }
-}
-
-fn tls(files: &Certificates) -> ServerConfig {
-    let chain = |name: &str| -> Vec<CertificateDer<'static>> {
-        let found = CertificateDer::pem_file_iter(files.path(name));
-        let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
-        found.flatten().collect()
-    };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(chain("ca.pem"));
-    let clients = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated();
-    let clients = clients
-        .build()
-        .unwrap_or_else(|error| panic!("client certificates: {error}"));
-    let key = PrivateKeyDer::from_pem_file(files.path("server.key"));
-    let key = key.unwrap_or_else(|error| panic!("server.key: {error}"));
-    let config = ServerConfig::builder().with_client_cert_verifier(clients);
-    let config = config.with_single_cert(chain("server.pem"), key);
-    config.unwrap_or_else(|error| panic!("server.pem: {error}"))
 }

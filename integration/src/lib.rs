@@ -22,6 +22,7 @@ pub mod cnitool;
 pub mod containerd;
 pub mod daemon;
 pub mod dataplane;
+pub mod dns;
 pub mod etcd;
 pub mod fabric;
 pub mod frr;

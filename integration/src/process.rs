@@ -10,7 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, setns};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -120,6 +121,17 @@ impl Cmd {
     pub fn within(self, netns: &Netns) -> Self {
         let file = netns.open();
         self.before_exec(move || setns(&file, CloneFlags::CLONE_NEWNET).map_err(Into::into))
+    }
+
+    /// Shows it, and nobody else, a file in the place of another.
+    pub fn sees(self, place: &Path, file: &Path) -> Self {
+        let (place, file) = (place.to_owned(), file.to_owned());
+        self.before_exec(move || {
+            let none = None::<&Path>;
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            mount(Some(&file), &place, none, MsFlags::MS_BIND, none).map_err(Into::into)
+        })
     }
 
     #[expect(

@@ -19,6 +19,8 @@ use crate::wait::eventually;
 
 /// The protocol number of its routes.
 pub const PROTOCOL: &str = "77";
+/// Metric of the way to a peer behind a gateway.
+pub const WAY: u64 = 1536;
 /// Metric of what it learned.
 pub const LEARNED: u64 = 2048;
 /// Metric of the way to an address that another node has borrowed.
@@ -32,10 +34,30 @@ pub struct Sidecar<'a> {
     daemon: Option<Daemon>,
     program: PathBuf,
     conf: PathBuf,
-    variables: Vec<(String, String)>,
     folder: Folder,
+    around: Around,
     /// The capabilities it has of root's, in setpriv's words; all of them without.
     rights: Option<String>,
+}
+
+/// What a sidecar finds around it.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// Files that it sees in the place of others.
+    pub files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Around {
+    /// With these variables.
+    pub fn variables(pairs: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            env: pairs.iter().map(pair).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A route of its in the kernel.
@@ -54,29 +76,29 @@ pub struct KernelRoute {
 impl<'a> Sidecar<'a> {
     /// Starts it on a node with `more` in its configuration. It is not ready yet: what it does is waited for.
     pub fn start(lab: &Lab, node: &'a Node, more: &Value) -> Self {
-        Self::start_with(lab, node, more, &[])
+        Self::start_in(lab, node, more, &Around::default())
     }
 
     /// The same with variables.
     pub fn start_with(lab: &Lab, node: &'a Node, more: &Value, variables: &[(&str, &str)]) -> Self {
-        let mut sidecar = Self::made(lab, node, more, (variables, None));
+        Self::start_in(lab, node, more, &Around::variables(variables))
+    }
+
+    /// The same with something around it.
+    pub fn start_in(lab: &Lab, node: &'a Node, more: &Value, around: &Around) -> Self {
+        let mut sidecar = Self::made(lab, node, more, (around, None));
         sidecar.run();
         sidecar
     }
 
     /// The same, with these capabilities only (`-all,+net_admin`) and no way to more.
     pub fn confined(lab: &Lab, node: &'a Node, more: &Value, rights: &str) -> Self {
-        let mut sidecar = Self::made(lab, node, more, (&[], Some(rights.to_owned())));
+        let mut sidecar = Self::made(lab, node, more, (&Around::default(), Some(rights.to_owned())));
         sidecar.run();
         sidecar
     }
 
-    fn made(
-        lab: &Lab,
-        node: &'a Node,
-        more: &Value,
-        (variables, rights): (&[(&str, &str)], Option<String>),
-    ) -> Self {
+    fn made(lab: &Lab, node: &'a Node, more: &Value, (around, rights): (&Around, Option<String>)) -> Self {
         let folder = Folder::new(&format!("bgp-sidecar on {}", node.name));
         let identity = |what: &str, text: String| folder.write(what, &text).display().to_string();
         let machine = node.name.bytes().map(u64::from).sum::<u64>();
@@ -105,11 +127,8 @@ impl<'a> Sidecar<'a> {
             daemon: None,
             program: require::dist("bgp-sidecar"),
             conf,
-            variables: variables
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
             folder,
+            around: around.clone(),
             rights,
         }
     }
@@ -211,14 +230,28 @@ impl<'a> Sidecar<'a> {
                 .args(["--no-new-privs", "--bounding-set", rights])
                 .args([program]),
         };
-        let set = |command: Cmd, (name, value): &(String, String)| command.env(name, value);
-        self.variables
-            .iter()
-            .fold(command.no_env(), set)
+        let mut command = command
+            .no_env()
             .args(["--config"])
             .args([&self.conf])
             .args(words)
-            .within(self.node.netns())
+            .within(self.node.netns());
+        for (name, value) in &self.around.env {
+            command = command.env(name, value);
+        }
+        for (place, file) in &self.around.files {
+            command = command.sees(place, file);
+        }
+        command
+    }
+
+    /// Waits until it has ended by itself, with a failure; what it said.
+    pub fn refuses(&mut self) -> String {
+        let what = format!("bgp-sidecar on {} ends by itself", self.node.name);
+        let status = eventually(&what, || self.daemon.as_mut().and_then(Daemon::ended));
+        assert!(!status.success(), "{status}: {}", self.log());
+        self.daemon = None;
+        self.log()
     }
 
     /// Its routes in the kernel, of both families.

@@ -30,7 +30,7 @@ pub enum Method {
 pub struct Pattern(Regex);
 
 /// Interfaces of containers and tunnels: beginnings of their names.
-const LEFT_OUT: [&str; 14] = [
+const LEFT_OUT: [&str; 16] = [
     "docker",
     "cbr",
     "dummy",
@@ -45,6 +45,8 @@ const LEFT_OUT: [&str; 14] = [
     "vxlan.calico",
     "vxlan-v6.calico",
     "wireguard",
+    "wg-v6.cali",
+    "nodelocaldns",
 ];
 
 pub(super) fn left_out(name: &str) -> bool {

@@ -42,8 +42,7 @@ fn machine() -> Facts {
             ),
             interface(5, "cali123", &["10.7.0.1/24"]),
         ],
-        source: None,
-        internal: Vec::new(),
+        ..Facts::default()
     }
 }
 
@@ -117,7 +116,7 @@ fn interfaces_are_skipped_beside_the_usual_ones() {
     assert_eq!(v4("skip-interface=ens33", &machine()), "ens34 10.9.0.3/24");
     let none = v4("skip-interface=ens.*", &machine());
     assert!(
-        none.contains("no Ipv4 address found by skip-interface=ens.*"),
+        none.contains("no IPv4 address found by skip-interface=ens.*"),
         "{none}"
     );
     assert!(none.contains("docker0") && none.contains("set IP"), "{none}");
@@ -126,7 +125,7 @@ fn interfaces_are_skipped_beside_the_usual_ones() {
 #[test]
 fn a_range_chooses_among_the_addresses() {
     assert_eq!(v4("cidr=10.9.0.0/16,11.0.0.0/8", &machine()), "ens34 10.9.0.3/24");
-    assert!(v4("cidr=192.168.18.10/32", &machine()).contains("no Ipv4"));
+    assert!(v4("cidr=192.168.18.10/32", &machine()).contains("no IPv4"));
 }
 
 #[test]
@@ -149,6 +148,44 @@ fn the_kernel_and_kubernetes_are_asked() {
     assert_eq!(v4("can-reach=10.9.0.1", &answered), "ens34 10.9.0.3/24");
     assert_eq!(v4("kubernetes-internal-ip", &answered), "ens33 192.168.18.3/24");
     assert!(v4("can-reach=10.9.0.1", &machine()).contains("can-reach=10.9.0.1"));
+}
+
+#[test]
+fn an_answer_of_the_other_family_is_none() {
+    let six = |method: &str, facts: &Facts| {
+        let found = choose(&Method::parse(method).unwrap(), facts, Family::Ipv6);
+        found.map(|found| found.net.to_string())
+    };
+    let answered = Facts {
+        source: Some("10.9.0.3".parse().unwrap()),
+        internal: vec!["10.9.0.3".parse().unwrap()],
+        ..machine()
+    };
+    assert!(six("can-reach=10.9.0.1", &answered).is_err());
+    let error = six("kubernetes-internal-ip", &answered).unwrap_err();
+    assert!(
+        error.contains("of the InternalIPs 10.9.0.3 none is one of this machine's")
+            && error.contains("set IP6,"),
+        "{error}"
+    );
+    let both = Facts {
+        internal: vec!["10.9.0.3".parse().unwrap(), "fd00:18::3".parse().unwrap()],
+        ..machine()
+    };
+    assert_eq!(
+        six("kubernetes-internal-ip", &both),
+        Ok("fd00:18::3/64".to_owned())
+    );
+    assert_eq!(v4("kubernetes-internal-ip", &both), "ens34 10.9.0.3/24");
+    let troubled = Facts {
+        trouble: Some("nobody answers".to_owned()),
+        ..machine()
+    };
+    let error = v4("can-reach=tor", &troubled);
+    assert!(
+        error.contains("found by can-reach=tor; nobody answers: set IP,"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::{Kind, Route, Routes};
+use super::{Kind, Route, Routes, WAY};
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Plan {
     pub put: Vec<Op>,
     /// After that. At a start, when no peer had the time to announce anything, later.
     pub remove: Vec<Op>,
-    /// Only when their blocks are withdrawn: blackholes.
+    /// A moment later: blackholes, when their blocks are withdrawn, and ways to peers, when those have heard the end.
     pub after_withdrawal: Vec<Op>,
 }
 
@@ -58,9 +58,9 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&BTreeSet<IpNet>>) ->
     plan.put.append(&mut later);
     for route in within(found, scope) {
         if !wanted.contains_key(&(route.destination, route.metric)) {
-            match route.kind {
-                Kind::Blackhole => plan.after_withdrawal.push(Op::Delete(route)),
-                Kind::Via(_) => plan.remove.push(Op::Delete(route)),
+            match (&route.kind, route.metric) {
+                (Kind::Blackhole, _) | (Kind::Via(_), WAY) => plan.after_withdrawal.push(Op::Delete(route)),
+                (Kind::Via(_), _) => plan.remove.push(Op::Delete(route)),
             }
         }
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Hop, PROTOCOL};
+use super::way::Ways;
+use super::{Hop, PROTOCOL, WAY};
 
 /// What the kernel does by a route of somebody else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,8 @@ pub struct KernelTable {
     /// Every link that link-local addresses are on.
     links: BTreeSet<Arc<str>>,
     addresses: BTreeSet<IpAddr>,
+    /// To peers behind gateways: ours, and yet a next hop may lead there, as it may by a static route.
+    ways: BTreeMap<IpAddr, (u32, KernelKind)>,
 }
 
 /// Where a next hop leads.
@@ -164,10 +167,22 @@ impl KernelTable {
         table
     }
 
+    /// These, and no others any more.
+    pub fn set_ways(&mut self, ways: &Ways) {
+        let kind = |hop: &Hop| (WAY, KernelKind::Via(vec![hop.clone()]));
+        self.ways = ways.iter().map(|(peer, hop)| (*peer, kind(hop))).collect();
+    }
+
     /// Longest prefix first.
     fn lookup(&self, address: IpAddr) -> Option<(IpNet, &(u32, KernelKind))> {
-        let mut candidates = std::iter::successors(Some(IpNet::from(address)), IpNet::supernet);
-        candidates.find_map(|net| Some((net, self.routes.get(&net)?)))
+        let host = IpNet::from(address);
+        let mut candidates = std::iter::successors(Some(host), IpNet::supernet);
+        let route = candidates.find_map(|net| Some((net, self.routes.get(&net)?)));
+        let better = |(net, (metric, _)): &(IpNet, &(u32, KernelKind))| *net == host && *metric < WAY;
+        match self.ways.get(&address) {
+            Some(way) if !route.as_ref().is_some_and(better) => Some((host, way)),
+            Some(_) | None => route,
+        }
     }
 }
 

@@ -105,6 +105,7 @@ impl Node {
             blocks: &blocks,
             released: &BTreeSet::new(),
             lent: &lent.collect(),
+            ways: &Ways::new(),
             encapsulated: &encapsulated,
             resolve: &|next_hop| resolve(next_hop, &self.table),
         };

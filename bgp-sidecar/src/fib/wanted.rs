@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{BLACKHOLE, Hop, Kind, LEARNED, LENT, Resolved, Routes, Unresolved};
+use super::{BLACKHOLE, Hop, Kind, LEARNED, LENT, Resolved, Routes, Unresolved, WAY, Ways};
 use crate::rib::{Rib, Source};
 
 /// What it is made of, besides what was learned.
@@ -18,6 +18,8 @@ pub struct Inputs<'a> {
     pub released: &'a BTreeSet<IpNet>,
     /// Addresses of our blocks that other nodes hold, and the address of the node that does.
     pub lent: &'a BTreeMap<IpAddr, IpAddr>,
+    /// To peers behind gateways.
+    pub ways: &'a Ways,
     /// Encapsulated pools: announced, and not put into the kernel as plain routes.
     pub encapsulated: &'a [IpNet],
     /// Where a next hop leads. Asked once each.
@@ -90,6 +92,10 @@ pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Vec
         .filter(|block| block.prefix_len() < block.max_prefix_len());
     for block in blocks.chain(inputs.released) {
         wanted.routes.insert((*block, BLACKHOLE), Kind::Blackhole);
+    }
+    for (peer, hop) in inputs.ways {
+        let kind = Kind::via([hop.clone()]);
+        wanted.routes.insert((IpNet::from(*peer), WAY), kind);
     }
     let lent = inputs
         .lent

@@ -4,6 +4,7 @@ mod again;
 mod answers;
 mod debts;
 mod heart;
+mod labels;
 mod listen;
 mod mender;
 mod notify;
@@ -11,6 +12,7 @@ mod orders;
 mod perform;
 mod pictures;
 mod pools;
+mod register;
 mod signals;
 mod start;
 mod stuck;
@@ -38,6 +40,7 @@ use crate::speaker::{Action, Ending, Event, Speaker};
 use again::Again;
 use debts::Debts;
 use heart::Heart;
+use labels::Labels;
 use mender::Mender;
 use pools::Counter;
 use signals::{Signals, Told};
@@ -67,6 +70,8 @@ struct Daemon {
     mender: Mender,
     calls: Calls,
     counter: Counter,
+    /// Where there is a kubeconfig.
+    labels: Option<Labels>,
     http: Option<Http>,
     facts: Facts,
     timers: Timers,
@@ -108,6 +113,7 @@ impl Daemon {
                     Missed::Waiting(why) => self.waits(&why),
                     Missed::Away(why) => self.log.debug("the key alive is not kept", &[("error", &why)]),
                 },
+                told = labels::next(&mut self.labels) => self.copied(told),
                 asked = answers::next(&mut self.http) => self.answer(asked),
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
@@ -271,6 +277,9 @@ impl Daemon {
             }
         };
         let _ = tokio::time::timeout(LAST, out).await;
+        if ending == Ending::Withdraw {
+            self.kernel.apply(&self.speaker.last()).await;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use shared::model::node::{Node, NodeBgp};
 
 use super::{Draft, RegisterError, Request, nodes};
 use crate::autodetect::{self, Facts, Method};
+use crate::labels;
 use crate::settings::Choice;
 use crate::wire::Family;
 
@@ -32,6 +33,9 @@ pub(super) fn register(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(
     }
     taken(draft, request.node, &addresses)?;
     write(&mut node, &speaker, [ipv4, ipv6], request);
+    if let Some(name) = request.reference {
+        labels::refer(&mut node, name);
+    }
     draft.registered.addresses = addresses;
     if stored.is_none() || node != before {
         let what = format!("Node {}", request.node);
@@ -55,8 +59,19 @@ fn address(
     match choice {
         Choice::None => None,
         Choice::Address(net) => Some(with_network(*net, facts)),
-        Choice::Unset if stored.is_some() || family == Family::Ipv6 => stored,
-        Choice::Unset | Choice::Autodetect => found(draft, (method, facts), family, stored),
+        Choice::Unset | Choice::Autodetect => match looks(choice, stored.is_some(), family) {
+            true => found(draft, (method, facts), family, stored),
+            false => stored,
+        },
+    }
+}
+
+/// Whether an address is looked for.
+pub(super) fn looks(choice: &Choice, registered: bool, family: Family) -> bool {
+    match choice {
+        Choice::None | Choice::Address(_) => false,
+        Choice::Unset => !registered && family == Family::Ipv4,
+        Choice::Autodetect => true,
     }
 }
 

@@ -54,6 +54,7 @@ fn spec(wanted: &FirstPool, cidr: ipnet::IpNet) -> IPPoolSpec {
         vxlan_mode: mode(&wanted.vxlan),
         ipip_mode: mode(&wanted.ipip),
         nat_outgoing: wanted.nat_outgoing,
+        disable_bgp_export: wanted.disable_bgp_export,
         block_size: Some(wanted.block_size.unwrap_or(default_block_size(ipv4))),
         node_selector: Some(wanted.node_selector.clone().unwrap_or_else(|| "all()".to_owned())),
         allowed_uses: Some(vec!["Workload".to_owned(), "Tunnel".to_owned()]),

@@ -7,6 +7,7 @@ use super::*;
 use crate::autodetect::{Address, Interface};
 use crate::settings::Choice;
 
+mod finding;
 mod pool;
 
 fn machine(addresses: &[&str]) -> Facts {
@@ -30,6 +31,8 @@ struct Case {
     stored: Vec<(Key, Value)>,
     identity: Identity,
     pools: [FirstPool; 2],
+    trouble: Option<String>,
+    reference: Option<&'static str>,
 }
 
 impl Case {
@@ -38,6 +41,8 @@ impl Case {
             stored: Vec::new(),
             identity: Identity::default(),
             pools: [FirstPool::default(), FirstPool::default()],
+            trouble: None,
+            reference: None,
         }
     }
 
@@ -71,7 +76,8 @@ impl Case {
             (key.clone(), entry)
         });
         let snapshot = Snapshot::new(&reads(), Revision(9), entries, []);
-        let facts = machine(&["10.0.0.1/24", "fd00::1/64"]);
+        let mut facts = machine(&["10.0.0.1/24", "fd00::1/64"]);
+        facts.trouble.clone_from(&self.trouble);
         let request = Request {
             node: "n1",
             identity: &self.identity,
@@ -81,6 +87,7 @@ impl Case {
             ipv6_pool: &self.pools[1],
             uids: ["u1", "u2", "u3"],
             kubernetes: false,
+            reference: self.reference,
             now: "2026-11-22T16:12:47Z".parse().unwrap(),
         };
         decide(&snapshot, &request)
@@ -190,7 +197,7 @@ fn a_node_of_one_family_loses_the_other() {
 fn an_interface_that_is_not_up_yet_changes_nothing() {
     let mut case = Case::new().node("n1", json!({"ipv4Address": "192.168.1.4/24"}));
     case = case.choose(Choice::Autodetect, Choice::Unset);
-    case.identity.ipv4_method = crate::autodetect::Method::parse("interface=ens.*").unwrap();
+    case.identity.ipv4_method = Method::parse("interface=ens.*").unwrap();
     let (_, registered) = case.committed();
     assert_eq!(registered.addresses, ["192.168.1.4/24".parse().unwrap()]);
     assert!(registered.warnings[0].contains("the registered address 192.168.1.4/24 stays"));
@@ -258,6 +265,7 @@ fn what_was_not_read_is_asked_for() {
         ipv6_pool: &case.pools[1],
         uids: ["u1", "u2", "u3"],
         kubernetes: false,
+        reference: None,
         now: Timestamp::UNIX_EPOCH,
     };
     assert_eq!(

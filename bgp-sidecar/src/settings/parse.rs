@@ -201,13 +201,34 @@ fn number(text: &str) -> Parsed<u32> {
 }
 
 pub(super) fn identity(given: &mut Given) -> Identity {
-    Identity {
+    let identity = Identity {
         ipv4: given.maybe("ip", |text| choice(text, true)).unwrap_or_default(),
         ipv6: given.maybe("ip6", |text| choice(text, false)).unwrap_or_default(),
         ipv4_method: given.value("ip_autodetection_method", Method::parse),
         ipv6_method: given.value("ip6_autodetection_method", Method::parse),
         number: given.maybe("as", number),
+    };
+    let (ipv4, ipv6) = (&identity.ipv4, &identity.ipv6);
+    let looks = [
+        (
+            matches!(ipv4, Choice::Unset | Choice::Autodetect),
+            "ip_autodetection_method",
+            &identity.ipv4_method,
+        ),
+        (
+            matches!(ipv6, Choice::Autodetect),
+            "ip6_autodetection_method",
+            &identity.ipv6_method,
+        ),
+    ];
+    for (looks, key, method) in looks {
+        if looks && *method == Method::KubernetesInternalIp && given.text("kubeconfig").is_none() {
+            let problem =
+                format!("{method} is the API server's answer: set kubeconfig, or take another method");
+            given.refuse(key, problem);
+        }
     }
+    identity
 }
 
 fn pool_cidr(text: &str) -> Parsed<Option<IpNet>> {
@@ -241,13 +262,19 @@ fn mode(text: &str) -> Parsed<String> {
     word(text, &words).map(str::to_owned)
 }
 
-pub(super) fn first_pool(given: &mut Given, ipv4: bool) -> FirstPool {
+pub(super) fn first_pool(given: &mut Given, ipv4: bool, no_pools: bool) -> FirstPool {
     let name = |ipv4_name, ipv6_name| if ipv4 { ipv4_name } else { ipv6_name };
     let cidr_key = name("ipv4pool_cidr", "ipv6pool_cidr");
     let mut cidr = given.value(cidr_key, pool_cidr);
     if let Some(other) = cidr.filter(|cidr| cidr.addr().is_ipv4() != ipv4) {
         given.refuse(cidr_key, format!("{other} is of the other family"));
         cidr = None;
+    }
+    if cidr.is_some() && no_pools {
+        given.refuse(
+            cidr_key,
+            "no_default_pools says that no pool is made: take one of them away".to_owned(),
+        );
     }
     FirstPool {
         cidr,
@@ -260,5 +287,9 @@ pub(super) fn first_pool(given: &mut Given, ipv4: bool) -> FirstPool {
         },
         vxlan: given.maybe(name("ipv4pool_vxlan", "ipv6pool_vxlan"), mode),
         nat_outgoing: given.maybe(name("ipv4pool_nat_outgoing", "ipv6pool_nat_outgoing"), flag),
+        disable_bgp_export: given.maybe(
+            name("ipv4pool_disable_bgp_export", "ipv6pool_disable_bgp_export"),
+            flag,
+        ),
     }
 }

@@ -76,6 +76,7 @@ pub const KEYS: &[Key] = &[
     key("etcd_password", &["CALICO_ETCD_PASSWORD", "ETCD_PASSWORD"], "", "the user's password"),
     key("etcd_discovery_srv", &["CALICO_ETCD_DISCOVERY_SRV", "ETCD_DISCOVERY_SRV"], "", "not supported: list etcd_endpoints"),
     key("kubeconfig", &["KUBECONFIG"], "", "the API server whose Node's labels are copied; without it none is asked"),
+    key("kubernetes_node", &["CALICO_K8S_NODE_REF"], "", "this node's name in Kubernetes; without it the node's name"),
     key("nodename", &["NODENAME"], "", "this node's name; without it nodename_file, then the host's name"),
     key("nodename_file", &["CALICO_NODENAME_FILE"], "/var/lib/calico/nodename", "where the node's name is kept for the plugins"),
     key("state_dir", &[], "/var/lib/cni/manx", "what survives a boot: snapshot, spool, embedded store"),
@@ -103,17 +104,20 @@ pub const KEYS: &[Key] = &[
     key("ip_autodetection_method", &["IP_AUTODETECTION_METHOD"], "first-found", "first-found, interface=, skip-interface=, can-reach=, cidr=, kubernetes-internal-ip"),
     key("ip6_autodetection_method", &["IP6_AUTODETECTION_METHOD"], "first-found", "the same for IPv6"),
     key("as", &["AS"], "", "the node's AS: a number or dotted in quotes; without it the registered one, or BGPConfiguration's"),
+    key("no_default_pools", &["NO_DEFAULT_POOLS"], "false", "true: no pool is made, and one of the keys below that names one is an error"),
     key("ipv4pool_cidr", &["CALICO_IPV4POOL_CIDR"], "", "make this pool if there is no IPv4 pool; none or nothing makes none"),
     key("ipv4pool_block_size", &["CALICO_IPV4POOL_BLOCK_SIZE"], "", "prefix length of its blocks; 26 without it"),
     key("ipv4pool_node_selector", &["CALICO_IPV4POOL_NODE_SELECTOR"], "", "nodes that may take from it; all() without it"),
     key("ipv4pool_ipip", &["CALICO_IPV4POOL_IPIP"], "", "Never, Always or CrossSubnet (off, always, cross-subnet); Never without it"),
     key("ipv4pool_vxlan", &["CALICO_IPV4POOL_VXLAN"], "", "Never, Always or CrossSubnet; Never without it"),
     key("ipv4pool_nat_outgoing", &["CALICO_IPV4POOL_NAT_OUTGOING"], "", "written into the pool; masquerading itself is not done here"),
+    key("ipv4pool_disable_bgp_export", &["CALICO_IPV4POOL_DISABLE_BGP_EXPORT"], "", "true: its routes are told to no peer"),
     key("ipv6pool_cidr", &["CALICO_IPV6POOL_CIDR"], "", "make this pool if there is no IPv6 pool; none or nothing makes none"),
     key("ipv6pool_block_size", &["CALICO_IPV6POOL_BLOCK_SIZE"], "", "prefix length of its blocks; 122 without it"),
     key("ipv6pool_node_selector", &["CALICO_IPV6POOL_NODE_SELECTOR"], "", "nodes that may take from it; all() without it"),
     key("ipv6pool_vxlan", &["CALICO_IPV6POOL_VXLAN"], "", "Never, Always or CrossSubnet; Never without it"),
     key("ipv6pool_nat_outgoing", &["CALICO_IPV6POOL_NAT_OUTGOING"], "", "written into the pool; masquerading itself is not done here"),
+    key("ipv6pool_disable_bgp_export", &["CALICO_IPV6POOL_DISABLE_BGP_EXPORT"], "", "true: its routes are told to no peer"),
 ];
 
 /// The table as text: one key a paragraph.

@@ -5,6 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::wire::Family;
 
+mod node;
+
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     pairs.iter().map(pair).collect()
@@ -131,28 +133,6 @@ fn the_nodes_identity_is_calicos() {
         (none.ipv4, none.ipv6, none.number),
         (Choice::None, Choice::Unset, Some(7))
     );
-}
-
-#[test]
-fn the_first_pools_are_calicos() {
-    let environment = [
-        ("CALICO_IPV4POOL_CIDR", "10.1.0.0/16"),
-        ("CALICO_IPV4POOL_BLOCK_SIZE", "28"),
-        ("CALICO_IPV4POOL_IPIP", "cross-subnet"),
-        ("CALICO_IPV4POOL_NODE_SELECTOR", "!all()"),
-        ("CALICO_IPV4POOL_NAT_OUTGOING", "false"),
-        ("CALICO_IPV6POOL_CIDR", "none"),
-    ];
-    let settings = good(Value::Null, &environment, &[]);
-    let wanted = FirstPool {
-        cidr: Some("10.1.0.0/16".parse().unwrap()),
-        block_size: Some(28),
-        node_selector: Some("!all()".to_owned()),
-        ipip: Some("CrossSubnet".to_owned()),
-        vxlan: None,
-        nat_outgoing: Some(false),
-    };
-    assert_eq!((settings.ipv4_pool, settings.ipv6_pool.cidr), (wanted, None));
 }
 
 #[test]

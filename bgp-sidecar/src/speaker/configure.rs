@@ -41,6 +41,7 @@ impl Speaker {
             draining: self.export.draining,
         };
         self.picture = Some(Arc::clone(&next));
+        self.find_ways(actions);
         self.sessions(&next, same_self, actions);
         let changes = self.originate(previous.as_deref(), &next, actions);
         self.changed(changes);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::telling::Flow;
 use super::{Action, Ending, Neighbour, Speaker, TimerKey};
-use crate::fib::Op;
+use crate::fib::{Op, WAY};
 use crate::fsm::{Event as FsmEvent, Failure};
 use crate::peer::{Peer, PeerAction, PeerEvent, Side};
 use crate::session::{PeerKey, Session};
@@ -188,7 +188,8 @@ impl Speaker {
             self.drive(key, event.clone(), actions);
         }
         if ending == Ending::Withdraw {
-            let ops = held.into_iter().map(|((destination, metric), kind)| {
+            let now = held.into_iter().filter(|((_, metric), _)| *metric != WAY);
+            let ops = now.map(|((destination, metric), kind)| {
                 Op::Delete(crate::fib::Route {
                     destination,
                     metric,

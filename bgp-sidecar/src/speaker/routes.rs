@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Action, Level, Speaker, TimerKey};
-use crate::fib::{Inputs, KernelTable, Kind, Op, Plan, Routes, diff, learned, resolve, wanted};
+use crate::fib::{Inputs, KernelTable, Kind, Op, Plan, Routes, WAY, diff, learned, resolve, wanted};
 use crate::rib::{Changes, Reach};
 
 /// What a restarted node's peers have to say everything again, before routes that nobody confirmed go.
@@ -75,12 +75,8 @@ impl Speaker {
         }
         self.table = table;
         self.ours = ours;
-        let known = self.rib.next_hops().map(|(address, _)| address);
-        let answers: Vec<_> = known
-            .map(|next_hop| (next_hop, reach(next_hop, &self.table)))
-            .collect();
-        let changes = self.rib.set_next_hops(answers);
-        self.changed(changes);
+        self.find_ways(actions);
+        self.rehop();
         self.pending.whole = true;
     }
 
@@ -102,7 +98,7 @@ impl Speaker {
         self.put(&plan, actions);
     }
 
-    fn plan(&mut self, scope: Option<&BTreeSet<IpNet>>) -> Plan {
+    pub(super) fn plan(&mut self, scope: Option<&BTreeSet<IpNet>>) -> Plan {
         let Some(picture) = self.picture.as_ref().filter(|_| self.looked) else {
             return Plan::default();
         };
@@ -116,6 +112,7 @@ impl Speaker {
             blocks: &picture.origin.blackholes,
             released: &self.released,
             lent,
+            ways: &self.ways,
             encapsulated: &picture.encapsulated,
             resolve: &|next_hop| resolve(next_hop, table),
         };
@@ -143,11 +140,12 @@ impl Speaker {
         }
     }
 
-    /// Every peer has heard of the withdrawal, or will not.
+    /// Every peer has heard of the withdrawal, or of the end of its session, or will not.
     pub(super) fn withdrawn(&mut self, actions: &mut Vec<Action>) {
         self.released.clear();
-        let blackholes = self.ours.iter().filter(|(_, kind)| **kind == Kind::Blackhole);
-        let scope = blackholes.map(|((destination, _), _)| *destination).collect();
+        let late = |((_, metric), kind): &(&(IpNet, u32), &Kind)| **kind == Kind::Blackhole || *metric == WAY;
+        let late = self.ours.iter().filter(late);
+        let scope = late.map(|((destination, _), _)| *destination).collect();
         let plan = self.plan(Some(&scope));
         self.apply(plan.after_withdrawal, actions);
     }

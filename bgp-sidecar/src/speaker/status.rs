@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::Speaker;
+use super::{Neighbour, Speaker};
 use crate::fsm::State;
 use crate::policy::{Target, Withheld};
 use crate::rib::{Source, Status};
@@ -69,7 +69,7 @@ impl Speaker {
                 origin: one.session.origin.clone(),
                 number: one.session.number,
                 state: one.peer.state(),
-                cause: one.peer.cause().map(ToString::to_string),
+                cause: self.cause(*key, one),
                 flaps: one.flaps,
                 received: Family::ALL.map(|family| (family, self.rib.count(*key, family))),
                 advertised: self.out.count(*key),
@@ -89,6 +89,14 @@ impl Speaker {
         }));
         all.sort_by_key(|one| one.key);
         all
+    }
+
+    /// Without a way to the peer that is the cause, whatever the connection met.
+    fn cause(&self, key: PeerKey, one: &Neighbour) -> Option<String> {
+        let nowhere = self.refused.get(&key).filter(|_| one.up.is_none());
+        nowhere
+            .cloned()
+            .or_else(|| one.peer.cause().map(ToString::to_string))
     }
 
     /// What a peer has sent, with what became of it; what is used and not in the kernel says why, and what is

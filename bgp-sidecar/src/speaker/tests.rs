@@ -6,6 +6,7 @@ mod reflectors;
 mod sessions;
 mod slow;
 mod warnings;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -28,6 +28,52 @@ pub struct Access {
     pub client_key: Option<PathBuf>,
     /// The client's bearer token.
     pub token: Option<String>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// Who asks: where a person finds the setting that an error is about, and who tries again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asker {
+    /// A plugin, or somebody in its place.
+    #[default]
+    Plugin,
+    /// The sidecar, about its own node.
+    Sidecar,
+}
+
+impl Asker {
+    /// The setting of the kubeconfig.
+    pub(super) fn kubeconfig(self) -> &'static str {
+        match self {
+            Asker::Plugin => "kubernetes.kubeconfig",
+            Asker::Sidecar => "kubeconfig",
+        }
+    }
+
+    /// The setting of the node's name.
+    pub(super) fn node_name(self) -> &'static str {
+        match self {
+            Asker::Plugin => "kubernetes.node_name",
+            Asker::Sidecar => "kubernetes_node",
+        }
+    }
+
+    /// What its user has to be allowed.
+    pub(super) fn needs(self) -> &'static str {
+        match self {
+            Asker::Plugin => "get pods and namespaces",
+            Asker::Sidecar => "get, list and watch this node",
+        }
+    }
+
+    /// What happens after a failure.
+    pub(super) fn again(self) -> &'static str {
+        match self {
+            Asker::Plugin => "the runtime tries again",
+            Asker::Sidecar => "it is tried again",
+        }
+    }
 }
 
 impl Access {
@@ -46,6 +92,7 @@ impl Access {
             client_certificate: path("policy.k8s_client_certificate")?,
             client_key: path("policy.k8s_client_key")?,
             token: conf.text("policy.k8s_auth_token")?,
+            asker: Asker::Plugin,
         };
         if access.kubeconfig.is_some() || access.server.is_some() {
             return Ok(Some(access));
@@ -92,6 +139,7 @@ impl fmt::Debug for Access {
             .field("client_certificate", &self.client_certificate)
             .field("client_key", &self.client_key)
             .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("asker", &self.asker)
             .finish()
     }
 }

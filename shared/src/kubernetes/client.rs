@@ -4,6 +4,7 @@ use kube::core::Request;
 use kube::core::params::GetParams;
 use serde::de::DeserializeOwned;
 
+use super::access::Asker;
 use super::connect::Server;
 use super::{Facts, KubernetesError, Namespace, Node, Pod, Question};
 
@@ -69,7 +70,8 @@ pub(super) fn failure(server: &Server, what: &str, error: &kube::Error) -> Kuber
             }
             KubernetesError::Away(format!(
                 "{what} cannot be read from the API server {url} ({why}): see whether it is up and reachable from this \
-                 node; the runtime tries again"
+                 node; {}",
+                server.asker.again()
             ))
         }
     }
@@ -78,10 +80,13 @@ pub(super) fn failure(server: &Server, what: &str, error: &kube::Error) -> Kuber
 fn refusal(server: &Server, what: &str, status: &kube::core::Status) -> KubernetesError {
     let (url, source, said) = (&server.url, &server.source, cut(&status.message));
     let resource = what.split(' ').next().unwrap_or_default();
-    let (resource, verb) = match resource.strip_suffix('s') {
-        Some(one) => (one, "list"),
-        None => (resource, "get"),
+    let (resource, verb) = match (resource.strip_suffix('s'), server.asker) {
+        (Some(one), Asker::Plugin) => (one, "list"),
+        (one, Asker::Sidecar) => (one.unwrap_or(resource), "get\", \"list\", \"watch"),
+        (None, Asker::Plugin) => (resource, "get"),
     };
+    let node = format!("give its name in Kubernetes as {}", server.asker.node_name());
+    let node = node.as_str();
     match status.code {
         401 => KubernetesError::Refused(format!(
             "the API server {url} does not know the user of {source} ({said}): renew the token or certificate there"
@@ -96,13 +101,14 @@ fn refusal(server: &Server, what: &str, status: &kube::core::Status) -> Kubernet
                 "pod" =>
                     "it was deleted meanwhile, or it is a static pod whose mirror pod is not there yet; a runtime \
                      tries again as long as the pod is wanted",
-                "node" => "give its name in Kubernetes as kubernetes.node_name",
+                "node" => node,
                 _ => "it was deleted meanwhile, or this is another cluster's API server",
             }
         )),
         408 | 429 | 500..=599 => KubernetesError::Away(format!(
-            "the API server {url} cannot answer for {what} now ({}: {said}); the runtime tries again",
-            status.code
+            "the API server {url} cannot answer for {what} now ({}: {said}); {}",
+            status.code,
+            server.asker.again()
         )),
         code => KubernetesError::Answer(format!(
             "{url} answered {code} for {what} ({said}): see whether it is an API server's URL"

@@ -11,6 +11,7 @@ use kube::config::{
 };
 use kube::{Client, Config};
 
+use super::access::Asker;
 use super::{Access, KubernetesError, dial, kubeconfig};
 
 /// What a kubeconfig of our own making calls its parts.
@@ -23,6 +24,8 @@ pub(super) struct Server {
     pub(super) url: String,
     /// Where the user comes from, for messages.
     pub(super) source: String,
+    /// Who asks.
+    pub(super) asker: Asker,
 }
 
 /// The client. Reads files and dials nobody.
@@ -33,8 +36,9 @@ pub(super) async fn server(access: &Access) -> Result<Server, KubernetesError> {
     );
     let unusable = |why: &dyn std::fmt::Display| {
         KubernetesError::Config(format!(
-            "{source}: {why}; make it a kubeconfig whose user may get pods and namespaces, or correct \
-             kubernetes.kubeconfig"
+            "{source}: {why}; make it a kubeconfig whose user may {}, or correct {}",
+            access.asker.needs(),
+            access.asker.kubeconfig()
         ))
     };
     let (mut cluster, mut user) = parts(access, &unusable)?;
@@ -50,6 +54,7 @@ pub(super) async fn server(access: &Access) -> Result<Server, KubernetesError> {
         client,
         url: url.trim_end_matches('/').to_owned(),
         source,
+        asker: access.asker,
     })
 }
 

@@ -6,9 +6,11 @@
 //!                                                                    GET node ──────┘
 //! ```
 //!
+//! A node can be followed instead ([`Followed`]): one list, one watch.
+//!
 //! Only the fields that something is decided by are parsed. The certificate authority is the kubeconfig's: the
 //! system's certificates are read (some milliseconds) only for an `https` server of a kubeconfig that names none, as
-//! kubectl does. Nothing is retried: a runtime does that, after its own pause.
+//! kubectl does. Nothing is asked twice: a runtime does that, after its own pause.
 //!
 //! *Not implemented, and refused by name*: users of a kubeconfig that run a program (`exec`, `auth-provider`), and
 //! `proxy-url`. `HTTPS_PROXY` and its like are not looked at: the API server is the cluster's own.
@@ -25,12 +27,16 @@ mod list;
 mod object;
 mod tls;
 mod token;
+mod watch;
 
-pub use access::Access;
+pub use access::{Access, Asker};
 pub use error::KubernetesError;
 pub use list::Seen;
-pub use object::{Container, ContainerPort, Metadata, Namespace, Node, NodeSpec, Pod, PodSpec};
+pub use object::{
+    Container, ContainerPort, Metadata, Namespace, Node, NodeAddress, NodeSpec, NodeStatus, Pod, PodSpec,
+};
 pub use token::Token;
+pub use watch::Followed;
 
 /// What to ask for; nothing that is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,10 +78,10 @@ pub async fn read(
 
 fn late(server: &connect::Server, patience: Duration) -> KubernetesError {
     KubernetesError::Away(format!(
-        "the API server {} has not answered within {} ms: see whether it is up and reachable from this node; the \
-         runtime tries again",
+        "the API server {} has not answered within {} ms: see whether it is up and reachable from this node; {}",
         server.url,
-        patience.as_millis()
+        patience.as_millis(),
+        server.asker.again()
     ))
 }
 

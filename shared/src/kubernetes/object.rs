@@ -1,6 +1,7 @@
 //! Namespaces, pods and nodes, as far as anything is decided by them. Pure.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 
@@ -29,6 +30,36 @@ pub struct Node {
     /// What was decided about it.
     #[serde(default)]
     pub spec: NodeSpec,
+    /// What is known of it.
+    #[serde(default)]
+    pub status: NodeStatus,
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NodeStatus {
+    #[serde(default)]
+    addresses: Option<Vec<NodeAddress>>,
+}
+
+/// An address of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct NodeAddress {
+    /// Such as InternalIP.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// An address or a name.
+    #[serde(default)]
+    pub address: String,
+}
+
+impl Node {
+    /// Its addresses of type InternalIP, in the order that they are listed in.
+    pub fn internal_addresses(&self) -> Vec<IpAddr> {
+        let all = self.status.addresses.iter().flatten();
+        let internal = all.filter(|one| one.kind == "InternalIP");
+        internal.filter_map(|one| one.address.parse().ok()).collect()
+    }
 }
 
 /// What was decided about a node.
@@ -51,6 +82,9 @@ pub struct Metadata {
     /// Which of all objects that ever had the name.
     #[serde(default)]
     pub uid: Option<String>,
+    /// Which state of it this is.
+    #[serde(default)]
+    pub resource_version: Option<String>,
     /// What selectors see.
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
@@ -151,6 +185,20 @@ mod tests {
         assert_eq!(pod.metadata.annotation("b"), Some("x"));
         let ports: Vec<_> = pod.spec.ports().map(|port| port.container_port).collect();
         assert_eq!(ports, [Some(80), Some(81)]);
+    }
+
+    #[test]
+    fn a_nodes_internal_addresses_keep_their_order_and_names_are_none() {
+        let node: Node = serde_json::from_value(json!({"metadata": {"name": "k1", "resourceVersion": "7"}, "status": {
+            "addresses": [{"type": "Hostname", "address": "10.9.9.9"}, {"type": "InternalIP", "address": "fd00::4"},
+                          {"type": "InternalIP", "address": "k1.example.org"}, {"type": "InternalIP", "address": "10.0.0.4"}]}}))
+        .unwrap();
+        let expected: Vec<IpAddr> = vec!["fd00::4".parse().unwrap(), "10.0.0.4".parse().unwrap()];
+        assert_eq!(node.internal_addresses(), expected);
+        let bare: Node =
+            serde_json::from_value(json!({"metadata": {"name": "k1"}, "status": {"addresses": null}}))
+                .unwrap();
+        assert!(bare.internal_addresses().is_empty());
     }
 
     #[test]

@@ -34,6 +34,7 @@ struct Given {
     blocks: BTreeSet<IpNet>,
     released: BTreeSet<IpNet>,
     lent: BTreeMap<IpAddr, IpAddr>,
+    ways: Ways,
     encapsulated: Vec<IpNet>,
 }
 
@@ -43,6 +44,7 @@ impl Given {
             blocks: &self.blocks,
             released: &self.released,
             lent: &self.lent,
+            ways: &self.ways,
             encapsulated: &self.encapsulated,
             resolve: &on_link,
         };
@@ -88,6 +90,21 @@ fn a_lent_address_leads_to_its_holder_beside_what_is_learned() {
 }
 
 #[test]
+fn a_way_to_a_peer_is_beside_what_is_learned_of_its_address() {
+    let given = Given {
+        ways: [(address("10.255.0.1"), hop("192.168.1.9"))].into(),
+        ..Given::default()
+    };
+    let wanted = given.wanted(&[("10.255.0.1/32", &["192.168.1.1"])]);
+    let expected: Routes = [
+        ((net("10.255.0.1/32"), WAY), Kind::via([hop("192.168.1.9")])),
+        ((net("10.255.0.1/32"), LEARNED), Kind::via([hop("192.168.1.1")])),
+    ]
+    .into();
+    assert_eq!(wanted.routes, expected);
+}
+
+#[test]
 fn next_hops_that_lead_nowhere_are_left_out_or_reported() {
     let given = Given::default();
     let wanted = given.wanted(&[
@@ -123,11 +140,12 @@ fn a_next_hop_is_resolved_once_and_equal_sets_are_shared() {
         asked.set(asked.get() + 1);
         on_link(next_hop)
     };
-    let (nets, lent) = (BTreeSet::new(), BTreeMap::new());
+    let (nets, lent, ways) = (BTreeSet::new(), BTreeMap::new(), Ways::new());
     let inputs = Inputs {
         blocks: &nets,
         released: &nets,
         lent: &lent,
+        ways: &ways,
         encapsulated: &[],
         resolve: &resolve,
     };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shared::model::key::{Key, Plural};
+
 use super::words::log;
 use super::{Daemon, start};
 use crate::cluster::{Data, Picture};
@@ -18,6 +20,7 @@ impl Daemon {
                     .debug("the datastore has changed", &[("revision", &at), ("keys", &keys)]);
                 // What is refused must not take the place of what a restart would go by.
                 if self.take(&data).await {
+                    self.stored(&data);
                     self.keep(data, revision);
                 }
             }
@@ -26,6 +29,13 @@ impl Daemon {
                 let text = "the datastore is away; everything goes on as it was";
                 self.log.warning(text, &[("error", &why)]);
             }
+        }
+    }
+
+    /// This node's record, for its labels.
+    pub(super) fn stored(&self, data: &Data) {
+        if let Some(labels) = &self.labels {
+            labels.stored(data.get(&Key::resource(Plural::Nodes, &self.node)));
         }
     }
 

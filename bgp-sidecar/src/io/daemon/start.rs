@@ -5,17 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::store::config::Dirs;
-use shared::store::transact;
 use shared::txn::Revision;
 
 use super::debts::Debts;
 use super::heart::Heart;
+use super::labels::Labels;
 use super::mender::Mender;
 use super::pools::Counter;
 use super::signals::Signals;
 use super::words::{Secrets, log, secret};
 use super::{Daemon, answers};
-use crate::autodetect::{Facts, Question};
 use crate::cluster::{Cluster, Data};
 use crate::io::calls::Calls;
 use crate::io::datastore::{Datastore, Update};
@@ -24,7 +23,6 @@ use crate::io::life::{self, Identity};
 use crate::io::snapshot::{Keeper, Name, Saved};
 use crate::io::tcp::Net;
 use crate::origin::{self, Verdict};
-use crate::register::{self, Registered, Request};
 use crate::settings::{ImportPolicy, LogLevel, Settings};
 use crate::speaker::{Event, Speaker, Start};
 
@@ -70,6 +68,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         debts: Debts::start(&settings, &node, &datastore),
         mender: Mender::start(&settings, &node, &datastore),
         calls: Calls::open(dirs(&settings)),
+        labels: Labels::start(&settings, &node, &datastore),
         signals: Signals::new()?,
         timers: super::Timers::default(),
         stuck: super::Stuck::default(),
@@ -129,7 +128,7 @@ impl Daemon {
     async fn enter(&mut self, facts: &Seen, first: (Arc<Data>, Revision)) -> Result<(), String> {
         /// What our own write takes to come back.
         const ECHO: Duration = Duration::from_secs(2);
-        let written = self.register(facts).await?;
+        let written = self.register(facts, &first.0).await?;
         let echo = match written {
             true => tokio::time::timeout(ECHO, self.datastore.next()).await.ok(),
             false => None,
@@ -140,6 +139,7 @@ impl Daemon {
         };
         self.heard(true);
         self.take(&data).await;
+        self.stored(&data);
         self.keep(data, revision);
         Ok(())
     }
@@ -173,70 +173,6 @@ impl Daemon {
         };
         let (before, now) = (picture(kept), picture(data));
         origin::withdrawal(&before.judged(), &now.judged())
-    }
-
-    /// This node's own record, and the first pools; whether anything had to be written.
-    async fn register(&self, seen: &Seen) -> Result<bool, String> {
-        let identity = &self.settings.identity;
-        let ipv4_facts = self.facts(seen, identity.ipv4_method.question()).await?;
-        let ipv6_facts = self.facts(seen, identity.ipv6_method.question()).await?;
-        let uids: Vec<String> = (0..3).map(|_| uid()).collect();
-        let request = Request {
-            node: &self.node,
-            identity,
-            ipv4_facts: &ipv4_facts,
-            ipv6_facts: &ipv6_facts,
-            ipv4_pool: &self.settings.ipv4_pool,
-            ipv6_pool: &self.settings.ipv6_pool,
-            uids: [&uids[0], &uids[1], &uids[2]],
-            kubernetes: self.settings.kubeconfig.is_some(),
-            now: now(),
-        };
-        let store = self.datastore.store();
-        let decide = |snapshot: &shared::txn::Snapshot| register::decide(snapshot, &request);
-        let registered = tokio::time::timeout(PATIENCE, transact(&*store, register::reads(), decide));
-        let registered: Registered = match registered.await {
-            Ok(Ok(registered)) => registered,
-            Ok(Err(shared::store::TransactError::Decide(error))) => return Err(error.to_string()),
-            Ok(Err(shared::store::TransactError::Store(error))) => {
-                self.log.warning(
-                    "this node could not be registered",
-                    &[("error", &error.to_string())],
-                );
-                return Ok(false);
-            }
-            Err(_) => {
-                self.log
-                    .warning("this node could not be registered: the datastore is slow", &[]);
-                return Ok(false);
-            }
-        };
-        for warning in &registered.warnings {
-            self.log.warning(warning, &[]);
-        }
-        for what in &registered.written {
-            self.log.info("written", &[("object", what)]);
-        }
-        Ok(!registered.written.is_empty())
-    }
-
-    async fn facts(&self, seen: &Seen, question: Option<Question>) -> Result<Facts, String> {
-        let source = match question {
-            Some(Question::Towards(destination)) => match destination.parse() {
-                Ok(address) => self.kernel.source_towards(address).await?,
-                Err(_) => {
-                    return Err(format!(
-                        "can-reach={destination}: an address is needed, not a name"
-                    ));
-                }
-            },
-            Some(Question::Kubernetes) | None => None,
-        };
-        Ok(Facts {
-            interfaces: seen.facts.clone(),
-            source,
-            internal: Vec::new(),
-        })
     }
 
     pub(super) fn keep(&self, data: Arc<Data>, revision: Revision) {
@@ -276,9 +212,4 @@ fn seed(node: &str) -> u64 {
 #[expect(clippy::disallowed_methods, reason = "edge: the clock")]
 pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "edge: a random uid")]
-fn uid() -> String {
-    uuid::Uuid::new_v4().to_string()
 }

@@ -15,15 +15,18 @@ use tokio::time::{Instant, timeout_at};
 use super::Update;
 use crate::cluster::Data;
 use crate::cluster::scope::Scope;
+use crate::io::pause::pause;
 
 mod parts;
 
-use parts::{apply, data_of, pause, revision_of};
+use parts::{apply, data_of, revision_of};
 
 /// A change that comes by itself is told at once. After it, changes that come so close together are one update …
 const QUIET: Duration = Duration::from_millis(20);
 /// … which is at most so late, and so long after it.
 const LATEST: Duration = Duration::from_millis(100);
+/// Between two attempts, at most.
+const LONGEST: Duration = Duration::from_secs(5);
 /// A list whose scope has changed meanwhile is begun anew this often.
 const LISTS: u32 = 10;
 
@@ -81,7 +84,7 @@ impl<D: store::Datastore> Worker<D> {
     pub(super) async fn next(mut self) -> (Self, Update) {
         loop {
             if self.failures > 0 {
-                tokio::time::sleep(pause(self.failures)).await;
+                tokio::time::sleep(pause(self.failures, LONGEST)).await;
             }
             match self.step().await {
                 Ok(changed) => {
