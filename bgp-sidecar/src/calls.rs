@@ -40,10 +40,10 @@ impl Tally {
         }
         let of_plugin = self.0.entry(call.plugin.clone()).or_default();
         let count = of_plugin.entry(call.verb.clone()).or_default();
-        let code = match Code::from_number(call.code) {
-            Code::Other(0) => 0,
-            Code::Other(_) => OTHER,
-            known => known.number(),
+        let known = Code::from_number(call.code);
+        let code = match matches!(known, Code::Other(number) if number != 0) {
+            true => OTHER,
+            false => known.number(),
         };
         *count.codes.entry(code).or_default() += 1;
         let within = |bound: &f64| call.took <= Duration::from_secs_f64(*bound);

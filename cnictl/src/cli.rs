@@ -66,10 +66,12 @@ const LONG_DEADLINE: Duration = Duration::from_secs(600);
 
 impl Ready {
     fn deadline(&self) -> Duration {
-        match self {
-            Ready::Check(_) | Ready::Release(_) | Ready::Decommission(..) => LONG_DEADLINE,
-            Ready::Watch(_) => Duration::MAX,
-            _ => DEADLINE,
+        if matches!(self, Ready::Check(_) | Ready::Release(_) | Ready::Decommission(..)) {
+            LONG_DEADLINE
+        } else if matches!(self, Ready::Watch(_)) {
+            Duration::MAX
+        } else {
+            DEADLINE
         }
     }
 }
@@ -95,13 +97,12 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen:
         Err(error) if matches!(ready, Ready::Version) => return version::alone(Some(error)),
         Err(error) => return Outcome::failed(error),
     };
-    match &mut ready {
-        Ready::Check(request) => {
-            let alone = matches!(store, Store::Embedded(_));
-            request.here = local::node(env, request.nodename_file.as_deref(), alone);
-        }
-        Ready::Version => return version::run(&store, &source, warnings).await,
-        _ => {}
+    if let Ready::Check(request) = &mut ready {
+        let alone = matches!(store, Store::Embedded(_));
+        request.here = local::node(env, request.nodename_file.as_deref(), alone);
+    }
+    if matches!(ready, Ready::Version) {
+        return version::run(&store, &source, warnings).await;
     }
     let mut outcome = carry_out(&store, ready, (birth, dry), screen).await;
     outcome.warnings.splice(0..0, warnings);

@@ -1,4 +1,10 @@
 //! `ipam configure`: both places in one Txn, Calico's rules, Calico's words.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! What goes with a deleted resource, and what keeps one from being deleted.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

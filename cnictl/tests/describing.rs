@@ -1,4 +1,10 @@
 //! `describe` and `version`: what an object says, who uses it, what is odd.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! `--dry-run`: the transactions are told, and none is made.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! `ipam explain`: every pool with its verdict, and what an ADD would do.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

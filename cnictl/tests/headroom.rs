@@ -1,4 +1,10 @@
 //! `ipam headroom`: a line per node and family, what ends it, and what is shared.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

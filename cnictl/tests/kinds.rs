@@ -1,4 +1,10 @@
 //! IPReservation, WorkloadEndpoint, BlockAffinity and ClusterInformation as an operator meets them.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

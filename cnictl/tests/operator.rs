@@ -1,4 +1,10 @@
 //! An operator's commands one after the other: what is stored, what is refused, what is said.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

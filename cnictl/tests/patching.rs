@@ -1,4 +1,10 @@
 //! patch and label: a part of an object, in its place.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! The same data gives the same bytes as calicoctl, wherever the command is the same.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! create, replace, patch, label and validate: what is written, what is refused, what is said.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

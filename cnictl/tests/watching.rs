@@ -1,4 +1,10 @@
 //! `get -w`: what is there, then every change, in every form, whatever becomes of the watch.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "tests with files of their own"
+)]
 
 mod common;
 

@@ -116,18 +116,17 @@ pub enum Withheld {
 impl Withheld {
     /// With the filter's name in place of its number.
     pub fn told(self, target: &Target, prefix: IpNet) -> String {
-        let named = |filter: u8| target.filters.get(usize::from(filter)).map(|filter| &filter.name);
-        match self {
-            Self::Filter { filter, rule } if named(filter).is_some() => {
-                let list = match Family::of_net(prefix) {
-                    Family::Ipv4 => "exportV4",
-                    Family::Ipv6 => "exportV6",
-                };
-                let name = named(filter).map(String::as_str).unwrap_or_default();
-                format!("rejected by rule {} of {list} of BGPFilter {name}", rule + 1)
-            }
-            other => other.to_string(),
-        }
+        let Self::Filter { filter, rule } = self else {
+            return self.to_string();
+        };
+        let Some(filter) = target.filters.get(usize::from(filter)) else {
+            return self.to_string();
+        };
+        let list = match Family::of_net(prefix) {
+            Family::Ipv4 => "exportV4",
+            Family::Ipv6 => "exportV6",
+        };
+        format!("rejected by rule {} of {list} of BGPFilter {}", rule + 1, filter.name)
     }
 }
 

@@ -34,7 +34,17 @@ impl Command {
                 Ipam::Release(release) => release.dry.dry_run,
                 Ipam::Show(_) | Ipam::Check(_) | Ipam::Explain(_) | Ipam::Headroom(_) => false,
             },
-            _ => false,
+            Command::Get(_)
+            | Command::Describe(_)
+            | Command::Validate(_)
+            | Command::Node { .. }
+            | Command::Bgp { .. }
+            | Command::Install(_)
+            | Command::Upgrade(_)
+            | Command::Uninstall(_)
+            | Command::Doctor(_)
+            | Command::Completion { .. }
+            | Command::Version(_) => false,
         }
     }
 }

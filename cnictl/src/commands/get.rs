@@ -50,9 +50,12 @@ impl Query {
         let all = |reads: Reads, kind| self.prefixes(kind).into_iter().fold(reads, Reads::prefix);
         match &self.what {
             What::All(kind) => all(settings, *kind),
-            What::These(targets) => targets.iter().fold(settings, |reads, target| match target.kind {
-                Kind::BlockAffinity => all(reads, target.kind),
-                _ => reads.key(target.key()),
+            What::These(targets) => targets.iter().fold(settings, |reads, target| {
+                if target.kind == Kind::BlockAffinity {
+                    all(reads, target.kind)
+                } else {
+                    reads.key(target.key())
+                }
             }),
         }
     }

@@ -100,7 +100,7 @@ pub fn show(snapshot: &Snapshot, request: &Request, heard: &Heard, now: Timestam
             Ok(text) => Outcome::said(format!("{text}\n")),
             Err(error) => Outcome::failed(error.to_string()),
         },
-        Report::Table => Outcome::said(page(snapshot, name, &life, stored.as_ref(), heard, now)),
+        Report::Table => Outcome::said(page(snapshot, name, &life, (stored.as_ref(), heard), now)),
     }
 }
 
@@ -108,8 +108,7 @@ fn page(
     snapshot: &Snapshot,
     name: &str,
     life: &Life,
-    stored: Option<&Value>,
-    heard: &Heard,
+    (stored, heard): (Option<&Value>, &Heard),
     now: Timestamp,
 ) -> String {
     let mut sheet = Sheet::default();

@@ -1,4 +1,6 @@
 //! Who names the datastore, and who may add to it.
+#![expect(clippy::disallowed_methods, reason = "files of the test")]
+#![allow(clippy::too_many_lines, reason = "a table")]
 
 use super::*;
 

@@ -67,6 +67,9 @@ pub fn reads(target: &Target) -> Reads {
     Reads::new().key(target.key())
 }
 
+/// Each label and what becomes of it; nothing, if there is no such object.
+pub type Changed = Option<Vec<(String, Labelled)>>;
+
 /// The Txn that changes the labels, and what it does to each. Nothing, if there is no such object.
 ///
 /// # Errors
@@ -75,7 +78,7 @@ pub fn decide(
     snapshot: &Snapshot,
     target: &Target,
     change: &Change,
-) -> Result<Decision<Option<Vec<(String, Labelled)>>>, String> {
+) -> Result<Decision<Changed>, String> {
     let key = target.key();
     let Some(mut stored) = object(snapshot, &key)? else {
         return Ok(Decision::Done(None));

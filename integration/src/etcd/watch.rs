@@ -48,7 +48,7 @@ impl Etcd {
 
 impl Watch {
     /// When the next event came.
-    pub fn next(&mut self) -> Instant {
+    pub fn change(&mut self) -> Instant {
         self.until("\"events\":")
     }
 

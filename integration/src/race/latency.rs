@@ -45,7 +45,7 @@ pub fn block(arena: &Arena, rival: &Rival<'_>, space: Space) -> Vec<(Duration, D
         let (heard, told) = std::thread::scope(|scope| {
             let start = Instant::now();
             scope.spawn(|| etcd.put_all(keys));
-            let bare = scope.spawn(|| watch.next());
+            let bare = scope.spawn(|| watch.change());
             swarm.run("the block is announced", PATIENCE, |swarm| {
                 swarm.session(0).held().has(number)
             });

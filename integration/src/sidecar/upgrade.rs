@@ -14,7 +14,7 @@ use crate::require;
 impl<'a> Sidecar<'a> {
     /// [`Sidecar::start`] out of a place of its own, where it can be replaced.
     pub fn start_installed(lab: &Lab, node: &'a Node, more: &Value) -> Self {
-        let mut sidecar = Self::made(lab, node, more, (&[], None));
+        let mut sidecar = Self::made(lab, node, more, (&super::Around::default(), None));
         sidecar.program = sidecar.folder.path("bgp-sidecar");
         sidecar.replace();
         sidecar.run();

@@ -227,9 +227,10 @@ impl Work {
                 return self.failed(interface, &error);
             }
             self.asked.mended.set(self.asked.mended.get() + 1);
-            let route = match op {
-                Op::AddRoute { route, .. } => route.destination.to_string(),
-                other => other.to_string(),
+            let route = if let Op::AddRoute { route, .. } = op {
+                route.destination.to_string()
+            } else {
+                op.to_string()
             };
             let text = "the route to a pod was gone, and is back";
             log.warning(text, &[("route", &route), ("interface", interface)]);

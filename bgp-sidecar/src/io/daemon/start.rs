@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::log::Log;
 use shared::store::config::Dirs;
 use shared::txn::Revision;
 
@@ -29,6 +30,16 @@ use crate::speaker::{Event, Speaker, Start};
 /// What a datastore may take at the start before the snapshot is used.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The plugins go by the file.
+fn name_node(settings: &Settings, node: &str, log: &Log) {
+    if let Err(error) = life::write_node_name(&settings.nodename_file, node) {
+        log.warning(
+            "the node's name cannot be kept for the plugins",
+            &[("error", &error)],
+        );
+    }
+}
+
 /// The daemon, from its start to its end.
 pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Result<(), String> {
     let named = life::node_name(&settings)?;
@@ -41,12 +52,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     let identity = Identity::read(&settings)?;
     let (datastore, odd) = Datastore::open(&settings, &node)?;
     odd.iter().for_each(|text| log.warning(text, &[]));
-    if let Err(error) = life::write_node_name(&settings.nodename_file, &node) {
-        log.warning(
-            "the node's name cannot be kept for the plugins",
-            &[("error", &error)],
-        );
-    }
+    name_node(&settings, &node, &log);
     let name = Name::new(&settings.state_dir, &node, &datastore.store().identity());
     let kept = name.load().unwrap_or_else(|error| {
         log.warning("the snapshot cannot be used", &[("error", &error)]);
