@@ -155,10 +155,8 @@ impl<'a> Sidecar<'a> {
 
     /// Its process number.
     pub fn pid(&self) -> i32 {
-        self.daemon
-            .as_ref()
-            .map(Daemon::pid)
-            .unwrap_or_else(|| panic!("it does not run"))
+        let pid = self.daemon.as_ref().map(Daemon::pid);
+        pid.unwrap_or_else(|| panic!("it does not run"))
     }
 
     /// Fails if it has ended by itself.
