@@ -83,6 +83,15 @@ pub struct Export {
     pub draining: bool,
 }
 
+/// What policy says of a route, before its attributes are made: the same of the same attributes of one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape<'a> {
+    /// Those of the rule that accepts it; without a rule an empty slice that is nobody's.
+    pub operations: &'a [Operation],
+    /// The places of the tags it gets.
+    pub tags: Vec<usize>,
+}
+
 impl Export {
     /// The attributes a route is announced with.
     pub fn attributes(&self, target: &Target, route: &Route<'_>) -> Result<Attributes, Withheld> {

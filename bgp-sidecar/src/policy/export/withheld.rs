@@ -56,12 +56,3 @@ impl Withheld {
         }
     }
 }
-
-/// What policy says of a route, before its attributes are made: the same of the same attributes of one source.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Shape<'a> {
-    /// Those of the rule that accepts it; without a rule an empty slice that is nobody's.
-    pub operations: &'a [Operation],
-    /// The places of the tags it gets.
-    pub tags: Vec<usize>,
-}
