@@ -12,6 +12,7 @@
 //! | [`status`] | what is shown |
 
 mod configure;
+mod level;
 mod neighbours;
 mod routes;
 mod sessions;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ipnet::IpNet;
+pub use level::Level;
 use routes::Pending;
 use telling::Flow;
 pub use timer::TimerKey;
@@ -78,19 +80,6 @@ pub enum Ending {
     Restart,
     /// For good: peers are told, and the kernel holds nothing of ours any more.
     Withdraw,
-}
-
-/// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Somebody has to act.
-    Error,
-    /// Somebody should look.
-    Warning,
-    /// What happens.
-    Info,
-    /// Details.
-    Debug,
 }
 
 /// What is to be done.

@@ -66,7 +66,10 @@ const LONG_DEADLINE: Duration = Duration::from_secs(600);
 
 impl Ready {
     fn deadline(&self) -> Duration {
-        if matches!(self, Ready::Check(_) | Ready::Release(_) | Ready::Decommission(..)) {
+        if matches!(
+            self,
+            Ready::Check(_) | Ready::Release(_) | Ready::Decommission(..)
+        ) {
             LONG_DEADLINE
         } else if matches!(self, Ready::Watch(_)) {
             Duration::MAX

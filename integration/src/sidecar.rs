@@ -1,5 +1,6 @@
 //! Edge: our daemon on a node, known by its configuration, its signals and what the kernel has of it.
 
+mod routes;
 mod upgrade;
 
 use std::fs;
@@ -10,12 +11,14 @@ use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 use crate::fabric::Folder;
-use crate::json::text;
 use crate::lab::Lab;
 use crate::node::Node;
 use crate::process::{Answer, Cmd};
 use crate::require;
 use crate::wait::eventually;
+
+use routes::bare;
+pub use routes::{KernelRoute, kernel_routes};
 
 /// The protocol number of its routes.
 pub const PROTOCOL: &str = "77";
@@ -58,19 +61,6 @@ impl Around {
             ..Self::default()
         }
     }
-}
-
-/// A route of its in the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KernelRoute {
-    /// To here; `ip` leaves the length of a single address out.
-    pub destination: String,
-    /// `unicast` or `blackhole`.
-    pub kind: String,
-    /// The next hops, sorted.
-    pub gateways: Vec<String>,
-    /// Its metric.
-    pub metric: u64,
 }
 
 impl<'a> Sidecar<'a> {
@@ -180,10 +170,8 @@ impl<'a> Sidecar<'a> {
 
     /// Its process number.
     pub fn pid(&self) -> i32 {
-        self.daemon
-            .as_ref()
-            .map(Daemon::pid)
-            .unwrap_or_else(|| panic!("it does not run"))
+        let pid = self.daemon.as_ref().map(Daemon::pid);
+        pid.unwrap_or_else(|| panic!("it does not run"))
     }
 
     /// SIGSTOP (true) or SIGCONT (false).
@@ -292,46 +280,6 @@ impl<'a> Sidecar<'a> {
             none.then_some(())
         });
     }
-}
-
-/// The daemon's routes on a node, whether it runs or not.
-pub fn kernel_routes(node: &Node) -> Vec<KernelRoute> {
-    let mut routes: Vec<_> = ["-4", "-6"]
-        .iter()
-        .flat_map(|family| {
-            node.netns()
-                .ip_json(&format!("{family} route show proto {PROTOCOL}"))
-        })
-        .map(|route| kernel_route(&route))
-        .collect();
-    routes.sort();
-    routes
-}
-
-fn kernel_route(route: &Value) -> KernelRoute {
-    let hops = route["nexthops"].as_array().into_iter().flatten();
-    let mut gateways: Vec<_> = std::iter::once(route)
-        .chain(hops)
-        .map(|hop| text(hop, "/gateway").to_owned())
-        .filter(|gateway| !gateway.is_empty())
-        .collect();
-    gateways.sort();
-    let kind = match text(route, "/type") {
-        "" => "unicast",
-        kind => kind,
-    };
-    KernelRoute {
-        destination: bare(text(route, "/dst")).to_owned(),
-        kind: kind.to_owned(),
-        gateways,
-        metric: route["metric"].as_u64().unwrap_or_default(),
-    }
-}
-
-/// Without the length of a single address.
-fn bare(destination: &str) -> &str {
-    let single = if destination.contains(':') { "/128" } else { "/32" };
-    destination.strip_suffix(single).unwrap_or(destination)
 }
 
 /// A file of the repository below `conf/`, its text.

@@ -61,15 +61,27 @@ impl Host {
         self.lab
             .cnictl(["doctor", "-o", "json"])
             .args(["--cni-conf-dir", &path("net.d"), "--cni-bin-dir", &path("bin")])
-            .args(["--sidecar-config", &path("sidecar.yaml"), "--kubelet-config", &path("kubelet.yaml")])
-            .args(["--networkd-config", &path("networkd.conf"), "--nodename-file", &path("nodename")])
+            .args([
+                "--sidecar-config",
+                &path("sidecar.yaml"),
+                "--kubelet-config",
+                &path("kubelet.yaml"),
+            ])
+            .args([
+                "--networkd-config",
+                &path("networkd.conf"),
+                "--nodename-file",
+                &path("nodename"),
+            ])
     }
 
     /// The checks that found something, and the exit code.
     fn found(&self) -> (BTreeSet<String>, Option<i32>, Value) {
         let answer = self.doctor().run();
         let said = answer.json();
-        let findings = list(&said, "/findings").iter().filter(|one| text(one, "/severity") != "note");
+        let findings = list(&said, "/findings")
+            .iter()
+            .filter(|one| text(one, "/severity") != "note");
         let checks = findings.map(|one| text(one, "/check").to_owned()).collect();
         (checks, answer.status.code(), said)
     }
@@ -80,7 +92,10 @@ impl Host {
         assert_eq!(checks, BTreeSet::from([check.to_owned()]), "{said:#}");
         assert_eq!(exit, Some(code), "{said:#}");
         let whole = said.to_string();
-        assert!(words.iter().all(|word| whole.contains(word)), "{words:?} in {said:#}");
+        assert!(
+            words.iter().all(|word| whole.contains(word)),
+            "{words:?} in {said:#}"
+        );
     }
 
     fn is_well(&self) {
@@ -112,7 +127,14 @@ fn settings_of_the_kernel_and_the_packet_filter() {
     }
     host.is_well();
     iptables(&["-P", "FORWARD", "ACCEPT"]);
-    iptables(&["-A", "FORWARD", "-j", "REJECT", "--reject-with", "icmp-host-prohibited"]);
+    iptables(&[
+        "-A",
+        "FORWARD",
+        "-j",
+        "REJECT",
+        "--reject-with",
+        "icmp-host-prohibited",
+    ]);
     host.finds("forward-reject", 2, &["icmp-host-prohibited"]);
 }
 
@@ -139,24 +161,35 @@ fn routes_addresses_and_mtu() {
 fn who_else_is_there() {
     let host = Host::well();
     host.network("05-other.conflist", "ptp");
-    host.finds("network-order", 2, &["05-other.conflist", "ptp", "10-manx.conflist"]);
+    host.finds(
+        "network-order",
+        2,
+        &["05-other.conflist", "ptp", "10-manx.conflist"],
+    );
     fs::remove_file(host.lab.path("net.d/05-other.conflist")).expect("removed");
     host.write("sidecar.yaml", "datastore_type: embedded\n");
     host.finds("two-datastores", 2, &["embedded", &host.lab.etcd().endpoints()]);
     fs::remove_file(host.lab.path("sidecar.yaml")).expect("removed");
     host.write("bin/cni-net", "#!/bin/sh\necho 'cni-net 0.0.1 (older)'\n");
-    Cmd::new("chmod").args(["+x", &host.lab.path("bin/cni-net").display().to_string()]).ok();
+    Cmd::new("chmod")
+        .args(["+x", &host.lab.path("bin/cni-net").display().to_string()])
+        .ok();
     host.finds("other-version", 1, &["0.0.1 (older)"]);
     fs::remove_file(host.lab.path("bin/cni-net")).expect("removed");
     host.write("kubelet.yaml", "kind: KubeletConfiguration\nmaxPods: 5000\n");
     let (checks, exit, said) = host.found();
-    assert!(checks.contains("blocks-below-max-pods") && exit == Some(1), "{said:#}");
+    assert!(
+        checks.contains("blocks-below-max-pods") && exit == Some(1),
+        "{said:#}"
+    );
     fs::remove_file(host.lab.path("kubelet.yaml")).expect("removed");
     let tor = Tor::new("192.168.1.4", 64_512).knows("192.168.1.1", 64_512);
-    let _bird = Bird::start(&host.lab.node.netns_shared(), &bird::conf(&tor));
+    let _bird = Bird::start(host.lab.node.shared_netns(), &bird::conf(&tor));
     eventually("a rival is found on the port", || {
         let (checks, exit, _) = host.found();
-        let both = ["port-taken", "other-writers"].iter().all(|check| checks.contains(*check));
+        let both = ["port-taken", "other-writers"]
+            .iter()
+            .all(|check| checks.contains(*check));
         (both && exit == Some(2)).then_some(())
     });
 }
@@ -166,7 +199,14 @@ fn our_own_sidecar_is_no_rival() {
     let host = Host::well();
     let _sidecar = Sidecar::start(&host.lab, &host.lab.node, &json!({}));
     eventually("the sidecar listens, and that is well", || {
-        let listens = host.lab.node.netns().command("ss").args(["-Htln", "sport", "=", ":179"]).quiet().run();
+        let listens = host
+            .lab
+            .node
+            .netns()
+            .command("ss")
+            .args(["-Htln", "sport", "=", ":179"])
+            .quiet()
+            .run();
         (!listens.stdout.is_empty()).then_some(())
     });
     host.is_well();
@@ -179,11 +219,24 @@ fn etcds_clock_and_certificates_are_looked_at() {
     let file = |name: &str| certificates.path(name).display().to_string();
     let answer = host
         .doctor()
-        .args(["--etcd-endpoints", &endpoints, "--etcd-ca-cert-file", &file("ca.pem")])
-        .args(["--etcd-cert-file", &file("client.pem"), "--etcd-key-file", &file("client.key")])
+        .args([
+            "--etcd-endpoints",
+            &endpoints,
+            "--etcd-ca-cert-file",
+            &file("ca.pem"),
+        ])
+        .args([
+            "--etcd-cert-file",
+            &file("client.pem"),
+            "--etcd-key-file",
+            &file("client.key"),
+        ])
         .run();
     let said = answer.json();
-    let checks: BTreeSet<&str> = list(&said, "/findings").iter().map(|one| text(one, "/check")).collect();
+    let checks: BTreeSet<&str> = list(&said, "/findings")
+        .iter()
+        .map(|one| text(one, "/check"))
+        .collect();
     assert!(!checks.contains("clock-skew"), "not asked, or apart: {said:#}");
     // The laboratory's certificates are made for a day or two.
     assert!(checks.contains("certificate-expires"), "{said:#}");

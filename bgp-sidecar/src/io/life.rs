@@ -3,14 +3,12 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use serde::{Deserialize, Serialize};
 use shared::model::key::Key;
 use shared::state::nodename;
 use shared::store::etcd::{Etcd, Lease};
@@ -20,6 +18,10 @@ use shared::txn::Reads;
 use tokio::time::Instant;
 
 use crate::settings::Settings;
+
+mod identity;
+
+pub(crate) use identity::{Identity, Standing};
 
 /// How long the key outlives its keeper.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -72,68 +74,6 @@ pub(crate) fn lock(run_dir: &Path, node: &str) -> Result<Lock, String> {
         }
         Err((_, error)) => Err(wrong(error.into())),
     }
-}
-
-/// Who speaks for a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    /// Which machine.
-    pub(crate) machine_id: String,
-    /// Which boot of it.
-    pub(crate) boot_id: String,
-    /// Which process.
-    pub(crate) pid: u32,
-    /// Of the program.
-    pub(crate) version: String,
-    /// Where its metrics are, if others can reach them: `cnictl node status --node` asks there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) metrics: Option<SocketAddr>,
-}
-
-impl Identity {
-    /// This process.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, String> {
-        let word = |path: &Path| match fs::read_to_string(path) {
-            Ok(text) => Ok(text.trim().to_owned()),
-            Err(error) => Err(format!(
-                "{}: {error}: it says which machine speaks for this node; see machine_id_file and boot_id_file",
-                path.display()
-            )),
-        };
-        Ok(Self {
-            machine_id: word(&settings.machine_id_file)?,
-            boot_id: word(&settings.boot_id_file)?,
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            metrics: settings
-                .metrics_address
-                .filter(|address| !address.ip().is_loopback() && address.port() != 0),
-        })
-    }
-
-    /// What this process is to whoever holds a key.
-    pub(crate) fn beside(&self, holder: &[u8]) -> Standing {
-        match serde_json::from_slice::<Identity>(holder) {
-            Err(_) => Standing::Unreadable,
-            Ok(holder) if holder.machine_id != self.machine_id => Standing::Other(holder),
-            Ok(holder) if holder.boot_id != self.boot_id => Standing::Before(holder),
-            Ok(_) => Standing::Same,
-        }
-    }
-}
-
-/// Who holds a key, seen from a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// This machine in this boot: its place may be taken.
-    Same,
-    /// This machine in another boot. A machine runs one at a time, so that one is over and its key is about to end;
-    /// unless two machines have one machine-id, and then its key stays.
-    Before(Identity),
-    /// Another machine.
-    Other(Identity),
-    /// Nobody knows.
-    Unreadable,
 }
 
 /// The key that lives as long as the sidecar of a node.

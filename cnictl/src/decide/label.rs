@@ -74,11 +74,7 @@ pub type Changed = Option<Vec<(String, Labelled)>>;
 ///
 /// # Errors
 /// What speaks against it, and the way out.
-pub fn decide(
-    snapshot: &Snapshot,
-    target: &Target,
-    change: &Change,
-) -> Result<Decision<Changed>, String> {
+pub fn decide(snapshot: &Snapshot, target: &Target, change: &Change) -> Result<Decision<Changed>, String> {
     let key = target.key();
     let Some(mut stored) = object(snapshot, &key)? else {
         return Ok(Decision::Done(None));
