@@ -23,6 +23,7 @@ pub mod daemon;
 pub mod dataplane;
 pub mod etcd;
 pub mod fabric;
+pub mod fences;
 pub mod frr;
 pub mod gobgp;
 pub mod installation;

@@ -32,6 +32,7 @@ mod crash;
 mod data_plane;
 mod demo;
 mod disturbed;
+mod docs;
 mod documents;
 mod etcd_down;
 mod failover;
