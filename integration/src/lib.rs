@@ -25,6 +25,7 @@ pub mod dataplane;
 pub mod dns;
 pub mod etcd;
 pub mod fabric;
+pub mod fences;
 pub mod frr;
 pub mod gobgp;
 pub mod injector;

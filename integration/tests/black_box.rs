@@ -47,6 +47,7 @@ mod crash;
 mod data_plane;
 mod demo;
 mod disturbed;
+mod docs;
 mod doctor;
 mod documents;
 mod duties_metrics;
