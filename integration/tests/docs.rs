@@ -12,7 +12,10 @@ use serde_json::json;
 fn blocks_marked_for_test_do_what_they_say() {
     let mut run = 0;
     for file in documents() {
-        let blocks: Vec<_> = fences(&file).into_iter().filter(|one| one.info == "sh test").collect();
+        let blocks: Vec<_> = fences(&file)
+            .into_iter()
+            .filter(|one| one.info == "sh test")
+            .collect();
         if blocks.is_empty() {
             continue;
         }
@@ -32,7 +35,8 @@ fn cluster() -> Lab {
     lab.pool("default-ipv4-ippool", "10.244.0.0/16", 26);
     lab.apply(&json!({"kind": "Node", "metadata": {"name": lab.node.name, "labels": {"rr-group": "rr1", "rack": "1"}},
         "spec": {"bgp": {"ipv4Address": "192.168.1.4/24"}}}));
-    lab.node.add(&lab.node.conf(), &Pod::kubernetes("default", "web-0"));
+    lab.node
+        .add(&lab.node.conf(), &Pod::kubernetes("default", "web-0"));
     lab
 }
 
@@ -48,7 +52,10 @@ fn shell(lab: &Lab, script: &str) -> Answer {
         .env("MANX_STATE_DIR", lab.node.state_dir())
         .env("MANX_RUN_DIR", lab.node.run_dir())
         .env("NODE", &lab.node.name)
-        .args(["-euc", &format!("cd '{}'\n{script}", require::file(".").display())])
+        .args([
+            "-euc",
+            &format!("cd '{}'\n{script}", require::file(".").display()),
+        ])
         .within(lab.node.netns())
         .run()
 }
@@ -67,7 +74,12 @@ fn configurations_of_frr_and_bird_are_what_the_daemons_read() {
             _ => continue,
         };
         let refused = answer.stdout.contains("% ") || answer.stderr.contains("rror");
-        assert!(answer.status.success() && !refused, "{}: {}", fence.place(), answer.told());
+        assert!(
+            answer.status.success() && !refused,
+            "{}: {}",
+            fence.place(),
+            answer.told()
+        );
         read += 1;
     }
     assert!(read >= 4, "only {read} configurations were found");
@@ -93,13 +105,25 @@ fn every_command_that_is_shown_exists_with_its_flags() {
 /// The words before the first flag are subcommands and arguments: the longest run of them that has a help is the command.
 fn exists(program: &str, call: &str, fence: &Fence) {
     let words: Vec<_> = call.split_whitespace().skip(1).collect();
-    let is_word = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-') && !word.starts_with('-');
+    let is_word = |word: &&str| {
+        word.chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter == '-')
+            && !word.starts_with('-')
+    };
     let leading: Vec<_> = words.iter().copied().take_while(is_word).collect();
     let help = (0..=leading.len())
         .rev()
-        .map(|length| Cmd::new(require::dist(program)).args(&leading[..length]).args(["--help"]).quiet().run())
+        .map(|length| {
+            Cmd::new(require::dist(program))
+                .args(&leading[..length])
+                .args(["--help"])
+                .quiet()
+                .run()
+        })
         .find(|answer| answer.status.success());
-    let help = help.unwrap_or_else(|| panic!("{}: {program} has no help", fence.place())).stdout;
+    let help = help
+        .unwrap_or_else(|| panic!("{}: {program} has no help", fence.place()))
+        .stdout;
     let first = leading.first().copied().unwrap_or_default();
     assert!(
         first.is_empty() || program != "cnictl" || help.contains(&format!("cnictl {first}")),
@@ -108,6 +132,10 @@ fn exists(program: &str, call: &str, fence: &Fence) {
     );
     let flags = words.iter().filter(|word| word.starts_with("--"));
     for flag in flags.map(|flag| flag.split('=').next().unwrap_or_default()) {
-        assert!(help.contains(flag), "{}: no {flag} in the help of: {call}\n{help}", fence.place());
+        assert!(
+            help.contains(flag),
+            "{}: no {flag} in the help of: {call}\n{help}",
+            fence.place()
+        );
     }
 }
