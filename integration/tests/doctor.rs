@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use integration::Lab;
 use integration::bird::{self, Bird};
 use integration::fabric::Tor;
 use integration::json::{list, text};
 use integration::process::Cmd;
 use integration::sidecar::Sidecar;
 use integration::wait::eventually;
-use integration::{Kind, Lab};
 use serde_json::{Value, json};
 
 const UPLINK: &str = "net/ipv4/conf/uplink/accept_redirects";

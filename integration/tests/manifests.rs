@@ -14,6 +14,10 @@ const SYSTEM: &str = "manx-system";
 const OPTIONAL: &str = "kubernetes-services-endpoint";
 
 /// Everything that names another object.
+#[expect(
+    clippy::too_many_lines,
+    reason = "every kind of reference, one after the other"
+)]
 fn references_resolve(all: &Manifests) {
     let namespaces: BTreeSet<&str> = all
         .of("Namespace")

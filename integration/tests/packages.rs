@@ -153,6 +153,7 @@ fn dpkg(root: &Path, words: &[&str]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the life of one package")]
 fn the_package_installs_into_a_root_folder_and_leaves_it_as_it_was() {
     let folder = folder();
     let package = folder.path().join("manx.deb");

@@ -12,6 +12,9 @@ use integration::require;
 const ROUNDS: usize = 3;
 const MAKERS: [Maker; 2] = [Maker::Manx, Maker::Bird];
 
+/// A part by its name.
+type Part = (&'static str, fn(&Arena) -> Vec<Row>);
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let chosen = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
@@ -19,7 +22,7 @@ fn main() {
     println!("{ROUNDS} rounds in turns; medians");
     println!("{}", Row::heading("BIRD"));
     let arena = Arena::new();
-    let parts: [(&str, fn(&Arena) -> Vec<Row>); 6] = [
+    let parts: [Part; 6] = [
         ("learn", |arena| learning(arena, false)),
         ("learn-kernel", |arena| learning(arena, true)),
         ("reflect-100", |arena| reflecting(arena, 100, 1000, 0.2)),
