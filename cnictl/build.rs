@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
+    // Relocations packed (DT_RELR): a tenth of a program that is position-independent.
+    println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     println!("cargo:rerun-if-changed=build.rs");
     // Both change with the commit, and lie elsewhere in a worktree. One that is missing would make every build begin anew.
     for name in ["HEAD", "logs/HEAD"] {
