@@ -42,6 +42,10 @@ fn configure(lab: &Lab) {
 
 fn stands(node: &Node, leaf: &Leaf, address: &str) {
     leaf.cable(node, "uplink", &format!("{address}/24"));
+    // The rack's nodes are neighbours of each other.
+    let rack = address.rsplit_once('.').map_or(address, |(rack, _)| rack);
+    node.netns()
+        .ip(&format!("route add {rack}.0/24 dev uplink src {address}"));
     default_by(node, &[(leaf, "uplink")]);
 }
 
