@@ -101,7 +101,7 @@ fn pools_do_not_overlap_but_a_pool_is_not_its_own_rival() {
     let large = pool("large", json!({"cidr":"10.0.0.0/16"}));
     assert_eq!(
         large.validate([&small, &large])[0].to_string(),
-        "spec.cidr: 10.0.0.0/16 overlaps pool small (10.0.4.0/24)"
+        "spec.cidr: 10.0.0.0/16 overlaps pool small (10.0.4.0/24): choose a range beside it"
     );
 }
 
