@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 id=$$ node=manx-demo-$$ pods="one two"
 dir=$(mktemp -d /tmp/manx-demo.XXXXXX)
 conflist=conf/10-manx.conflist
-export MANX_STATE_DIR="$dir/state" MANX_RUN_DIR="$dir/run"
+# This machine may be a node already: nothing of its configuration is meant.
+export DATASTORE_TYPE=embedded MANX_STATE_DIR="$dir/state" MANX_RUN_DIR="$dir/run"
 
 clean_up() {
     for netns in $node $(for pod in $pods; do echo "$node-$pod"; done); do
