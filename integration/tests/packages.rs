@@ -106,7 +106,7 @@ fn the_image_is_small_and_holds_the_four_programs_and_nothing_else_that_runs() {
     // As a runtime would: nothing but the image is there.
     let said = Cmd::new(require::tool("chroot"))
         .args([&root])
-        .args(["/usr/bin/cnictl", "version"])
+        .args(["/usr/bin/cnictl", "--version"])
         .no_env()
         .ok();
     assert!(said.starts_with("cnictl "), "{said}");
