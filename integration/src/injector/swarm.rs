@@ -10,8 +10,10 @@ use super::message::{self, Route};
 use super::session::Session;
 use super::{Peers, Space};
 
-/// Between two attempts of one peer.
-const RETRY: Duration = Duration::from_millis(200);
+/// Between two rounds of attempts.
+const RETRY: Duration = Duration::from_millis(20);
+/// Attempts at a time: BIRD's listen queue is 8, and what overflows it waits for its next turn longer and longer.
+const TOGETHER: usize = 8;
 /// The longest the loop sleeps.
 const PAUSE: u16 = 50;
 const READ: usize = 256 * 1024;
@@ -188,7 +190,10 @@ impl Swarm {
             return;
         }
         self.retry = Instant::now() + RETRY;
-        for session in self.sessions.iter_mut().filter(|one| one.stream.is_none()) {
+        let begun = |one: &&Session| one.stream.is_some() && !one.up;
+        let room = TOGETHER.saturating_sub(self.sessions.iter().filter(begun).count());
+        let waiting = self.sessions.iter_mut().filter(|one| one.stream.is_none());
+        for session in waiting.take(room) {
             session
                 .dial(&self.peers)
                 .unwrap_or_else(|error| panic!("{}: {error}", session.address));
