@@ -232,7 +232,7 @@ impl Speaker {
         }
     }
 
-    /// Acts upon what has changed: the kernel first, then peers.
+    /// Acts upon what has changed, in the order of `routes`.
     pub fn settle(&mut self, actions: &mut Vec<Action>) {
         if self.stopped {
             return;
@@ -240,10 +240,10 @@ impl Speaker {
         let mut pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() {
             self.resolve(&mut pending.changes);
-            let plan = self.due(&pending);
-            self.put(&plan, actions);
+            let mut plan = self.due(&pending);
+            self.put(&mut plan, actions);
             self.announce(&pending, actions);
-            self.remove(plan, actions);
+            self.follow(plan, actions);
         }
         self.end_of_rib(actions);
     }

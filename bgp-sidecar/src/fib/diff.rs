@@ -5,7 +5,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::{Kind, Route, Routes, WAY};
+use super::{Kind, LEARNED, Route, Routes, WAY};
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +28,10 @@ impl fmt::Display for Op {
 /// The changes, by when they are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// At once, and before anything new is announced: blackholes, then the rest.
+    /// At once, and before anything new is announced: blackholes, then ways to peers and to what was lent.
     pub put: Vec<Op>,
+    /// What was learned, when peers have heard of it: a reflector's clients do not wait for its kernel.
+    pub learned: Vec<Op>,
     /// After that. At a start, when no peer had the time to announce anything, later.
     pub remove: Vec<Op>,
     /// A moment later: blackholes, when their blocks are withdrawn, and ways to peers, when those have heard the end.
@@ -49,9 +51,10 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&BTreeSet<IpNet>>) ->
     let mut later = Vec::new();
     for route in within(wanted, scope) {
         if found.get(&(route.destination, route.metric)) != Some(&route.kind) {
-            match route.kind {
-                Kind::Blackhole => plan.put.push(Op::Replace(route)),
-                Kind::Via(_) => later.push(Op::Replace(route)),
+            match (&route.kind, route.metric) {
+                (Kind::Blackhole, _) => plan.put.push(Op::Replace(route)),
+                (Kind::Via(_), LEARNED) => plan.learned.push(Op::Replace(route)),
+                (Kind::Via(_), _) => later.push(Op::Replace(route)),
             }
         }
     }

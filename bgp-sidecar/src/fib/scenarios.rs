@@ -111,7 +111,7 @@ impl Node {
         };
         let wanted = wanted(&inputs, learned(&self.rib, None));
         let plan = diff(&wanted.routes, &Routes::new(), None);
-        let routes = plan.put.iter().map(|op| match op {
+        let routes = plan.put.iter().chain(&plan.learned).map(|op| match op {
             Op::Replace(route) | Op::Delete(route) => route.to_string(),
         });
         routes.collect()

@@ -1,5 +1,6 @@
-//! What a change of routes means, in this order: the kernel gets what is new, peers hear of it, the kernel loses what
-//! is gone, and, a moment later, the blackholes of what was withdrawn.
+//! What a change of routes means, in this order: the kernel gets what has to be there before peers hear of it, peers
+//! hear of it, the kernel gets what was learned and loses what is gone, and, a moment later, the blackholes of what was
+//! withdrawn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -85,7 +86,8 @@ impl Speaker {
         self.ours
             .retain(|(destination, _), _| !prefixes.contains(destination));
         let plan = self.plan(Some(prefixes));
-        let back: Vec<String> = plan.put.iter().map(ToString::to_string).collect();
+        let back = plan.put.iter().chain(&plan.learned);
+        let back: Vec<String> = back.map(ToString::to_string).collect();
         if !back.is_empty() {
             self.lost = self.lost.saturating_add(back.len() as u64);
             let text = format!(
@@ -95,7 +97,8 @@ impl Speaker {
             );
             actions.push(Self::log(Level::Warning, text));
         }
-        self.put(&plan, actions);
+        self.apply(plan.put, actions);
+        self.apply(plan.learned, actions);
     }
 
     pub(super) fn plan(&mut self, scope: Option<&BTreeSet<IpNet>>) -> Plan {
@@ -126,12 +129,14 @@ impl Speaker {
         diff(&wanted.routes, &self.ours, scope)
     }
 
-    pub(super) fn put(&mut self, plan: &Plan, actions: &mut Vec<Action>) {
-        self.apply(plan.put.clone(), actions);
+    /// What has to be there before peers hear of it.
+    pub(super) fn put(&mut self, plan: &mut Plan, actions: &mut Vec<Action>) {
+        self.apply(std::mem::take(&mut plan.put), actions);
     }
 
-    /// What is not wanted any more; after a start only once peers had their time.
-    pub(super) fn remove(&mut self, plan: Plan, actions: &mut Vec<Action>) {
+    /// What was learned, and what is not wanted any more; this, after a start, only once peers had their time.
+    pub(super) fn follow(&mut self, plan: Plan, actions: &mut Vec<Action>) {
+        self.apply(plan.learned, actions);
         if !self.starting {
             self.apply(plan.remove, actions);
         }

@@ -32,8 +32,8 @@ impl Speaker {
         if moved.is_empty() {
             return;
         }
-        let plan = self.plan(Some(&moved));
-        self.put(&plan, actions);
+        let mut plan = self.plan(Some(&moved));
+        self.put(&mut plan, actions);
         self.rehop();
         // Another gateway costs the same: what leads there has not changed, and yet is another route.
         self.pending.whole = true;

@@ -28,10 +28,14 @@ fn blackholes_come_first_and_go_last() {
     let put: Vec<_> = plan.put.iter().map(ToString::to_string).collect();
     let expected = [
         "replace blackhole 10.48.7.64/26 metric 4096",
-        "replace 10.48.0.0/26 via 10.0.0.1 dev eth0 metric 2048",
         "replace 10.48.7.70/32 via 10.0.0.2 dev eth0 metric 3072",
     ];
     assert_eq!(put, expected);
+    let learned: Vec<_> = plan.learned.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        learned,
+        ["replace 10.48.0.0/26 via 10.0.0.1 dev eth0 metric 2048"]
+    );
     assert!(plan.remove.is_empty() && plan.after_withdrawal.is_empty());
 
     let back = diff(&Routes::new(), &wanted, None);
@@ -54,7 +58,7 @@ fn a_scope_leaves_everything_else_alone() {
     .into();
     let scope = [net("10.0.1.0/26")].into();
     let plan = diff(&wanted, &found, Some(&scope));
-    assert_eq!((plan.put.len(), plan.remove.len()), (1, 1));
+    assert_eq!((plan.learned.len(), plan.remove.len()), (1, 1));
     assert!(diff(&wanted, &wanted, None).is_empty());
 }
 
@@ -81,7 +85,8 @@ proptest! {
     #[test]
     fn applied_to_what_is_found_it_gives_what_is_wanted(wanted in routes(), found in routes()) {
         let plan = diff(&wanted, &found, None);
-        let all: Vec<_> = plan.put.iter().chain(&plan.remove).chain(&plan.after_withdrawal).collect();
+        let new = plan.put.iter().chain(&plan.learned);
+        let all: Vec<_> = new.chain(&plan.remove).chain(&plan.after_withdrawal).collect();
         let mut kernel = found.clone();
         for op in &all {
             let route = route_of(op);

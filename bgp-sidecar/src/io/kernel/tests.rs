@@ -94,7 +94,7 @@ fn there(destination: &str, kind: Kind) -> Op {
 /// All are done, and the kernel holds just these.
 async fn reach(kernel: &Kernel, wanted: &Routes) {
     let plan = diff(wanted, &kernel.look().await.unwrap().ours, None);
-    for ops in [plan.put, plan.remove, plan.after_withdrawal] {
+    for ops in [plan.put, plan.learned, plan.remove, plan.after_withdrawal] {
         assert_eq!(kernel.apply(&ops).await, []);
     }
     let ours = kernel.look().await.unwrap().ours;

@@ -124,3 +124,24 @@ fn a_reflector_that_is_none_any_more_reflects_nothing() {
     assert_eq!(told(&network), 1, "its own block");
     assert_eq!(ended(&network, 1), [""; 0]);
 }
+
+#[test]
+fn clients_do_not_wait_for_the_reflectors_kernel() {
+    let mut network = mesh(&ALL);
+    let step = Step {
+        selected: vec![1],
+        reflectors: vec![1],
+        meshed: false,
+    };
+    step.taken(&mut network, &ALL);
+    let mut without = step.picture(2);
+    without.origin.announced.clear();
+    network.configure(2, without);
+    network.nodes.get_mut(&1).unwrap().done.clear();
+    network.configure(2, step.picture(2));
+    let done = &network.nodes[&1].done;
+    let route = format!("replace {} via", block(2));
+    let learned = done.iter().position(|what| what.starts_with(&route));
+    let last = done.iter().rposition(|what| what.starts_with("send"));
+    assert!(last < learned && last.is_some(), "{done:?}");
+}

@@ -86,9 +86,9 @@ fn a_set_of_next_hops_is_replaced_at_once_and_leaves_none_behind() {
                 &kernel.look().await.unwrap().ours,
                 None,
             );
-            assert_eq!(plan.put, [there(destination, via(after))]);
+            assert_eq!(plan.learned, [there(destination, via(after))]);
             assert_eq!(plan.remove, [], "one change, nothing deleted meanwhile");
-            assert_eq!(kernel.apply(&plan.put).await, []);
+            assert_eq!(kernel.apply(&plan.learned).await, []);
             let ours = kernel.look().await.unwrap().ours;
             assert_eq!(ours, table([route(destination, via(after))]));
             reach(&kernel, &Routes::new()).await;
@@ -160,7 +160,7 @@ fn twenty_thousand_routes_are_carried_out_and_found_again() {
             .collect();
         let plan = diff(&wanted, &Routes::new(), None);
         let start = tokio::time::Instant::now();
-        assert_eq!(kernel.apply(&plan.put).await, []);
+        assert_eq!(kernel.apply(&plan.learned).await, []);
         let applied = start.elapsed();
         let ours = kernel.look().await.unwrap().ours;
         println!(
