@@ -13,11 +13,13 @@ use crate::autodetect::Method;
 use crate::peers::{Defaults, RouterId};
 
 mod gather;
+mod kubernetes;
 mod parse;
 mod similar;
 mod table;
 
 pub use gather::SettingError;
+pub use kubernetes::Kubernetes;
 pub use table::{KEYS, Key, help};
 
 use gather::Given;
@@ -60,8 +62,8 @@ pub struct Settings {
     pub machine_id_file: PathBuf,
     /// `boot_id_file`
     pub boot_id_file: PathBuf,
-    /// `kubeconfig`
-    pub kubeconfig: Option<PathBuf>,
+    /// How the API server is reached; `None` asks none.
+    pub kubernetes: Option<Kubernetes>,
     /// `kubernetes_node`; without it the node's name.
     pub kubernetes_node: Option<String>,
     /// What this node registers itself as.
@@ -164,6 +166,7 @@ pub fn load(
 /// What is wrong is collected in `given`; its default stands in.
 fn settings(given: &mut Given) -> Settings {
     let no_pools = given.value("no_default_pools", parse::flag);
+    let kubernetes = kubernetes::of(given);
     Settings {
         netconf: given.netconf(),
         nodename: given.text("nodename"),
@@ -182,9 +185,9 @@ fn settings(given: &mut Given) -> Settings {
         secrets_dir: given.path("secrets_dir"),
         machine_id_file: given.path("machine_id_file"),
         boot_id_file: given.path("boot_id_file"),
-        kubeconfig: given.maybe("kubeconfig", parse::path),
+        identity: parse::identity(given, kubernetes.is_some()),
+        kubernetes,
         kubernetes_node: given.text("kubernetes_node"),
-        identity: parse::identity(given),
         ipv4_pool: parse::first_pool(given, true, no_pools),
         ipv6_pool: parse::first_pool(given, false, no_pools),
     }

@@ -1,5 +1,6 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
 
+mod bgp_account;
 mod bgp_bank;
 mod bgp_beside;
 mod bgp_beside_ospf;

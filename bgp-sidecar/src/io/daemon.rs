@@ -70,7 +70,7 @@ struct Daemon {
     mender: Mender,
     calls: Calls,
     counter: Counter,
-    /// Where there is a kubeconfig.
+    /// Where an API server is asked.
     labels: Option<Labels>,
     http: Option<Http>,
     facts: Facts,

@@ -5,14 +5,25 @@ use std::time::Duration;
 
 use shared::kubernetes::{Access, Asker, Question, read};
 
-use crate::settings::Settings;
+use crate::settings::{Kubernetes, Settings};
 
-/// How the API server is reached; nothing without a kubeconfig.
+/// How the API server is reached, where one is to be asked.
 pub(super) fn access(settings: &Settings) -> Option<Access> {
-    settings.kubeconfig.as_ref().map(|kubeconfig| Access {
-        kubeconfig: Some(kubeconfig.clone()),
+    let whose = match settings.kubernetes.as_ref()? {
+        Kubernetes::Kubeconfig(path) => Access {
+            kubeconfig: Some(path.clone()),
+            ..Access::default()
+        },
+        Kubernetes::Account { folder, server } => Access {
+            server: Some(server.clone()),
+            certificate_authority: Some(folder.join("ca.crt")),
+            token_file: Some(folder.join("token")),
+            ..Access::default()
+        },
+    };
+    Some(Access {
         asker: Asker::Sidecar,
-        ..Access::default()
+        ..whose
     })
 }
 

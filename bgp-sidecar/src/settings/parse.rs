@@ -200,7 +200,8 @@ fn number(text: &str) -> Parsed<u32> {
     }
 }
 
-pub(super) fn identity(given: &mut Given) -> Identity {
+/// `asks`: there is an API server to ask.
+pub(super) fn identity(given: &mut Given, asks: bool) -> Identity {
     let identity = Identity {
         ipv4: given.maybe("ip", |text| choice(text, true)).unwrap_or_default(),
         ipv6: given.maybe("ip6", |text| choice(text, false)).unwrap_or_default(),
@@ -222,7 +223,7 @@ pub(super) fn identity(given: &mut Given) -> Identity {
         ),
     ];
     for (looks, key, method) in looks {
-        if looks && *method == Method::KubernetesInternalIp && given.text("kubeconfig").is_none() {
+        if looks && *method == Method::KubernetesInternalIp && !asks {
             let problem =
                 format!("{method} is the API server's answer: set kubeconfig, or take another method");
             given.refuse(key, problem);

@@ -28,6 +28,8 @@ pub struct Access {
     pub client_key: Option<PathBuf>,
     /// The client's bearer token.
     pub token: Option<String>,
+    /// The file of one that is renewed there; it is read whenever the server is asked.
+    pub token_file: Option<PathBuf>,
     /// Who asks.
     pub asker: Asker,
 }
@@ -48,6 +50,17 @@ impl Asker {
         match self {
             Asker::Plugin => "kubernetes.kubeconfig",
             Asker::Sidecar => "kubeconfig",
+        }
+    }
+
+    /// The way out where a token file cannot be used.
+    pub(super) fn token_file(self) -> &'static str {
+        match self {
+            Asker::Plugin => "mount the ServiceAccount's token there",
+            Asker::Sidecar => {
+                "let the pod's ServiceAccount be mounted there (automountServiceAccountToken), or set kubeconfig, or \
+                 service_account_dir none to ask no API server"
+            }
         }
     }
 
@@ -92,6 +105,7 @@ impl Access {
             client_certificate: path("policy.k8s_client_certificate")?,
             client_key: path("policy.k8s_client_key")?,
             token: conf.text("policy.k8s_auth_token")?,
+            token_file: None,
             asker: Asker::Plugin,
         };
         if access.kubeconfig.is_some() || access.server.is_some() {
@@ -139,6 +153,7 @@ impl fmt::Debug for Access {
             .field("client_certificate", &self.client_certificate)
             .field("client_key", &self.client_key)
             .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("token_file", &self.token_file)
             .field("asker", &self.asker)
             .finish()
     }

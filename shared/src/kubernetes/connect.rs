@@ -30,17 +30,21 @@ pub(super) struct Server {
 
 /// The client. Reads files and dials nobody.
 pub(super) async fn server(access: &Access) -> Result<Server, KubernetesError> {
-    let source = access.kubeconfig.as_ref().map_or_else(
+    let file = access.kubeconfig.as_ref().or(access.token_file.as_ref());
+    let source = file.map_or_else(
         || "the network configuration".to_owned(),
         |path| path.display().to_string(),
     );
-    let unusable = |why: &dyn std::fmt::Display| {
-        KubernetesError::Config(format!(
-            "{source}: {why}; make it a kubeconfig whose user may {}, or correct {}",
+    let way_out = match (&access.kubeconfig, &access.token_file) {
+        (None, Some(_)) => access.asker.token_file().to_owned(),
+        _ => format!(
+            "make it a kubeconfig whose user may {}, or correct {}",
             access.asker.needs(),
             access.asker.kubeconfig()
-        ))
+        ),
     };
+    let unusable =
+        |why: &dyn std::fmt::Display| KubernetesError::Config(format!("{source}: {why}; {way_out}"));
     let (mut cluster, mut user) = parts(access, &unusable)?;
     overrule(access, &mut cluster, &mut user);
     refuse(&cluster, &unusable)?;
@@ -89,6 +93,10 @@ fn overrule(access: &Access, cluster: &mut Cluster, user: &mut AuthInfo) {
     if let Some(token) = &access.token {
         user.token = Some(token.clone().into());
         user.token_file = None;
+    }
+    if let Some(path) = &access.token_file {
+        user.token_file = text(path);
+        user.token = None;
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Begins at once; nothing without a kubeconfig.
+    /// Begins at once; nothing where no API server is to be asked.
     pub(super) fn start(settings: &Settings, node: &str, datastore: &Datastore) -> Option<Self> {
         let access = kubernetes::access(settings)?;
         let name = kubernetes::name(settings, node).to_owned();

@@ -34,7 +34,7 @@ impl Daemon {
             ipv4_pool: &self.settings.ipv4_pool,
             ipv6_pool: &self.settings.ipv6_pool,
             uids: [&uids[0], &uids[1], &uids[2]],
-            kubernetes: self.settings.kubeconfig.is_some(),
+            kubernetes: self.settings.kubernetes.is_some(),
             reference: self.settings.kubernetes_node.as_deref(),
             now: now(),
         };

@@ -51,6 +51,42 @@ fn the_api_servers_answer_needs_a_kubeconfig_where_it_is_asked_for() {
 }
 
 #[test]
+fn in_a_pod_its_account_asks_unless_a_kubeconfig_does() {
+    let kubernetes = |pairs: &[(&str, &str)]| good(Value::Null, pairs, &[]).kubernetes;
+    let host = ("KUBERNETES_SERVICE_HOST", "fd00::1");
+    let account = |folder: &str, server: &str| {
+        Some(Kubernetes::Account {
+            folder: folder.into(),
+            server: server.to_owned(),
+        })
+    };
+    let usual = "/var/run/secrets/kubernetes.io/serviceaccount";
+    assert_eq!(kubernetes(&[]), None);
+    assert_eq!(kubernetes(&[host]), account(usual, "https://[fd00::1]:443"));
+    let port = ("KUBERNETES_SERVICE_PORT", "6443");
+    let elsewhere = [
+        ("KUBERNETES_SERVICE_HOST", "api.example.org"),
+        port,
+        ("MANX_SERVICE_ACCOUNT_DIR", "/account"),
+    ];
+    let wanted = account("/account", "https://api.example.org:6443");
+    assert_eq!(kubernetes(&elsewhere), wanted);
+    assert_eq!(kubernetes(&[host, ("MANX_SERVICE_ACCOUNT_DIR", "none")]), None);
+    let kubeconfig = Some(Kubernetes::Kubeconfig("/k".into()));
+    assert_eq!(kubernetes(&[host, ("KUBECONFIG", "/k")]), kubeconfig);
+    for (wrong, said) in [
+        (("KUBERNETES_SERVICE_PORT", "0"), "is no port"),
+        (
+            ("MANX_SERVICE_ACCOUNT_DIR", "here"),
+            "is no absolute path, nor none",
+        ),
+    ] {
+        let errors = load(&Value::Null, &map(&[host, wrong]), &BTreeMap::new()).unwrap_err();
+        assert!(errors[0].to_string().contains(said), "{errors:?}");
+    }
+}
+
+#[test]
 fn no_default_pools_and_a_first_pool_exclude_each_other() {
     let none = good(
         Value::Null,
