@@ -9,8 +9,8 @@
 //! | `cidr=CIDR,…` | inside one of these |
 //! | `kubernetes-internal-ip` | that Kubernetes calls the node's InternalIP |
 //!
-//! Interfaces come in the order of their index, their addresses in the kernel's. Default routes play no part, as in
-//! Calico. A service address is never the node's: one the kernel calls secondary, or a /32 or /128 beside an address
+//! The first interface is the one that was made last: Calico goes through the kernel's list from its end, so that of eth0 and
+//! eth1 eth1 is first. Addresses come in the kernel's order, and default routes play no part, as in Calico. A service address is never the node's: one the kernel calls secondary, or a /32 or /128 beside an address
 //! with a network.
 
 use std::net::IpAddr;
@@ -81,7 +81,7 @@ pub struct Found {
 /// The node's address of a family, or why there is none.
 pub fn choose(method: &Method, facts: &Facts, family: Family) -> Result<Found, String> {
     let mut interfaces: Vec<&Interface> = facts.interfaces.iter().filter(|one| one.up).collect();
-    interfaces.sort_by_key(|one| one.index);
+    interfaces.sort_by_key(|one| std::cmp::Reverse(one.index));
     let plain = || {
         let all = interfaces.iter().copied();
         all.filter(|one| !method::left_out(&one.name))

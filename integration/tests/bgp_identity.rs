@@ -15,12 +15,13 @@ const NODE: &str = "/calico/resources/v3/projectcalico.org/nodes/worker01";
 const SECOND: &str = "10.44.0.4";
 const SECOND6: &str = "fd00:44::4";
 
-/// A node with a second network, `second`, which has service addresses before and after the node's own; 10.55.0.0/16 and
+/// A node with a second network, `second`, made after its uplink, which has service addresses before and after the node's own; 10.55.0.0/16 and
 /// fd00:55::/64 are behind it.
 pub(super) fn two_networks() -> Lab {
     let lab = Lab::new(Kind::Etcd);
     let node = lab.node.netns();
-    node.ip("link add second type veth peer name behind");
+    // Whatever number the uplink has brought along from its birthplace.
+    node.ip("link add second index 901 type veth peer name behind index 900");
     node.ip("link set behind up");
     node.ip("address add 10.44.0.100/32 dev second");
     node.ip(&format!("address add {SECOND}/24 dev second"));
@@ -58,8 +59,13 @@ pub(super) fn with_variables(lab: &Lab, variables: &[(&str, &str)], expected: [&
 #[test]
 fn an_address_is_found_by_every_method_and_never_a_service_address() {
     let lab = two_networks();
-    let second = format!("{SECOND}/24");
+    let (first, second) = (format!("{ONE}/24"), format!("{SECOND}/24"));
     let method = "IP_AUTODETECTION_METHOD";
+    // Calico's first is the interface that was made last.
+    with_variables(&lab, &[], [&second, "-"]);
+    let told = [("IP", "autodetect"), (method, "first-found")];
+    with_variables(&lab, &told, [&second, "-"]);
+    with_variables(&lab, &[(method, "skip-interface=sec.*")], [&first, "-"]);
     for text in [
         "interface=nosuch.*, sec.*d",
         "interface=second",
@@ -69,6 +75,9 @@ fn an_address_is_found_by_every_method_and_never_a_service_address() {
     ] {
         with_variables(&lab, &[(method, text)], [&second, "-"]);
     }
+    // What is down is nobody's address.
+    lab.node.netns().ip("link set second down");
+    with_variables(&lab, &told, [&first, "-"]);
 }
 
 #[test]

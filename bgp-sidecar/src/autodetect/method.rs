@@ -30,8 +30,10 @@ pub enum Method {
 pub struct Pattern(Regex);
 
 /// Interfaces of containers and tunnels: beginnings of their names.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 18] = [
+    "lo",
     "docker",
+    "podman",
     "cbr",
     "dummy",
     "virbr",
@@ -44,13 +46,13 @@ const LEFT_OUT: [&str; 16] = [
     "cni",
     "vxlan.calico",
     "vxlan-v6.calico",
-    "wireguard",
+    "wireguard.cali",
     "wg-v6.cali",
     "nodelocaldns",
 ];
 
 pub(super) fn left_out(name: &str) -> bool {
-    name == "lo" || LEFT_OUT.iter().any(|beginning| name.starts_with(beginning))
+    LEFT_OUT.iter().any(|beginning| name.starts_with(beginning))
 }
 
 impl Pattern {

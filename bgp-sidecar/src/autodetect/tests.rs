@@ -25,10 +25,10 @@ fn interface(index: u32, name: &str, addresses: &[&str]) -> Interface {
 fn machine() -> Facts {
     Facts {
         interfaces: vec![
-            interface(7, "ens34", &["10.9.0.3/24", "fd00:9::3/64"]),
+            interface(3, "ens34", &["10.9.0.3/24", "fd00:9::3/64"]),
             interface(1, "lo", &["127.0.0.1/8", "10.255.0.1/32", "::1/128"]),
             interface(2, "docker0", &["172.17.0.1/16"]),
-            interface(3, "veth1", &["10.8.0.1/24"]),
+            interface(7, "veth1", &["10.8.0.1/24"]),
             interface(
                 4,
                 "ens33",
@@ -40,6 +40,7 @@ fn machine() -> Facts {
                     "fd00:18::3/64",
                 ],
             ),
+            interface(8, "podman0", &["10.88.0.1/16"]),
             interface(5, "cali123", &["10.7.0.1/24"]),
         ],
         ..Facts::default()
@@ -57,6 +58,11 @@ fn v4(method: &str, facts: &Facts) -> String {
 fn the_first_interface_that_is_no_containers_is_found() {
     assert_eq!(v4("", &machine()), "ens33 192.168.18.3/24");
     assert_eq!(v4("first-found", &machine()), "ens33 192.168.18.3/24");
+    // Of two the one that was made later, as Calico does.
+    let mut facts = machine();
+    facts.interfaces.push(interface(9, "ens35", &["10.6.0.1/24"]));
+    assert_eq!(v4("first-found", &facts), "ens35 10.6.0.1/24");
+    assert_eq!(v4("interface=ens.*", &facts), "ens35 10.6.0.1/24");
     let six = choose(&Method::FirstFound, &machine(), Family::Ipv6).unwrap();
     assert_eq!(six.net.to_string(), "fd00:18::3/64");
 }
@@ -102,8 +108,8 @@ fn an_interface_is_chosen_by_its_name() {
     // A name matched as a whole comes before one that only holds it.
     let facts = Facts {
         interfaces: vec![
-            interface(2, "xeth0", &["10.0.0.1/24"]),
-            interface(3, "eth0", &["10.0.1.1/24"]),
+            interface(3, "xeth0", &["10.0.0.1/24"]),
+            interface(2, "eth0", &["10.0.1.1/24"]),
         ],
         ..Facts::default()
     };
