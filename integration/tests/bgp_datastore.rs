@@ -1,13 +1,16 @@
 //! etcd is killed, hangs, forgets its history, is emptied or replaced by an empty one, and the daemon is restarted meanwhile:
 //! nothing changes on the wire.
 
-use integration::fabric::Watched;
+use integration::capture::Capture;
+use integration::fabric::{Monitor, Tor, Watched, holds_while};
 use integration::sidecar::Sidecar;
 use integration::wait::eventually;
 use integration::{Lab, Node};
 
-use super::bgp_running::{End, Running, nothing_moves, running};
-use super::bgp_setup::{Make, ONE, TWO, lab, peer};
+use serde_json::json;
+
+use super::bgp_running::{End, NUMBER, Running, nothing_moves, running};
+use super::bgp_setup::{Make, ONE, TOR, TWO, lab, peer, pod};
 
 /// Something happens to the datastore while everything runs, and everything goes on as before.
 fn nothing_moves_while(make: Make, work: impl FnOnce(&Lab, &Node, &mut Running)) {
@@ -137,4 +140,51 @@ fn an_emptied_one_is_not_believed() {
             running.one.log().contains("empty").then_some(())
         });
     });
+}
+
+/// An empty one takes its place, and a node that was never there before is the first to register, unseen by the others.
+fn somebody_begins_anew(lab: &Lab, others: [&Node; 2], newcomer: &Node) {
+    others.iter().for_each(|node| node.cut_off(true));
+    lab.etcd().replace();
+    let _newcomer = Sidecar::start(lab, newcomer, &json!({"as": NUMBER.to_string()}));
+    let record = format!("/calico/resources/v3/projectcalico.org/nodes/{}", newcomer.name);
+    eventually("the newcomer is registered", || lab.etcd().get(&record));
+    others.iter().for_each(|node| node.cut_off(false));
+}
+
+/// A node without a pod has nothing to withdraw, and its peers and all that it has learned to lose.
+#[test]
+fn an_emptied_one_in_which_somebody_has_registered_is_not_believed_without_pods_either() {
+    let lab = lab();
+    let (other, newcomer) = (lab.add_node("worker02", 5), lab.add_node("worker03", 6));
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER).knows(TWO, NUMBER);
+    let tor = Make::Bird.start(&lab.leaf, &tor.reflects());
+    let number = json!({"as": NUMBER.to_string()});
+    let (_pod, _, block) = pod(&lab.node);
+    let one = Sidecar::start(&lab, &lab.node, &number);
+    let mut two = Sidecar::start(&lab, &other, &number);
+    two.installs(&block, &[ONE]);
+    tor.up(TWO);
+    let (capture, mut kernel) = (Capture::start(&lab.leaf, "br0"), Monitor::start(other.netns()));
+    let up = || match tor.sessions().iter().all(|session| session.up) {
+        true => Ok(()),
+        false => Err(tor.told()),
+    };
+    let refused = "sessions ended with what was learned from them";
+    holds_while("both sessions", up, || {
+        somebody_begins_anew(&lab, [&lab.node, &other], &newcomer);
+        says_again(&one, refused, 0);
+        says_again(&two, refused, 0);
+    });
+    assert!(two.log().contains("0 of 0 prefixes"), "{}", two.log());
+    // Nor by a start, which goes by what it has written down.
+    let before = two.log().matches(refused).count();
+    two.kill();
+    two.run();
+    says_again(&two, refused, before);
+    tor.up(TWO);
+    two.installs(&block, &[ONE]);
+    kernel.never_removed(&block);
+    capture.never_withdrawn(&block);
 }

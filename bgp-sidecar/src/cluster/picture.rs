@@ -41,6 +41,8 @@ pub struct Picture {
     pub log_level: LogLevel,
     /// How many Nodes there are, readable or not.
     pub nodes: usize,
+    /// Whether this node's own is among them.
+    pub registered: bool,
     /// The GUID of the ClusterInformation.
     pub guid: Option<String>,
     /// `strictAffinity`
@@ -55,7 +57,9 @@ impl Picture {
     pub fn judged(&self) -> origin::Picture<'_> {
         origin::Picture {
             origin: &self.origin,
+            peers: self.sessions.sessions.iter().map(|one| one.key).collect(),
             nodes: self.nodes,
+            registered: self.registered,
             guid: self.guid.as_deref(),
         }
     }
@@ -98,6 +102,7 @@ impl Cluster {
             bind_node_ip: self.bind_node_ip(),
             log_level: settings::log_level(settings.log_level, configurations, &self.node),
             nodes: self.nodes.count(),
+            registered: self.nodes.values().contains_key(&self.node),
             guid: self.guid(),
             strict: self.strict(),
             sessions,

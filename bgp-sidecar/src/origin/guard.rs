@@ -1,24 +1,32 @@
-//! A datastore that comes back empty is no reason to withdraw.
+//! A datastore that comes back empty is no reason to withdraw, nor to leave anybody.
 //!
 //! [`withdrawal`] refuses the next picture, and the node goes on with the previous one, if
 //!
-//! - the datastore is **empty**: it holds no Node and no ClusterInformation, where it held one before (a node without a
-//!   pod would end its sessions); or
-//! - it is **another**: its cluster GUID is absent or changed, where there was one, and more than a fifth of the
-//!   prefixes would go.
+//! - the datastore is **empty**: it holds no Node and no ClusterInformation, where it held one before; or
+//! - it is **another**: its cluster GUID is absent or changed, where there was one (where there was none, this node's own
+//!   Node is gone), and more than a fifth of the prefixes would be withdrawn, or of the sessions ended. A node without a
+//!   pod has no prefix to lose, and everything that it has learned.
 //!
-//! Everything else is accepted: in the same cluster pods and blocks may go as they like. A picture is taken before
-//! this node is registered anew, or its own Node would hide that there was none.
+//! Everything else is accepted: in the same cluster pods, blocks and peers may go as they like. A picture is taken before
+//! this node is registered anew, or its own Node would hide that there was none. That another node has registered since
+//! makes an emptied datastore no less another.
+
+use std::collections::BTreeSet;
 
 use super::Origin;
+use crate::session::PeerKey;
 
 /// What is known of the datastore at one time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture<'a> {
     /// What follows from it.
     pub origin: &'a Origin,
+    /// With whom this node is to speak.
+    pub peers: BTreeSet<PeerKey>,
     /// How many Nodes it holds.
     pub nodes: usize,
+    /// Whether this node's own is among them.
+    pub registered: bool,
     /// The GUID of its ClusterInformation; `None` if there is none.
     pub guid: Option<&'a str>,
 }
@@ -38,39 +46,59 @@ impl Picture<'_> {
     }
 }
 
+/// How many of those before are gone.
+struct Loss {
+    gone: usize,
+    all: usize,
+}
+
+impl Loss {
+    fn of<T: Ord>(previous: &BTreeSet<T>, next: &BTreeSet<T>) -> Self {
+        Self {
+            gone: previous.difference(next).count(),
+            all: previous.len(),
+        }
+    }
+
+    /// More than a fifth.
+    fn is_much(&self) -> bool {
+        self.gone * 5 > self.all
+    }
+}
+
 /// See the module.
 pub fn withdrawal(previous: &Picture<'_>, next: &Picture<'_>) -> Verdict {
-    let all = previous.origin.announced.len();
-    let gone = previous
-        .origin
-        .announced
-        .difference(&next.origin.announced)
-        .count();
+    let prefixes = Loss::of(&previous.origin.announced, &next.origin.announced);
+    let sessions = Loss::of(&previous.peers, &next.peers);
     let what = if next.is_empty() && !previous.is_empty() {
-        "the datastore is empty: it holds no Node and no ClusterInformation".to_owned()
-    } else if gone == 0 {
-        return Verdict::Accept;
-    } else if let Some(text) = changed(previous.guid, next.guid).filter(|_| gone * 5 > all) {
-        text
+        Some("the datastore is empty: it holds no Node and no ClusterInformation".to_owned())
+    } else if prefixes.is_much() || sessions.is_much() {
+        another(previous, next)
     } else {
+        None
+    };
+    let Some(what) = what else {
         return Verdict::Accept;
     };
     Verdict::Refuse(format!(
-        "{what}; {gone} of {all} prefixes of this node would be withdrawn, and sessions with them, so everything \
-         stays as it was: restore the datastore, or, if the cluster is meant to begin anew, stop this node by bgp-sidecar --withdraw and \
-         start it again"
+        "{what}; {} of {} prefixes of this node would be withdrawn, and {} of {} sessions ended with what was learned from \
+         them, so everything stays as it was: restore the datastore, or, if the cluster is meant to begin anew, stop this \
+         node by bgp-sidecar --withdraw and start it again",
+        prefixes.gone, prefixes.all, sessions.gone, sessions.all
     ))
 }
 
-fn changed(previous: Option<&str>, next: Option<&str>) -> Option<String> {
-    let before = previous?;
-    match next {
-        Some(now) if now == before => None,
-        Some(now) => Some(format!(
-            "the datastore is another cluster's: GUID {now}, before {before}"
-        )),
-        None => Some(format!(
+/// Why it is another cluster's, if it is.
+fn another(previous: &Picture<'_>, next: &Picture<'_>) -> Option<String> {
+    match (previous.guid, next.guid) {
+        (Some(before), Some(now)) => (before != now)
+            .then(|| format!("the datastore is another cluster's: GUID {now}, before {before}")),
+        (Some(before), None) => Some(format!(
             "the datastore has no cluster GUID any more, before {before}"
         )),
+        (None, _) => (previous.registered && !next.registered).then(|| {
+            "the datastore has this node's Node no more, and never had a cluster GUID to tell it by"
+                .to_owned()
+        }),
     }
 }

@@ -62,6 +62,7 @@ fn picture() -> Arc<Picture> {
         bind_node_ip: false,
         log_level: settings::LogLevel::Info,
         nodes: 2,
+        registered: true,
         guid: None,
         strict: true,
         problems: vec!["IPPool old cannot be read".to_owned()],

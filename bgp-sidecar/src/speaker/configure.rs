@@ -26,7 +26,7 @@ impl Speaker {
     pub(super) fn configure(&mut self, next: Arc<Picture>, actions: &mut Vec<Action>) {
         let previous = self.picture.clone();
         if let Some(previous) = &previous
-            && let Verdict::Refuse(why) = origin::withdrawal(&seen(previous), &seen(&next))
+            && let Verdict::Refuse(why) = origin::withdrawal(&previous.judged(), &next.judged())
         {
             return actions.push(Self::log(Level::Error, why));
         }
@@ -211,14 +211,6 @@ impl Speaker {
 /// What we reflect for.
 fn cluster(picture: &Picture) -> Option<std::net::Ipv4Addr> {
     picture.local.as_ref().ok().and_then(|local| local.cluster)
-}
-
-fn seen(picture: &Picture) -> origin::Picture<'_> {
-    origin::Picture {
-        origin: &picture.origin,
-        nodes: picture.nodes,
-        guid: picture.guid.as_deref(),
-    }
 }
 
 /// Prefixes that are judged by something of ours that is another now.

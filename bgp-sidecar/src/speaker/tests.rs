@@ -108,6 +108,7 @@ pub(super) fn picture(node: u8, sessions: Vec<Session>) -> Picture {
         bind_node_ip: false,
         log_level: LogLevel::Info,
         nodes: 3,
+        registered: true,
         guid: Some("guid".to_owned()),
         strict: true,
         problems: Vec::new(),

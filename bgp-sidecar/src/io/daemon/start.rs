@@ -175,7 +175,10 @@ impl Daemon {
         let picture = |data: &Data| {
             let mut cluster = Cluster::new(&self.node);
             cluster.take(data);
-            cluster.picture(&self.settings, &Secrets::new())
+            cluster.picture(
+                &self.settings,
+                &secrets(&self.settings.secrets_dir, &cluster.secrets()),
+            )
         };
         let (before, now) = (picture(kept), picture(data));
         origin::withdrawal(&before.judged(), &now.judged())

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::session::PeerKey;
 
 fn announcing(count: u8) -> Origin {
     let announced = (0..count).map(|n| net(&format!("10.1.{n}.0/26"))).collect();
@@ -12,10 +13,30 @@ fn announcing(count: u8) -> Origin {
     }
 }
 
-fn judged(before: (u8, usize, Option<&str>), after: (u8, usize, Option<&str>)) -> Verdict {
+type Told<'a> = (u8, usize, Option<&'a str>);
+
+fn judged(before: Told<'_>, after: Told<'_>) -> Verdict {
+    with_peers((before, 3), (after, 3))
+}
+
+/// Prefixes, Nodes, GUID; and how many peers. This node's own Node is the first.
+fn with_peers((before, peers): (Told<'_>, u8), (after, left): (Told<'_>, u8)) -> Verdict {
     let (one, other) = (announcing(before.0), announcing(after.0));
-    let picture = |origin, (_, nodes, guid)| Picture { origin, nodes, guid };
-    withdrawal(&picture(&one, before), &picture(&other, after))
+    withdrawal(&picture(&one, before, peers), &picture(&other, after, left))
+}
+
+fn picture<'a>(origin: &'a Origin, (_, nodes, guid): Told<'a>, peers: u8) -> Picture<'a> {
+    let peer = |n| PeerKey {
+        address: [10, 0, 0, n].into(),
+        port: 179,
+    };
+    Picture {
+        origin,
+        peers: (0..peers).map(peer).collect(),
+        nodes,
+        registered: nodes > 0,
+        guid,
+    }
 }
 
 fn refused(verdict: Verdict) -> String {
@@ -62,6 +83,42 @@ fn where_nothing_goes_another_cluster_is_believed_but_not_an_empty_one() {
     // A node without a pod has sessions to lose.
     let text = refused(judged((0, 5, Some("a")), (0, 0, None)));
     assert!(text.contains("sessions"), "{text}");
+}
+
+#[test]
+fn a_node_without_a_pod_does_not_leave_its_peers_because_somebody_has_registered_in_an_emptied_one() {
+    for guid in [None, Some("b")] {
+        let text = refused(with_peers(((0, 5, Some("a")), 3), ((0, 1, guid), 0)));
+        assert!(text.contains("3 of 3 sessions ended"), "{text}");
+    }
+    // The cluster that it was: its peers may be taken away.
+    let same = with_peers(((0, 5, Some("a")), 3), ((0, 5, Some("a")), 0));
+    assert_eq!(same, Verdict::Accept);
+    // A GUID written anew, and everybody is there.
+    assert_eq!(
+        with_peers(((9, 5, Some("a")), 6), ((9, 5, Some("b")), 5)),
+        Verdict::Accept
+    );
+}
+
+#[test]
+fn without_a_guid_this_nodes_own_node_tells_whose_datastore_it_is() {
+    let (one, other) = (announcing(4), announcing(0));
+    let before = picture(&one, (4, 5, None), 2);
+    let others = Picture {
+        registered: false,
+        ..picture(&other, (0, 1, Some("b")), 0)
+    };
+    let text = refused(withdrawal(&before, &others));
+    assert!(
+        text.contains("this node's Node no more") && text.contains("4 of 4"),
+        "{text}"
+    );
+    // Nothing is lost to one who never had anything.
+    let nothing = picture(&other, (0, 5, None), 0);
+    assert_eq!(withdrawal(&nothing, &others), Verdict::Accept);
+    let ours = picture(&other, (0, 1, Some("b")), 0);
+    assert_eq!(withdrawal(&before, &ours), Verdict::Accept);
 }
 
 fn any_world() -> impl Strategy<Value = World> {
