@@ -19,6 +19,8 @@ pub use conf::conf;
 
 const API: &str = "127.0.0.1:50051";
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+/// What it tells its peers of the machine's name.
+const MACHINE: &str = "tor";
 /// Its number for Established.
 const ESTABLISHED: u64 = 6;
 /// Type codes of attributes.
@@ -134,6 +136,7 @@ impl Gobgp {
             .args([&self.conf])
             .args(more)
             .within(&self.netns)
+            .on_machine(MACHINE)
             .serve(&log);
         self.daemon = Some(daemon);
         let what = format!("GoBGP in {} answers", self.netns.name());

@@ -123,6 +123,14 @@ impl Cmd {
         self.before_exec(move || setns(&file, CloneFlags::CLONE_NEWNET).map_err(Into::into))
     }
 
+    /// On a machine of this name, as far as it can see.
+    pub fn on_machine(self, name: &'static str) -> Self {
+        self.before_exec(move || {
+            unshare(CloneFlags::CLONE_NEWUTS)?;
+            nix::unistd::sethostname(name).map_err(Into::into)
+        })
+    }
+
     /// Shows it, and nobody else, a file in the place of another.
     pub fn sees(self, place: &Path, file: &Path) -> Self {
         let (place, file) = (place.to_owned(), file.to_owned());

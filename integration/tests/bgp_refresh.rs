@@ -3,9 +3,11 @@
 
 use integration::bird::{self, Bird};
 use integration::capture::{Capture, Kind, Message};
-use integration::fabric::{Tor, Watched};
+use integration::fabric::{Monitor, Tor, Watched};
 use integration::frr::{self, Frr};
+use integration::gobgp::{self, Gobgp};
 use integration::sidecar::Sidecar;
+use integration::wait::eventually;
 use serde_json::json;
 
 use super::bgp_setup::{ONE, TOR, lab, peer, pod};
@@ -88,6 +90,81 @@ fn frr_clears_softly_what_it_had_refused() {
         .ok_only();
     frr.learns(&block, ONE);
     was_asked(&capture, &block);
+}
+
+/// GoBGP keeps what it refused, too: its soft reset asks nobody. The other way it tells us everything again.
+#[test]
+fn gobgp_resets_softly_in_both_directions() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let capture = Capture::start(&lab.leaf, "br0");
+    let gobgp = Gobgp::start(&lab.leaf, &gobgp::conf(&tor()));
+    let policy = |action: &str| {
+        let order = ["global", "policy", "import", "set", "default", action];
+        gobgp.gobgp(&order).ok_only();
+    };
+    policy("reject");
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let (_pod, _, block) = pod(&lab.node);
+    gobgp.up(ONE);
+    capture.sees_announced(ONE, &block);
+    assert!(gobgp.route(&block, ONE).is_none());
+    policy("accept");
+    gobgp.gobgp(&["neighbor", ONE, "softresetin"]).ok_only();
+    gobgp.learns(&block, ONE);
+    let announce = ["global", "rib", "add", FABRIC, "nexthop", TOR];
+    gobgp.gobgp(&announce).ok_only();
+    sidecar.installs(FABRIC, &[TOR]);
+    let mut kernel = Monitor::start(lab.node.netns());
+    let told = || {
+        let messages = capture.messages();
+        let of_it = |message: &&Message| message.from == TOR && message.announces(FABRIC);
+        messages.iter().filter(of_it).count()
+    };
+    let before = told();
+    gobgp.gobgp(&["neighbor", ONE, "softresetout"]).ok_only();
+    eventually("it tells us again", || (told() > before).then_some(()));
+    sidecar.installs(FABRIC, &[TOR]);
+    kernel.never_removed(FABRIC);
+    assert_eq!(
+        [ONE, TOR].map(|speaker| capture.count(speaker, Kind::Refresh)),
+        [0, 0]
+    );
+    assert_eq!(
+        [ONE, TOR].map(|speaker| capture.count(speaker, Kind::Open)),
+        [1, 1]
+    );
+}
+
+/// The other way: we need not ask GoBGP either when another filter lets its routes in.
+#[test]
+fn gobgp_is_not_asked_for_what_we_kept() {
+    let lab = lab();
+    let filter = |action: &str| {
+        lab.apply(
+            &json!({"kind": "BGPFilter", "metadata": {"name": "in"}, "spec": {"importV4": [
+            {"matchOperator": "In", "cidr": "10.20.0.0/16", "action": action}]}}),
+        );
+    };
+    filter("Reject");
+    lab.apply(&json!({"kind": "BGPPeer", "metadata": {"name": "tor"},
+        "spec": {"peerIP": TOR, "asNumber": NUMBER, "filters": ["in"]}}));
+    let capture = Capture::start(&lab.leaf, "br0");
+    let gobgp = Gobgp::tor(&lab.leaf, &tor());
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let (_pod, _, block) = pod(&lab.node);
+    gobgp.learns(&block, ONE);
+    sidecar.shown().says(TOR, FABRIC, &["rejected by rule 1"]);
+    filter("Accept");
+    sidecar.installs(FABRIC, &[TOR]);
+    assert_eq!(
+        [ONE, TOR].map(|speaker| capture.count(speaker, Kind::Refresh)),
+        [0, 0]
+    );
+    assert_eq!(
+        [ONE, TOR].map(|speaker| capture.count(speaker, Kind::Open)),
+        [1, 1]
+    );
 }
 
 /// What we refuse is kept, so that another filter acts at once, and nothing about it is on the wire.
