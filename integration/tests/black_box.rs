@@ -14,6 +14,7 @@ mod bgp_hold;
 mod bgp_identity;
 mod bgp_kernel;
 mod bgp_labels;
+mod bgp_listen;
 mod bgp_many;
 mod bgp_mesh;
 mod bgp_nodes;
