@@ -40,7 +40,7 @@ ifeq ($(ROOT),)
 export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
-.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration soak bench bench-bgp \
+.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration record soak bench bench-bgp \
     image deb dist clean
 .DEFAULT_GOAL := help
 
@@ -92,6 +92,10 @@ unit: setup-build ## only what needs neither root nor other programs
 
 integration: setup-test build ## only the black-box tests (T=words to choose some)
 	cargo test -p integration --no-fail-fast $(T)
+
+record: setup-test build ## what BIRD, FRR and GoBGP say, into bgp-sidecar/tests/recorded, for the codec's tests
+	cargo test -p integration --test black_box bgp_recorded
+	cp target/recorded/*.txt bgp-sidecar/tests/recorded/
 
 soak: setup-test build ## what test does with chance, for longer and from another seed (SEED=n to replay)
 	@echo 'SEED=$(SEED)'

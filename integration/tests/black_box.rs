@@ -21,6 +21,8 @@ mod bgp_nodes;
 mod bgp_password;
 mod bgp_racks;
 mod bgp_reachable;
+mod bgp_recorded;
+mod bgp_recorded_makes;
 mod bgp_reflector;
 mod bgp_refresh;
 mod bgp_restart;
