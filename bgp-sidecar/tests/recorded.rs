@@ -8,6 +8,8 @@
 //! - **UPDATE**: attributes by their code, without the bit for an extended length. Their order means nothing (RFC 4271
 //!   §5), and an octet or two of length say the same (§4.3).
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bgp_sidecar::wire::{Message, Negotiated, Open, decode, encode, negotiate};

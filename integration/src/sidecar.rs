@@ -69,6 +69,11 @@ impl<'a> Sidecar<'a> {
         Self::start_in(lab, node, more, &Around::default())
     }
 
+    /// One that does not run yet: [`Self::run`].
+    pub fn idle(lab: &Lab, node: &'a Node, more: &Value) -> Self {
+        Self::made(lab, node, more, (&Around::default(), None))
+    }
+
     /// The same with variables.
     pub fn start_with(lab: &Lab, node: &'a Node, more: &Value, variables: &[(&str, &str)]) -> Self {
         Self::start_in(lab, node, more, &Around::variables(variables))

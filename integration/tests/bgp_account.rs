@@ -133,21 +133,23 @@ fn a_pods_account_suffices_with_the_manifests_rights_and_whatever_token_is_there
     logs(&sidecar, &format!("{folder}/token"));
     mounted.renew(&server, TOKEN);
     rack(&lab, "r1");
-    // A watch that runs is not asked who it is; the next one is.
+    label("r2");
+    rack(&lab, "r2");
+    // The watch that runs is not asked who it is; the next one is.
     mounted.renew(&server, "another");
     server.end_watches();
     eventually("refused again", || {
         (sidecar.log().matches("does not know the user of").count() == 2).then_some(())
     });
-    label("r2");
+    label("r3");
     mounted.renew(&server, TOKEN);
-    rack(&lab, "r2");
+    rack(&lab, "r3");
     drop(sidecar);
     lab.etcd().delete(NODE);
     let method = ("IP_AUTODETECTION_METHOD", "kubernetes-internal-ip");
     let pods: Vec<(&str, &str)> = pods.into_iter().chain([method]).collect();
     let _sidecar = Sidecar::start_with(&lab, &lab.node, &json!({}), &pods);
-    rack(&lab, "r2");
+    rack(&lab, "r3");
     let record = lab.etcd().get(NODE).expect("a record");
     assert_eq!(record["spec"]["bgp"]["ipv4Address"], format!("{ONE}/24"));
     assert_eq!(

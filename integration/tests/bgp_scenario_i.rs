@@ -22,14 +22,14 @@ const VARIABLES: [(&str, &str); 3] = [
     ("CALICO_IPV4POOL_IPIP", "Never"),
 ];
 
-/// Interfaces that `first-found` would take: the kernel tells of them first.
+/// Interfaces that `first-found` would take: they were made last.
 fn decoys(node: &Node) {
     let netns = node.netns();
-    for (index, name) in [(5, "eno1"), (6, "ib0")] {
+    for (index, name) in [(905, "eno1"), (906, "ib0")] {
         netns.ip(&format!(
             "link add {name} index {index} type veth peer name far-{name}"
         ));
-        netns.ip(&format!("address add 10.99.{index}.7/24 dev {name}"));
+        netns.ip(&format!("address add 10.99.{}.7/24 dev {name}", index - 900));
         netns.ip(&format!("link set far-{name} up"));
         netns.ip(&format!("link set {name} up"));
     }

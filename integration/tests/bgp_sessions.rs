@@ -79,8 +79,8 @@ fn with_gobgp_by_ebgp() {
     both_directions(Make::Gobgp, PLAIN, FOUR_OCTETS);
 }
 
-/// IPv6 over a session of its own.
-fn six(make: Make) {
+/// IPv6 over a session of its own, a node of `ours`.
+fn six(make: Make, ours: u32) {
     let lab = lab();
     lab.pool("six", "fd00:66::/112", 122);
     lab.apply(&with(
@@ -91,10 +91,11 @@ fn six(make: Make) {
     peer(&lab, "tor6", TOR6, FOUR_OCTETS);
     let tor = Tor::new(TOR, FOUR_OCTETS)
         .at6(TOR6)
-        .knows(ONE6, PLAIN)
+        .knows(ONE6, ours)
         .announces("fd00:77::/122");
     let tor = make.start(&lab.leaf, &tor);
-    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"ip6": format!("{ONE6}/64")}));
+    let conf = json!({"ip6": format!("{ONE6}/64"), "as": ours.to_string()});
+    let sidecar = Sidecar::start(&lab, &lab.node, &conf);
     tor.up(ONE6);
     let pod = Pod::new("dual");
     let result = lab
@@ -107,14 +108,24 @@ fn six(make: Make) {
     assert!(address.starts_with("fd00:66::"), "{address}");
     let is_block = |prefix: &String| prefix.starts_with("fd00:66::") && prefix.ends_with("/122");
     let block = tor.must("the block of IPv6", || tor.prefixes().into_iter().find(is_block));
-    assert_eq!(tor.learns(&block, ONE6).as_path, [PLAIN]);
+    let path = if ours == FOUR_OCTETS {
+        Vec::new()
+    } else {
+        vec![ours]
+    };
+    assert_eq!(tor.learns(&block, ONE6).as_path, path);
     sidecar.discards(&block);
     sidecar.installs("fd00:77::/122", &[TOR6]);
 }
 
 #[test]
-fn with_each_make_by_ipv6() {
-    Make::ALL.into_iter().for_each(six);
+fn with_each_make_by_ipv6_and_ebgp() {
+    Make::ALL.into_iter().for_each(|make| six(make, PLAIN));
+}
+
+#[test]
+fn with_each_make_by_ipv6_and_ibgp() {
+    Make::ALL.into_iter().for_each(|make| six(make, FOUR_OCTETS));
 }
 
 #[test]

@@ -236,16 +236,16 @@ impl Daemon {
             return;
         }
         self.ready = true;
+        if let Err(error) = notify::ready(&self.settings.run_dir, &self.settings.boot_id_file) {
+            self.log
+                .warning("run_dir/ready cannot be written", &[("error", &error)]);
+        }
+        notify::systemd("READY=1");
         let peers = self.speaker.peers().len().to_string();
         let metrics = self.http.as_ref().and_then(Http::metrics);
         let metrics = metrics.map_or_else(|| "none".to_owned(), |address| address.to_string());
         self.log
             .info("ready", &[("peers", &peers), ("metrics", &metrics)]);
-        notify::systemd("READY=1");
-        if let Err(error) = notify::ready(&self.settings.run_dir, &self.settings.boot_id_file) {
-            self.log
-                .warning("run_dir/ready cannot be written", &[("error", &error)]);
-        }
     }
 
     async fn end(mut self, ending: Ending) {

@@ -3,6 +3,7 @@
 mod as4;
 mod attributes;
 mod open;
+mod told;
 mod update;
 mod values;
 

@@ -120,12 +120,8 @@ impl Daemon {
             },
             (Ok(Update::Away(why)), Some(kept)) => return self.go_on(kept, &why).await,
             (Err(_), Some(kept)) => return self.go_on(kept, "no answer").await,
-            (Ok(Update::Away(why)), None) => {
-                let text = "the datastore does not answer, and there is no snapshot: waiting for it";
-                self.log.warning(text, &[("error", &why)]);
-                return self.wait(facts).await;
-            }
-            (Err(_), None) => return self.wait(facts).await,
+            (Ok(Update::Away(why)), None) => return self.wait(facts, &why).await,
+            (Err(_), None) => return self.wait(facts, "no answer").await,
         };
         self.enter(&facts, (data, revision)).await
     }
@@ -151,7 +147,9 @@ impl Daemon {
     }
 
     /// A first start without a datastore: nothing can be known before it answers.
-    async fn wait(&mut self, facts: Seen) -> Result<(), String> {
+    async fn wait(&mut self, facts: Seen, why: &str) -> Result<(), String> {
+        let text = "the datastore does not answer, and there is no snapshot: waiting for it";
+        self.log.warning(text, &[("error", why)]);
         loop {
             if let Update::Data(data, revision) = self.datastore.next().await {
                 return self.enter(&facts, (data, revision)).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use super::values;
+use super::{told, values};
 use crate::wire::attributes::{AsPath, NextHop, Origin, Raw, Segment};
 use crate::wire::message::{Family, Nlri, Notification};
 use crate::wire::negotiate::Negotiated;
@@ -77,7 +77,7 @@ impl Tlv<'_> {
         Fault {
             approach,
             notification: Notification::new(3, subcode, self.whole),
-            text: format!("attribute {}: {text}", self.code),
+            text: format!("{}: {text}", told::attribute(self.code)),
         }
     }
 }

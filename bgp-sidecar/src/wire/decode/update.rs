@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::attributes::{self, Approach, Parsed, code};
+use super::told;
 use crate::wire::attributes::{Attributes, NextHop};
 use crate::wire::message::{Announcement, Family, Nlri, Notification, Update};
 use crate::wire::negotiate::Negotiated;
@@ -86,16 +87,19 @@ impl Content {
             faults: self.faults,
         };
         update.withdrawn.extend(unreached);
-        update.faults.extend(faults.into_iter().map(|fault| fault.text));
         let reach = parsed.reach.take();
+        let mut lost = Vec::new();
+        if worst > Some(Approach::Discard) {
+            lost.extend(self.nlri.iter().copied());
+            lost.extend(reach.iter().flat_map(|reach| reach.nlri.iter().copied()));
+        }
+        let faults = faults.iter().map(|fault| told::fault(fault, &lost));
+        update.faults.extend(faults);
         let classic = parsed
             .next_hop
             .map(|next_hop| (NextHop::from(std::net::IpAddr::V4(next_hop)), self.nlri.clone()));
         if worst > Some(Approach::Discard) {
-            update.withdrawn.extend(self.nlri);
-            update
-                .withdrawn
-                .extend(reach.into_iter().flat_map(|reach| reach.nlri));
+            update.withdrawn.extend(lost);
             return Ok(update);
         }
         let multi = reach.map(|reach| (reach.next_hop, reach.nlri));
@@ -138,7 +142,7 @@ impl Content {
                 parsed.faults.push(attributes::Fault {
                     approach: Approach::Withdraw,
                     notification: Notification::new(3, 3, [code]),
-                    text: format!("attribute {code}: is missing"),
+                    text: format!("{}: is missing", told::attribute(code)),
                 });
             }
         }

@@ -131,11 +131,7 @@ fn as4_path(tlv: &Tlv<'_>, parsed: &mut Parsed) -> Result<(), Fault> {
             ..*tlv
         })?);
     }
-    Err(tlv.fault(
-        Approach::Discard,
-        9,
-        "segments of a confederation are left out of it",
-    ))
+    Err(tlv.fault(Approach::Discard, 9, "segments of a confederation"))
 }
 
 /// RFC 7607 §2: nobody is AS 0.
