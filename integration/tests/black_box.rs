@@ -4,6 +4,7 @@ mod bgp_account;
 mod bgp_bank;
 mod bgp_beside;
 mod bgp_beside_ospf;
+mod bgp_causes;
 mod bgp_collision;
 mod bgp_datastore;
 mod bgp_dead_peers;

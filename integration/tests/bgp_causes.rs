@@ -1,0 +1,72 @@
+//! Why a peer is down, as `cnictl node status` tells it; and peers that are wrong in every way hurt no other.
+
+use std::sync::Arc;
+
+use integration::bird::{self, Bird};
+use integration::capture::{Capture, Kind};
+use integration::fabric::{Tor, Watched, attach};
+use integration::sidecar::Sidecar;
+use serde_json::json;
+
+use super::bgp_setup::{Make, ONE, TOR, lab, peer, pod, shows};
+
+const NUMBER: u32 = 64_512;
+const CONFIGURED: u32 = 65_000;
+const REFUSES: &str = "192.168.1.12";
+const NOWHERE: &str = "192.168.1.13";
+const SILENT: &str = "192.168.1.14";
+const OTHER_AS: &str = "192.168.1.15";
+/// No network of the node's, and no route leads there.
+const FAR: &str = "203.0.113.9";
+
+#[test]
+fn each_cause_is_told_by_what_to_do_about_it_and_the_others_session_is_the_first_one() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Make::Bird.start(&lab.leaf, &Tor::new(TOR, NUMBER).knows(ONE, NUMBER));
+    let capture = Capture::start(&lab.leaf, "br0");
+    lab.node.netns().ip("route add unreachable 203.0.113.0/24");
+    let _refuses = attach(&lab.leaf, "refuses", 12);
+    let silent = attach(&lab.leaf, "silent", 14);
+    let rule = "-A INPUT -p tcp --dport 179 -j DROP";
+    silent
+        .command("iptables")
+        .args(["-w"])
+        .args(rule.split(' '))
+        .run()
+        .ok_only();
+    let other = Arc::new(attach(&lab.leaf, "other", 15));
+    let other_as = Tor::new(OTHER_AS, CONFIGURED + 1).knows(ONE, NUMBER);
+    let _other = Bird::start(&other, &bird::conf(&other_as));
+    for (name, address) in [
+        ("refuses", REFUSES),
+        ("nowhere", NOWHERE),
+        ("silent", SILENT),
+        ("other", OTHER_AS),
+        ("far", FAR),
+    ] {
+        peer(&lab, name, address, CONFIGURED);
+    }
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let (_pod, _, block) = pod(&lab.node);
+    tor.learns(&block, ONE);
+    for (address, cause) in [
+        (REFUSES, "connection refused: nothing listens there"),
+        (NOWHERE, "no route to the peer"),
+        (FAR, "no route to the peer"),
+        (SILENT, "the peer does not answer: is it up, and does a firewall"),
+        (OTHER_AS, "the peer is AS 65001, configured is AS 65000: correct"),
+    ] {
+        shows(&lab, &lab.node, address, cause);
+    }
+    // What is corrected comes up, and no session beside it moves.
+    peer(&lab, "other", OTHER_AS, CONFIGURED + 1);
+    shows(&lab, &lab.node, OTHER_AS, "Established");
+    shows(&lab, &lab.node, TOR, "Established");
+    let of_tor = |message: &integration::capture::Message| {
+        message.from == ONE && message.to == TOR && message.kind() == Kind::Open
+    };
+    assert_eq!(capture.messages().iter().filter(|one| of_tor(one)).count(), 1);
+    capture.never_withdrawn(&block);
+    drop(sidecar);
+}
