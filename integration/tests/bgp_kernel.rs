@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use integration::fabric::{Tor, Watched};
+use integration::json::with;
+use integration::lab::pool;
 use integration::sidecar::{BLACKHOLE, LEARNED, Sidecar};
 use integration::wait::{eventually, within};
 use serde_json::json;
@@ -93,4 +95,34 @@ fn what_is_outside_the_pools_stays_out_unless_everything_is_wanted() {
             "{policy}"
         );
     }
+}
+
+/// Tunnels are not made here: a route that needs one would lead nowhere.
+#[test]
+fn what_needs_a_tunnel_is_shown_and_stays_out_until_it_needs_none() {
+    let lab = lab();
+    let elsewhere = |mode: &str| {
+        let pool = with(
+            pool("elsewhere", "10.20.0.0/16", 26),
+            "spec/nodeSelector",
+            "!all()",
+        );
+        lab.apply(&with(pool, "spec/ipipMode", mode));
+    };
+    elsewhere("Always");
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER);
+    let _tor = Make::Bird.start(&lab.leaf, &tor.announces("10.10.200.0/26").announces(FABRIC));
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    sidecar.installs("10.10.200.0/26", &[TOR]);
+    sidecar.shown().says(
+        TOR,
+        FABRIC,
+        &["not in the kernel: inside an IPPool with ipipMode"],
+    );
+    assert_eq!(sidecar.route(FABRIC, LEARNED), None);
+    elsewhere("Never");
+    sidecar.installs(FABRIC, &[TOR]);
+    elsewhere("CrossSubnet");
+    sidecar.forgets(FABRIC);
 }

@@ -7,13 +7,15 @@ use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use integration::certificates::Certificates;
 use integration::fabric::{Tor, Watched};
 use integration::sidecar::Sidecar;
 use integration::wait::{PATIENCE, eventually};
 use integration::{Kind, Lab, Node};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::bgp_setup::{Make, ONE, TOR, lab, mesh, peer, pod};
+use super::bgp_setup::{Make, ONE, TOR, lab, mesh, peer, pod, pod_of, singles};
 
 const NUMBER: u32 = 64_512;
 
@@ -118,6 +120,46 @@ fn systemd_hears_that_it_is_ready_when_it_is_and_that_it_stops() {
     assert!(lab.node.run_dir().join("ready").exists());
     sidecar.stop();
     assert_eq!(hears(), "STOPPING=1");
+}
+
+/// A client's certificate and key at the places that the configuration names.
+fn puts(lab: &Lab, certificates: &Certificates, client: &str) {
+    for end in ["pem", "key"] {
+        let (from, to) = (
+            certificates.path(&format!("{client}.{end}")),
+            lab.path(&format!("etcd.{end}")),
+        );
+        fs::copy(&from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+}
+
+#[test]
+fn sighup_reads_etcds_certificates_again_and_a_wrong_one_ends_no_session() {
+    let lab = Lab::secured();
+    mesh(&lab, false);
+    lab.pool("pods", "10.10.0.0/16", 26);
+    singles(&lab);
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Make::Bird.start(&lab.leaf, &Tor::new(TOR, NUMBER).knows(ONE, NUMBER));
+    let (endpoints, certificates) = lab.etcd().secured();
+    puts(&lab, certificates, "client");
+    let at = |name: &str| lab.path(name).display().to_string();
+    let conf = json!({"etcd_endpoints": endpoints, "etcd_cert_file": at("etcd.pem"), "etcd_key_file": at("etcd.key"),
+        "etcd_ca_cert_file": certificates.path("ca.pem").display().to_string()});
+    let sidecar = Sidecar::start(&lab, &lab.node, &conf);
+    let (_pod, _, block) = pod(&lab.node);
+    tor.learns(&block, ONE);
+    puts(&lab, certificates, "strange");
+    sidecar.signal(Signal::SIGHUP);
+    eventually("etcd takes it no more", || {
+        sidecar.log().contains("the datastore is away").then_some(())
+    });
+    let (_single, address) = pod_of(&lab.node, "10.30.0.0/24");
+    puts(&lab, certificates, "client");
+    sidecar.signal(Signal::SIGHUP);
+    tor.learns(&format!("{address}/32"), ONE);
+    assert!(tor.route(&block, ONE).is_some());
+    assert_eq!(sidecar.log().matches(" is up: ").count(), 1, "{}", sidecar.log());
 }
 
 #[test]
