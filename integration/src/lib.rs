@@ -41,6 +41,7 @@ pub mod process;
 pub mod proxy;
 pub mod race;
 pub mod require;
+pub mod rights;
 pub mod shown;
 pub mod sidecar;
 pub mod site;

@@ -60,6 +60,7 @@ mod fault;
 mod gates;
 mod install;
 mod install_away;
+mod install_kubernetes;
 mod install_rotation;
 mod install_whole;
 mod interwork;
