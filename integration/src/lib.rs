@@ -32,6 +32,7 @@ pub mod injector;
 pub mod installation;
 pub mod json;
 pub mod lab;
+pub mod machine;
 pub mod manifests;
 pub mod netns;
 pub mod node;
