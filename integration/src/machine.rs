@@ -1,5 +1,5 @@
-//! Edge: a machine of its own as far as files go: what is written below `/etc`, `/opt`, `/run` and `/var` is seen by whoever is
-//! on it, and gone with it. Everything else is the real one's.
+//! Edge: a machine of its own as far as files go: what is written below `/etc`, `/opt`, `/run`, `/usr/local` and `/var` is seen
+//! by whoever is on it, and gone with it. Everything else is the real one's.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,18 @@ use crate::process::Cmd;
 use crate::require;
 
 /// Folders that it has for itself, over the real ones.
-const OWN: [&str; 4] = ["etc", "opt", "run", "var"];
+const OWN: [&str; 5] = ["etc", "opt", "run", "usr/local", "var"];
+/// Of a real file system: the embedded store refuses an overlay.
+const STATE: &str = "/var/lib/cni";
+/// What somebody may have installed on the real one.
+const NETWORKS: [&str; 6] = [
+    "/etc/cni",
+    "/opt/cni",
+    "/var/lib/cni",
+    "/var/lib/calico",
+    "/run/manx",
+    "/etc/iproute2/rt_protos.d",
+];
 
 /// A mount namespace, held by a process that sleeps.
 pub struct Machine {
@@ -19,14 +30,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// One that is as the real one was.
+    /// One that is as the real one is, without anybody's container network.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
         let mut layers = Vec::new();
         for name in OWN {
             let (upper, work) = (dir.path().join(name), dir.path().join(format!("{name}.work")));
             for folder in [&upper, &work] {
-                std::fs::create_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+                std::fs::create_dir_all(folder)
+                    .unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
             }
             let options = format!(
                 "lowerdir=/{name},upperdir={},workdir={}",
@@ -35,11 +47,19 @@ impl Machine {
             );
             layers.push((PathBuf::from(format!("/{name}")), options));
         }
+        let state = dir.path().join("state");
+        for folder in [&state, &dir.path().join(STATE.trim_start_matches('/'))] {
+            make(folder);
+        }
         let holder = Cmd::new(require::tool("sleep"))
             .args(["infinity"])
-            .overlaid(layers)
+            .overlaid(layers, (state, STATE))
             .serve(&dir.path().join("log"));
-        Self { holder, _dir: dir }
+        let machine = Self { holder, _dir: dir };
+        for folder in NETWORKS {
+            drop(std::fs::remove_dir_all(machine.path(folder)));
+        }
+        machine
     }
 
     /// A path of the machine, as we see it.
@@ -61,7 +81,7 @@ impl Machine {
     /// A folder of it, made.
     pub fn folder(&self, path: &str) -> PathBuf {
         let folder = self.path(path);
-        std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        make(&folder);
         folder
     }
 
@@ -71,6 +91,10 @@ impl Machine {
             .join(self.holder.pid().to_string())
             .join("ns/mnt")
     }
+}
+
+fn make(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
 }
 
 impl Default for Machine {
@@ -96,6 +120,7 @@ mod tests {
         assert_eq!(cat(&one).ok().stdout, "text");
         assert!(!cat(&two).status.success());
         assert!(!Path::new("/etc/cni/net.d/only-here").exists());
+        assert!(!two.path("/etc/cni").exists() && two.path("/etc/passwd").is_file());
         Cmd::new("sh").args(["-c", "echo more >/opt/more"]).on(&two).ok();
         assert!(two.path("/opt/more").is_file() && !one.path("/opt/more").exists());
     }

@@ -80,6 +80,7 @@ mod others;
 mod outage;
 mod owed;
 mod packages;
+mod pages;
 mod pod;
 mod pod_network;
 mod programs;

@@ -1,17 +1,20 @@
-//! Writes cnictl's manual pages into a folder: `cargo run --release -p cnictl --example man -- FOLDER`. Not a command of cnictl
-//! itself: what writes pages need not be in every program that reads them to nobody.
+//! Writes cnictl's manual pages into a folder: `man FOLDER DATE`. Not a command of cnictl itself, which need not carry what
+//! writes pages to every node.
 #![expect(clippy::disallowed_methods, reason = "edge: writes files")]
 
 use std::io::{Error, Result};
-use std::path::PathBuf;
+use std::path::Path;
 
 mod pages;
 
 fn main() -> Result<()> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from);
-    let folder = folder.ok_or_else(|| Error::other("which folder shall the pages go to?"))?;
-    std::fs::create_dir_all(&folder)?;
-    for (name, text) in pages::pages()? {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let [folder, date] = words.as_slice() else {
+        return Err(Error::other("usage: man FOLDER DATE"));
+    };
+    let folder = Path::new(folder);
+    std::fs::create_dir_all(folder)?;
+    for (name, text) in pages::pages(&date.to_string_lossy())? {
         std::fs::write(folder.join(name), text)?;
     }
     Ok(())

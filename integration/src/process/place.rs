@@ -29,8 +29,12 @@ impl Cmd {
         })
     }
 
-    /// In a mount namespace of its own, with these overlays over folders.
-    pub(crate) fn overlaid(self, layers: Vec<(PathBuf, String)>) -> Self {
+    /// In a mount namespace of its own, with these overlays over folders, and then a folder in the place of another.
+    pub(crate) fn overlaid(
+        self,
+        layers: Vec<(PathBuf, String)>,
+        (from, to): (PathBuf, &'static str),
+    ) -> Self {
         self.before_exec(move || {
             let none = None::<&Path>;
             unshare(CloneFlags::CLONE_NEWNS)?;
@@ -39,7 +43,7 @@ impl Cmd {
                 let (kind, flags) = (Some("overlay"), MsFlags::empty());
                 mount(kind, place, kind, flags, Some(options.as_str()))?;
             }
-            Ok(())
+            mount(Some(&from), to, none, MsFlags::MS_BIND, none).map_err(Into::into)
         })
     }
 
