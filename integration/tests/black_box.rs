@@ -98,3 +98,4 @@ mod spec_status;
 mod spec_version;
 mod takeover;
 mod turns;
+mod watching;
