@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 /// The account of the DaemonSet's pods.
 const NODE: &str = "manx-system/manx-node";
+const ADDRESS: &str = "192.168.1.4";
 const KUBECONFIG: &str = "/etc/cni/net.d/manx-kubeconfig";
 /// Half of it is a busy machine's time for one ADD.
 const LIFETIME: Duration = Duration::from_secs(20);
@@ -35,7 +36,7 @@ fn lab() -> Lab {
 fn api_server(lab: &Lab, all: &Manifests) -> ApiServer {
     let server = ApiServer::start(lab);
     server.enforce(Rights::of(all), LIFETIME);
-    server.node("worker01", json!({}), &[]);
+    server.node("worker01", json!({}), &[("InternalIP", ADDRESS)]);
     server.pod("web", &[]);
     server
 }
@@ -53,7 +54,7 @@ fn installer(
     lab: &Lab,
     machine: &Installation<'_>,
     all: &Manifests,
-    (server, own): (&ApiServer, &PathBuf),
+    (server, own): (&ApiServer, &Path),
 ) -> Daemon {
     let command = list(all.container("install"), "/command");
     let words = command.iter().skip(2).filter_map(Value::as_str);
@@ -79,10 +80,18 @@ fn installer(
 }
 
 /// The sidecar beside it, with the same account.
-fn sidecar<'a>(lab: &'a Lab, machine: &Installation<'_>, server: &ApiServer, own: &PathBuf) -> Sidecar<'a> {
+fn sidecar<'a>(
+    lab: &'a Lab,
+    machine: &Installation<'_>,
+    (server, own): (&ApiServer, &Path),
+    method: &str,
+) -> Sidecar<'a> {
     let user = format!("{{tokenFile: {}/token}}", own.display());
-    let conf = json!({"kubeconfig": server.kubeconfig("sidecar", &user), "run_dir": machine.path("/run/manx"),
-        "state_dir": machine.path("/var/lib/cni/manx"), "boot_id_file": "/proc/sys/kernel/random/boot_id"});
+    let conf = json!({
+        "kubeconfig": server.kubeconfig("sidecar", &user), "ip_autodetection_method": method,
+        "run_dir": machine.path("/run/manx"), "state_dir": machine.path("/var/lib/cni/manx"),
+        "boot_id_file": "/proc/sys/kernel/random/boot_id"
+    });
     Sidecar::start(lab, &lab.node, &conf)
 }
 
@@ -114,7 +123,7 @@ fn pods_start_while_tokens_end_and_none_fails() {
         machine.path(KUBECONFIG).is_file().then_some(())
     });
     assert_eq!(machine.conflist(), None, "no pod before the sidecar is ready");
-    let _sidecar = sidecar(&lab, &machine, &server, &folder);
+    let _sidecar = sidecar(&lab, &machine, (&server, &folder), "first-found");
     eventually("it is installed", || machine.conflist());
     let conf = machine.conf();
     let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -167,13 +176,22 @@ fn every_right_of_the_manifests_is_needed_and_nothing_else_is_asked_for() {
     let (lab, all) = (lab(), Manifests::build("base"));
     let server = api_server(&lab, &all);
     let node = json!({"kind": "Node", "apiVersion": "v1", "metadata": {"name": "worker01"},
-        "spec": {"podCIDR": "10.9.0.0/24", "podCIDRs": ["10.9.0.0/24"]}});
+        "spec": {"podCIDR": "10.9.0.0/24", "podCIDRs": ["10.9.0.0/24"]},
+        "status": {"addresses": [{"type": "InternalIP", "address": ADDRESS}]}});
     server.put("/api/v1/nodes/worker01", node);
-    assert_eq!(server.idle_rights().len(), 6, "{:?}", server.idle_rights());
+    let all_of_them = server.idle_rights();
+    assert!(all_of_them.len() >= 6, "{all_of_them:?}");
+    // One of a node's ways to its address asks for its Node; the others only follow its labels.
+    let asks = all_of_them.contains(&format!("{NODE}: get nodes"));
+    let method = if asks {
+        "kubernetes-internal-ip"
+    } else {
+        "first-found"
+    };
     let machine = Installation::new(&lab.node);
     let (folder, _) = own(&machine, &server, "0");
     let _installer = installer(&lab, &machine, &all, (&server, &folder));
-    let _sidecar = sidecar(&lab, &machine, &server, &folder);
+    let _sidecar = sidecar(&lab, &machine, (&server, &folder), method);
     eventually("it is installed", || machine.conflist());
     let plugin = PathBuf::from(REFERENCE_PLUGINS).join("host-local");
     symlink(plugin, machine.path("/opt/cni/bin/host-local")).expect("a link");

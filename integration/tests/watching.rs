@@ -160,6 +160,7 @@ fn a_watch_outlives_the_death_of_etcd_and_its_compaction() {
     watcher.has_told(&["EVENT NAME", "ADDED first"]);
     lab.etcd().kill(0);
     lab.etcd().revive(0);
+    lab.etcd().wait_until_healthy();
     lab.pool("second", "10.2.0.0/24", 26);
     lab.etcd().compact();
     watcher.has_told(&["EVENT NAME", "ADDED first", "ADDED second"]);
