@@ -41,7 +41,7 @@ export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
 .PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration record soak bench bench-bgp \
-    image deb dist clean
+    man image deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -60,17 +60,20 @@ build: setup-build ## static, stripped programs into dist/
 	    ! readelf -d "dist/$$p" | grep NEEDED || { echo "dist/$$p is not static" >&2; exit 1; }; \
 	done
 
+man: build ## manual pages in dist/man
+	@packaging/man.sh dist/man
+
 image: setup-image build ## an OCI image from scratch with the programs, in dist/; no registry is asked
 	@packaging/image.sh $(IMAGE)
 	@size=$$(stat -c %s $(IMAGE)); \
 	[ "$$size" -le $(IMAGE_LIMIT) ] || { echo "$(IMAGE) is $$size bytes, more than $(IMAGE_LIMIT)" >&2; exit 1; }; \
 	echo "$(IMAGE)"
 
-deb: build ## a Debian package in dist/
+deb: build man ## a Debian package in dist/
 	@packaging/deb.sh $(DEB)
 	@echo "$(DEB)"
 
-dist: setup-image build ## programs with conf and documents, Debian package and image in dist/, with their sums
+dist: setup-image build man ## programs with conf, documents and manual pages, Debian package and image in dist/, with their sums
 	@packaging/dist.sh dist
 	@cat dist/SHA256SUMS
 
@@ -84,13 +87,13 @@ lint: setup-test ## formatting, clippy, and the core built alone without feature
 	cargo clippy -p shared -- -D warnings
 	cargo check -p shared
 
-test: setup-test build ## everything: unit, property, contract, kernel, golden, black box
+test: setup-test build man ## everything: unit, property, contract, kernel, golden, black box
 	cargo test --workspace --no-fail-fast
 
 unit: setup-build ## only what needs neither root nor other programs
 	cargo test -p shared -p cni-net -p cni-ipam -p cnictl --lib --bins
 
-integration: setup-test build ## only the black-box tests (T=words to choose some)
+integration: setup-test build man ## only the black-box tests (T=words to choose some)
 	cargo test -p integration --no-fail-fast $(T)
 
 record: setup-test build ## what BIRD, FRR and GoBGP say, into bgp-sidecar/tests/recorded, for the codec's tests

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The Debian package: the four programs of dist/, the sidecar's unit, examples and documents.
+# The Debian package: the four programs of dist/, the sidecar's unit, examples, documents and manual pages.
 #
 #   packaging/deb.sh OUT.deb
 #
@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . packaging/facts.sh
+[ -e dist/man/cnictl.1 ] || { echo 'dist/man is not there: run `make man`' >&2; exit 1; }
 out=$1
 
 work=$(mktemp -d)
@@ -24,7 +25,6 @@ sed 's|/usr/local/bin/|/usr/sbin/|' conf/systemd/bgp-sidecar.service >"$work/lib
 for document in README.md CHANGELOG.md docs/*.md; do put 644 "$document" "usr/share/doc/manx/${document##*/}"; done
 (cd conf && find . -type f) | while read -r file; do put 644 "conf/$file" "usr/share/doc/manx/examples/$file"; done
 for page in dist/man/*.[1-8]; do
-    [ -e "$page" ] || continue
     put 644 "$page" "usr/share/man/man${page##*.}/${page##*/}"
     gzip -9n "$work/usr/share/man/man${page##*.}/${page##*/}"
 done

@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . packaging/facts.sh
+[ -e dist/man/cnictl.1 ] || { echo 'dist/man is not there: run `make man`' >&2; exit 1; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 
@@ -13,8 +14,7 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/manx-$VERSION
 mkdir -p "$tree/bin"
 for program in $PROGRAMS; do install -m 755 "dist/$program" "$tree/bin/$program"; done
-cp -R LICENSE README.md CHANGELOG.md docs conf "$tree/"
-[ ! -d dist/man ] || cp -R dist/man "$tree/"
+cp -R LICENSE README.md CHANGELOG.md docs conf dist/man "$tree/"
 tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$EPOCH" -cf - "manx-$VERSION" |
     gzip -9n >"$out/manx-$VERSION-linux-$ARCH.tar.gz"
 packaging/deb.sh "$out/manx_${VERSION}_$ARCH.deb"

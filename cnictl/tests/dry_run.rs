@@ -9,6 +9,7 @@
 mod common;
 
 use common::{cnictl, recorded, words_of};
+use shared::model::key::Key;
 use shared::store::memory::Memory;
 
 const PEER: &str = "{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: tor}, spec: {peerIP: 10.55.0.1, \
@@ -19,6 +20,11 @@ const FILTER: &str =
 #[test]
 fn every_verb_tells_what_it_would_write_and_writes_nothing() {
     let store = recorded();
+    store.put(
+        Key::stored("/calico/ipam/v2/handle/net.orphan"),
+        r#"{"block":{"10.66.135.128/26":1},"deleted":false}"#,
+    );
+    let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{PEER}\n---\n{FILTER}\n")).unwrap();
     let path = file.path().display().to_string();
@@ -52,6 +58,14 @@ fn every_verb_tells_what_it_would_write_and_writes_nothing() {
         (
             vec!["ipam", "release", "--ip", "10.88.0.0"],
             "/calico/ipam/v2/assignment/ipv4/block/10.88.0.0-32",
+        ),
+        (
+            words("ipam check --settle 0 --fix all --yes"),
+            "  del  /calico/ipam/v2/handle/net.orphan\n",
+        ),
+        (
+            words("node decommission node1 --dead --no-sidecars"),
+            "  del  /calico/resources/v3/projectcalico.org/nodes/node1\n",
         ),
     ] {
         let words: Vec<&str> = words.into_iter().chain(["--dry-run"]).collect();

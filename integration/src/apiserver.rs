@@ -1,5 +1,5 @@
-//! A Kubernetes API server as far as we see one: GET of namespaces, pods and nodes, list and watch of nodes, by TLS, for a
-//! bearer token or a client certificate. It listens on the leaf.
+//! A Kubernetes API server as far as we see one: GET of namespaces, pods and nodes, list and watch of nodes, TokenRequests,
+//! by TLS, for a bearer token or a client certificate. It listens on the leaf.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -16,6 +16,7 @@ use crate::certificates::Certificates;
 use crate::json::with;
 use crate::lab::Lab;
 
+mod accounts;
 mod nodes;
 mod serve;
 
@@ -43,6 +44,7 @@ pub enum Manner {
 struct State {
     objects: Mutex<BTreeMap<String, Value>>,
     nodes: Mutex<nodes::Nodes>,
+    accounts: Mutex<accounts::Accounts>,
     manner: Mutex<Manner>,
     requests: Mutex<Vec<String>>,
     connections: AtomicU32,
@@ -69,6 +71,7 @@ impl ApiServer {
         let state = Arc::new(State {
             objects: Mutex::default(),
             nodes: Mutex::default(),
+            accounts: Mutex::default(),
             manner: Mutex::new(Manner::Prompt),
             requests: Mutex::default(),
             connections: AtomicU32::new(0),

@@ -7,21 +7,23 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 use crate::fabric::Folder;
 use crate::json::{list, text};
+use crate::machine::Machine;
 use crate::node::Node;
 use crate::process::{Answer, Cmd};
 use crate::require::{self, REFERENCE_PLUGINS};
 use crate::wait::eventually;
 
+mod end;
 mod sandbox;
+mod spec;
 
 pub use sandbox::Sandbox;
+pub use spec::container;
 
 /// The image of every sandbox, and of containers with a shell: a static busybox.
 pub const BUSYBOX: &str = "localhost/busybox:1";
@@ -32,6 +34,7 @@ pub struct Containerd<'a> {
     folder: Folder,
     program: PathBuf,
     daemon: Option<Daemon>,
+    machine: Option<&'a Machine>,
 }
 
 impl<'a> Containerd<'a> {
@@ -42,42 +45,56 @@ impl<'a> Containerd<'a> {
 
     /// This one.
     pub fn of(node: &'a Node, program: PathBuf) -> Self {
+        let mut containerd = Self::made(node, program, None);
+        for name in ["bin", "net.d"] {
+            make(&containerd.path(name));
+        }
+        let ours = ["cni-net", "cni-ipam"].map(require::dist);
+        offer(ours.into_iter().chain(theirs()), &containerd.path("bin"));
+        containerd.begin();
+        containerd
+    }
+
+    /// Debian's, on a machine with Debian's plugins and none of ours.
+    pub fn on(machine: &'a Machine, node: &'a Node) -> Self {
+        let mut containerd = Self::made(node, require::tool("containerd"), Some(machine));
+        machine.folder("/etc/cni/net.d");
+        offer(theirs(), &machine.folder("/opt/cni/bin"));
+        containerd.begin();
+        containerd
+    }
+
+    fn made(node: &'a Node, program: PathBuf, machine: Option<&'a Machine>) -> Self {
         let folder = Folder::new(&format!("containerd on {}", node.name));
-        let mut containerd = Self {
+        make(&folder.path("logs"));
+        Self {
             node,
             folder,
             program,
             daemon: None,
-        };
-        for name in ["bin", "net.d", "logs"] {
-            make(&containerd.path(name));
+            machine,
         }
-        containerd.offer_plugins();
-        containerd.folder.write("containerd.toml", &containerd.settings());
-        let endpoint = format!("unix://{}", containerd.socket().display());
-        containerd.folder.write(
+    }
+
+    /// Its first start.
+    fn begin(&mut self) {
+        self.folder.write("containerd.toml", &self.settings());
+        let endpoint = format!("unix://{}", self.socket().display());
+        self.folder.write(
             "crictl.yaml",
             &format!("runtime-endpoint: {endpoint}\nimage-endpoint: {endpoint}\ntimeout: 150\n"),
         );
-        containerd.run();
-        containerd.import(&require::built_tool("busybox.tar"));
-        containerd
-    }
-
-    /// Ours and Debian's in one folder, as an installer leaves them.
-    fn offer_plugins(&self) {
-        let ours = ["cni-net", "cni-ipam"].map(require::dist);
-        let theirs = fs::read_dir(REFERENCE_PLUGINS).into_iter().flatten().flatten();
-        for plugin in ours.into_iter().chain(theirs.map(|entry| entry.path())) {
-            let link = self.path("bin").join(plugin.file_name().unwrap_or_default());
-            symlink(&plugin, &link).unwrap_or_else(|error| panic!("{}: {error}", link.display()));
-        }
+        self.run();
+        self.import(&require::built_tool("busybox.tar"));
     }
 
     fn settings(&self) -> String {
         let path = |name: &str| self.path(name).display().to_string();
         let (root, state, socket) = (path("root"), path("state"), path("containerd.sock"));
-        let (bin, conf) = (path("bin"), path("net.d"));
+        let (bin, conf) = match self.machine {
+            Some(_) => ("/opt/cni/bin".to_owned(), "/etc/cni/net.d".to_owned()),
+            None => (path("bin"), path("net.d")),
+        };
         // Without CAP_SYS_RESOURCE a lower oom_score_adj ends runc, hence `restrict_oom_score_adj`.
         format!(
             r#"version = 2
@@ -114,9 +131,12 @@ state = "{state}"
             .env("PATH", path)
             .args(["--config"])
             .args([self.path("containerd.toml")])
-            .within(self.node.netns())
-            .serve(&log);
-        self.daemon = Some(daemon);
+            .within(self.node.netns());
+        let daemon = match self.machine {
+            Some(machine) => daemon.on(machine),
+            None => daemon,
+        };
+        self.daemon = Some(daemon.serve(&log));
         eventually("containerd answers", || {
             let answer = self.crictl(&["version"]).quiet().run();
             answer.status.success().then_some(())
@@ -136,6 +156,29 @@ state = "{state}"
         for gone in [self.path("state"), self.node.run_dir()] {
             drop(fs::remove_dir_all(gone));
         }
+    }
+
+    /// A sandbox vanishes: containerd forgets it and CNI is never called, as with a database that was lost or a hand that was
+    /// faster.
+    pub fn lose(&mut self, sandbox: &str) {
+        let ctr = |words: &[&str]| {
+            Cmd::new(require::tool("ctr"))
+                .args(["-a"])
+                .args([self.socket()])
+                .args(["-n", "k8s.io"])
+                .args(words)
+                .run()
+        };
+        // containerd sees the end of the task, and may be the first to delete it.
+        drop(ctr(&["tasks", "delete", "--force", sandbox]));
+        eventually("its container can be deleted", || {
+            ctr(&["containers", "delete", sandbox])
+                .status
+                .success()
+                .then_some(())
+        });
+        self.daemon = None;
+        self.run();
     }
 
     /// Loads an image.
@@ -191,7 +234,13 @@ state = "{state}"
 
     /// A pod, if it comes up.
     pub fn try_pod(&self, name: &str) -> Result<Sandbox<'_>, Answer> {
-        Sandbox::run(self, name)
+        Sandbox::run(self, name, json!({"cgroup_parent": "/manx-tests"}))
+    }
+
+    /// A pod in the node's own network, which needs no configuration of it.
+    pub fn host_pod(&self, name: &str) -> Sandbox<'_> {
+        let linux = json!({"cgroup_parent": "/manx-tests", "security_context": spec::host_network()});
+        Sandbox::run(self, name, linux).unwrap_or_else(|answer| panic!("{}", answer.told()))
     }
 
     /// The sandboxes it knows, by identifier.
@@ -211,19 +260,6 @@ state = "{state}"
 
     fn socket(&self) -> PathBuf {
         self.path("containerd.sock")
-    }
-
-    /// Every shim of this containerd, and the first process of every container, by number.
-    fn end_containers(&self) {
-        let socket = format!("-address {}", self.socket().display());
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
-        let is_shim = |number: &i32| command_line(*number).contains(&socket);
-        let shims: Vec<i32> = numbers.filter(is_shim).collect();
-        for number in init_processes(&self.path("state")).into_iter().chain(shims) {
-            let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
-        }
-        unmount_below(&self.path(""));
     }
 }
 
@@ -248,34 +284,20 @@ pub fn conflist(node: &Node, shipped: &str) -> Value {
     list
 }
 
+/// Debian's plugins.
+fn theirs() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(REFERENCE_PLUGINS).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+/// In one folder, as an installer leaves them.
+fn offer(plugins: impl Iterator<Item = PathBuf>, folder: &Path) {
+    for plugin in plugins {
+        let link = folder.join(plugin.file_name().unwrap_or_default());
+        symlink(&plugin, &link).unwrap_or_else(|error| panic!("{}: {error}", link.display()));
+    }
+}
+
 fn make(folder: &Path) {
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-}
-
-fn command_line(process: i32) -> String {
-    let raw = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&raw).replace('\0', " ")
-}
-
-/// The first process of every container: `STATE/io.containerd.runtime.v2.task/NAMESPACE/ID/init.pid`.
-fn init_processes(state: &Path) -> Vec<i32> {
-    let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
-    inside(state.join("io.containerd.runtime.v2.task"))
-        .flat_map(|namespace| inside(namespace.path()))
-        .filter_map(|task| fs::read_to_string(task.path().join("init.pid")).ok())
-        .filter_map(|text| text.trim().parse().ok())
-        .collect()
-}
-
-/// Overlays and namespaces that are still mounted, the innermost first.
-fn unmount_below(folder: &Path) {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    let mut below: Vec<_> = places
-        .filter(|place| Path::new(place).starts_with(folder))
-        .collect();
-    below.sort_by_key(|place| std::cmp::Reverse(place.len()));
-    for place in below {
-        let _ = nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH);
-    }
 }

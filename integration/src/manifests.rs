@@ -52,16 +52,20 @@ impl Manifests {
 
     /// A container of a DaemonSet, by its name.
     pub fn container(&self, name: &str) -> &Value {
-        let pods = self.of("DaemonSet").map(|set| &set["spec"]["template"]["spec"]);
-        let containers = pods.flat_map(|pod| {
-            list(pod, "/containers")
-                .iter()
-                .chain(list(pod, "/initContainers"))
-        });
-        let found = containers
-            .into_iter()
-            .find(|container| text(container, "/name") == name);
+        let found = self
+            .pod(name)
+            .and_then(|pod| containers(pod).find(|one| text(one, "/name") == name));
         found.unwrap_or_else(|| panic!("there is no container {name}"))
+    }
+
+    /// The volumes of its pod.
+    pub fn volumes(&self, container: &str) -> &[Value] {
+        self.pod(container).map_or(&[], |pod| list(pod, "/volumes"))
+    }
+
+    fn pod(&self, container: &str) -> Option<&Value> {
+        let mut pods = self.of("DaemonSet").map(|set| &set["spec"]["template"]["spec"]);
+        pods.find(|pod| containers(pod).any(|one| text(one, "/name") == container))
     }
 
     /// What a container's environment says, references to ConfigMaps looked up, of a pod on this node.
@@ -83,6 +87,12 @@ impl Manifests {
         };
         list(self.container(container), "/env").iter().map(one).collect()
     }
+}
+
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    list(pod, "/containers")
+        .iter()
+        .chain(list(pod, "/initContainers"))
 }
 
 /// The documents of a text.

@@ -4,21 +4,19 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::daemon::Daemon;
-use crate::netns::Netns;
 use crate::wait::PATIENCE;
+
+mod place;
 
 /// A command before it is started.
 pub struct Cmd {
@@ -114,40 +112,6 @@ impl Cmd {
     /// Leaves no line in the log when it succeeds.
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
-        self
-    }
-
-    /// Starts it inside a network namespace. The mounts stay: `/proc/sys/net` follows the process.
-    pub fn within(self, netns: &Netns) -> Self {
-        let file = netns.open();
-        self.before_exec(move || setns(&file, CloneFlags::CLONE_NEWNET).map_err(Into::into))
-    }
-
-    /// On a machine of this name, as far as it can see.
-    pub fn on_machine(self, name: &'static str) -> Self {
-        self.before_exec(move || {
-            unshare(CloneFlags::CLONE_NEWUTS)?;
-            nix::unistd::sethostname(name).map_err(Into::into)
-        })
-    }
-
-    /// Shows it, and nobody else, a file in the place of another.
-    pub fn sees(self, place: &Path, file: &Path) -> Self {
-        let (place, file) = (place.to_owned(), file.to_owned());
-        self.before_exec(move || {
-            let none = None::<&Path>;
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-            mount(Some(&file), &place, none, MsFlags::MS_BIND, none).map_err(Into::into)
-        })
-    }
-
-    #[expect(
-        unsafe_code,
-        reason = "edge: between fork and exec only system calls are made, nothing is allocated"
-    )]
-    fn before_exec(mut self, hook: impl FnMut() -> std::io::Result<()> + Send + Sync + 'static) -> Self {
-        unsafe { self.inner.pre_exec(hook) };
         self
     }
 

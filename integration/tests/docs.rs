@@ -1,36 +1,58 @@
-//! The documentation cannot rot: blocks marked `sh test` are run against a cluster, one document after the other; configurations of
-//! FRR and BIRD are read by the daemons; every other command that is shown exists, with the flags it is shown with.
+//! The documentation cannot rot: blocks marked `sh test` are run against a cluster, blocks marked `sh test machine` on a machine
+//! where nothing is installed yet, one document after the other; configurations of FRR and BIRD are read by the daemons; every other command that is shown exists, with the flags it is shown with.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use integration::fences::{Fence, documents, fences};
+use integration::machine::Machine;
 use integration::process::{Answer, Cmd};
 use integration::{Kind, Lab, Pod, require};
 use serde_json::json;
+use tempfile::TempDir;
+
+/// What is true before a block of `docs/install.md` that installs for etcd.
+const CERTIFICATES: [&str; 3] = ["etcd-ca.pem", "etcd.pem", "etcd.key"];
+
+/// Where blocks are run.
+struct Place {
+    lab: Lab,
+    machine: Machine,
+    /// What they see of the repository; what they write beside it is gone with it.
+    folder: TempDir,
+    /// Whether they speak to the cluster's etcd, or to nothing yet.
+    cluster: bool,
+}
 
 #[test]
 fn blocks_marked_for_test_do_what_they_say() {
-    let mut run = 0;
+    let (mut cluster, mut machine) = (0, 0);
     for file in documents() {
-        let blocks: Vec<_> = fences(&file)
-            .into_iter()
-            .filter(|one| one.info == "sh test")
-            .collect();
-        if blocks.is_empty() {
-            continue;
-        }
-        let lab = cluster();
-        for block in blocks {
-            let answer = shell(&lab, &block.text);
-            assert!(answer.status.success(), "{}: {}", block.place(), answer.told());
-            run += 1;
-        }
+        cluster += run(&file, "sh test", || Place::new(cluster_of_a_reader(), true));
+        machine += run(&file, "sh test machine", || {
+            Place::new(Lab::new(Kind::Embedded), false)
+        });
     }
-    assert!(run >= 15, "only {run} blocks were found");
+    assert!(cluster >= 19, "only {cluster} blocks for a cluster were found");
+    assert!(machine >= 6, "only {machine} blocks for a machine were found");
+}
+
+/// Runs those blocks of a document one after the other, in one place; how many there were.
+fn run(file: &str, info: &str, place: impl Fn() -> Place) -> usize {
+    let blocks: Vec<_> = fences(file).into_iter().filter(|one| one.info == info).collect();
+    if blocks.is_empty() {
+        return 0;
+    }
+    let place = place();
+    for block in &blocks {
+        let answer = place.shell(&block.text);
+        assert!(answer.status.success(), "{}: {}", block.place(), answer.told());
+    }
+    blocks.len()
 }
 
 /// A node with a label and a pod: what a reader has before the first command.
-fn cluster() -> Lab {
+fn cluster_of_a_reader() -> Lab {
     let lab = Lab::new(Kind::Etcd);
     lab.pool("default-ipv4-ippool", "10.244.0.0/16", 26);
     lab.apply(&json!({"kind": "Node", "metadata": {"name": lab.node.name, "labels": {"rr-group": "rr1", "rack": "1"}},
@@ -40,24 +62,86 @@ fn cluster() -> Lab {
     lab
 }
 
-fn shell(lab: &Lab, script: &str) -> Answer {
-    let dist = require::dist("cnictl");
-    let folder = dist.parent().unwrap_or(&dist).display().to_string();
-    Cmd::new("sh")
-        .no_env()
-        .env("PATH", format!("{folder}:/usr/sbin:/usr/bin:/sbin:/bin"))
-        .env("HOME", lab.path("home"))
-        .env("DATASTORE_TYPE", "etcdv3")
-        .env("ETCD_ENDPOINTS", lab.etcd().endpoints())
-        .env("MANX_STATE_DIR", lab.node.state_dir())
-        .env("MANX_RUN_DIR", lab.node.run_dir())
-        .env("NODE", &lab.node.name)
-        .args([
-            "-euc",
-            &format!("cd '{}'\n{script}", require::file(".").display()),
-        ])
-        .within(lab.node.netns())
-        .run()
+impl Place {
+    fn new(lab: Lab, cluster: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["conf", "dist", "docs"] {
+            symlink(require::file(name), folder.path().join(name)).expect("a link");
+        }
+        let machine = Machine::new();
+        for name in CERTIFICATES {
+            machine.write(&format!("/etc/cni/manx/{name}"), name);
+        }
+        // As a sidecar leaves it.
+        let boot = fs::read("/proc/sys/kernel/random/boot_id").expect("a boot has an id");
+        machine.write("/run/manx/ready", boot);
+        Self {
+            lab,
+            machine,
+            folder,
+            cluster,
+        }
+    }
+
+    fn shell(&self, script: &str) -> Answer {
+        let dist = require::dist("cnictl");
+        let programs = dist.parent().unwrap_or(&dist).display().to_string();
+        let (lab, folder) = (&self.lab, self.folder.path().display());
+        let mut command = Cmd::new("sh")
+            .no_env()
+            .env("PATH", format!("{programs}:/usr/sbin:/usr/bin:/sbin:/bin"))
+            .env("HOME", lab.path("home"))
+            .env("NODE", &lab.node.name)
+            .args(["-euc", &format!("cd '{folder}'\n{script}")]);
+        if self.cluster {
+            command = command
+                .env("DATASTORE_TYPE", "etcdv3")
+                .env("ETCD_ENDPOINTS", lab.etcd().endpoints())
+                .env("MANX_STATE_DIR", lab.node.state_dir())
+                .env("MANX_RUN_DIR", lab.node.run_dir());
+        }
+        command.within(lab.node.netns()).on(&self.machine).run()
+    }
+}
+
+#[test]
+fn a_reader_of_the_install_section_has_a_machine_that_starts_pods_and_then_has_it_no_more() {
+    let place = Place::new(Lab::new(Kind::Embedded), false);
+    let blocks = fences("docs/install.md");
+    let blocks = blocks.iter().filter(|one| one.info == "sh test machine");
+    let [by_hand, upgrade, _, away] = blocks.collect::<Vec<_>>()[..] else {
+        panic!("the section has other blocks");
+    };
+    let conflist = place.machine.path("/etc/cni/net.d/10-manx.conflist");
+    place.shell(&by_hand.text).ok_only();
+    assert!(conflist.is_file() && place.machine.path("/opt/cni/bin/cni-ipam").is_file());
+    let pod = Pod::new("read");
+    let holder = Cmd::new("sleep")
+        .args(["infinity"])
+        .within(&pod.netns)
+        .serve(&place.lab.path("holder"));
+    let call = |verb: &str| {
+        let script = format!(
+            "jq '.plugins[0] + {{name, cniVersion}}' {} | CNI_COMMAND={verb} CNI_PATH=/opt/cni/bin CNI_CONTAINERID={} \
+             CNI_NETNS=/proc/{}/ns/net CNI_IFNAME=eth0 /opt/cni/bin/cni-net",
+            "/etc/cni/net.d/10-manx.conflist",
+            pod.container,
+            holder.pid()
+        );
+        place.shell(&script).ok().stdout
+    };
+    assert!(call("ADD").contains("10.244."), "an address of conf/ippool.yaml");
+    place.shell(&upgrade.text).ok_only();
+    call("DEL");
+    place.shell(&away.text).ok_only();
+    for path in [
+        "/etc/cni/net.d",
+        "/opt/cni/bin/cni-net",
+        "/var/lib/cni/manx",
+        "/run/manx/attachments",
+    ] {
+        assert!(!place.machine.path(path).exists(), "{path} is left");
+    }
 }
 
 #[test]

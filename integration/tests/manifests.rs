@@ -7,7 +7,7 @@ use integration::json::{list, text};
 use integration::manifests::{self, Manifests};
 use integration::process::Cmd;
 use integration::{Kind, Lab, require};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SYSTEM: &str = "manx-system";
 /// What the API server makes by itself, or an operator may.
@@ -233,6 +233,36 @@ fn the_banks_resources_are_taken_as_they_are_and_fit_its_manifests() {
         all.get("Secret", SYSTEM, secret);
     }
     assert!(!peers.is_empty());
+}
+
+/// The network is there before what needs one, on every node, and is renewed node by node.
+#[test]
+fn the_daemonset_runs_on_every_node_first_and_is_replaced_on_one_at_a_time() {
+    for folder in ["base", "bank"] {
+        let all = Manifests::build(folder);
+        let set = all.get("DaemonSet", SYSTEM, "manx-node");
+        assert_eq!(
+            set["spec"]["updateStrategy"],
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}})
+        );
+        let pod = &set["spec"]["template"]["spec"];
+        assert_eq!(pod["tolerations"], json!([{"operator": "Exists"}]));
+        assert_eq!(pod["priorityClassName"], "system-node-critical");
+        assert_eq!(pod["hostNetwork"], true);
+        let sidecar = all.container("bgp-sidecar");
+        for (probe, path) in [
+            ("startupProbe", "/livez"),
+            ("livenessProbe", "/livez"),
+            ("readinessProbe", "/readyz"),
+        ] {
+            let asked = &sidecar[probe]["httpGet"];
+            assert_eq!(
+                *asked,
+                json!({"host": "127.0.0.1", "port": 9179, "path": path}),
+                "{probe}"
+            );
+        }
+    }
 }
 
 /// The sidecar's two capabilities are the same for systemd and for Kubernetes.

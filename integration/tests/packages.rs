@@ -12,11 +12,13 @@ use integration::require;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PROGRAMS: [&str; 4] = ["bgp-sidecar", "cni-ipam", "cni-net", "cnictl"];
+use super::pages::pages;
+
+pub(super) const PROGRAMS: [&str; 4] = ["bgp-sidecar", "cni-ipam", "cni-net", "cnictl"];
 /// Octets of the image.
 const LIMIT: u64 = 30_000_000;
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
@@ -41,7 +43,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn untar(archive: &Path, into: &Path) {
+pub(super) fn untar(archive: &Path, into: &Path) {
     fs::create_dir_all(into).expect("a folder");
     Cmd::new(require::tool("tar"))
         .args(["-xf"])
@@ -52,7 +54,7 @@ fn untar(archive: &Path, into: &Path) {
 }
 
 /// Every file below a folder, by its path in it, with its permissions.
-fn files(folder: &Path) -> BTreeMap<String, u32> {
+pub(super) fn files(folder: &Path) -> BTreeMap<String, u32> {
     let listed = Cmd::new(require::tool("find"))
         .args([folder])
         .args(["-not", "-type", "d", "-printf", "%P %m\n"])
@@ -175,6 +177,14 @@ fn the_package_installs_into_a_root_folder_and_leaves_it_as_it_was() {
         let line = listed.lines().find(|line| line.ends_with(&format!(" {path}")));
         assert!(
             line.is_some_and(|line| line.starts_with(mode)),
+            "{path}: {listed}"
+        );
+    }
+    for page in pages() {
+        let section = page.rsplit('.').next().unwrap_or_default();
+        let path = format!(" ./usr/share/man/man{section}/{page}.gz");
+        assert!(
+            listed.lines().any(|line| line.ends_with(&path)),
             "{path}: {listed}"
         );
     }

@@ -147,7 +147,7 @@ fn document(file: Option<&Path>) -> Result<Value, String> {
 fn help() -> String {
     format!(
         "{VERSION}\n\nAnnounces this node's blocks by BGP and learns everyone else's.\n\n\
-         Usage: bgp-sidecar [--config FILE] [--KEY VALUE]… [--check-config | --withdraw]\n\n\
+         Usage: bgp-sidecar [--config FILE] [--KEY VALUE]… [--check-config | --withdraw]\n\n  \
            --config FILE    YAML, {FILE} unless told\n  \
            --check-config   print what would be done, and do nothing\n  \
            --withdraw       tell the running one to leave for good: peers are told, routes removed\n  \

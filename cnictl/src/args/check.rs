@@ -43,6 +43,9 @@ pub struct Check {
     /// Needed for --fix with a kind or all
     #[arg(long, requires = "fix")]
     pub yes: bool,
+    /// Whether.
+    #[command(flatten)]
+    pub dry: Dry,
 }
 
 /// `ipam release`.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::bgp::Asking;
+use super::resource::Dry;
 
 /// `node`.
 #[derive(Debug, Subcommand)]
@@ -38,7 +39,7 @@ pub struct Decommission {
     #[arg(value_name = "NODE")]
     pub node: String,
     /// Only show what would go
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     pub plan: bool,
     /// The machine is off for good: the word that its pods' addresses are freed on, beside its sidecar's silence
     #[arg(long, visible_alias = "yes")]
@@ -55,4 +56,7 @@ pub struct Decommission {
     /// Says which node this machine is [default: /var/lib/calico/nodename]
     #[arg(long, value_name = "FILE")]
     pub nodename_file: Option<PathBuf>,
+    /// Whether.
+    #[command(flatten)]
+    pub dry: Dry,
 }

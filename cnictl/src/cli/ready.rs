@@ -32,8 +32,12 @@ impl Command {
                 Ipam::Configure(configure) => configure.dry.dry_run,
                 Ipam::Split(split) => split.dry.dry_run,
                 Ipam::Release(release) => release.dry.dry_run,
-                Ipam::Show(_) | Ipam::Check(_) | Ipam::Explain(_) | Ipam::Headroom(_) => false,
+                Ipam::Check(check) => check.dry.dry_run,
+                Ipam::Show(_) | Ipam::Explain(_) | Ipam::Headroom(_) => false,
             },
+            Command::Node {
+                command: Node::Decommission(decommission),
+            } => decommission.dry.dry_run,
             Command::Get(_)
             | Command::Describe(_)
             | Command::Validate(_)

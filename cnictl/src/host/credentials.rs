@@ -176,7 +176,9 @@ impl Issue {
                 "no new token was issued; the one of before holds",
                 &[("until", &until), ("error", &error.to_string())],
             );
-            last.renew = now + AGAIN;
+            // Twice and more before its end, however short it is.
+            let half = Duration::try_from(last.token.expires.duration_since(now) / 2).unwrap_or_default();
+            last.renew = now + half.min(AGAIN);
             return Ok(last.token.token.clone());
         }
         Err(match error {

@@ -1,6 +1,6 @@
 //! Connections to the API server, one request each.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use super::{Manner, PAUSE, PORT, State, TOKEN, lock, nodes};
+use super::{Manner, PAUSE, PORT, State, TOKEN, accounts, lock, nodes};
 use crate::certificates::Certificates;
 
 pub(super) fn serve(listener: &TcpListener, tls: &Arc<ServerConfig>, state: &Arc<State>) {
@@ -31,38 +31,77 @@ pub(super) fn serve(listener: &TcpListener, tls: &Arc<ServerConfig>, state: &Arc
     threads.into_iter().for_each(|thread| drop(thread.join()));
 }
 
+/// What stands above a request's body.
+#[derive(Default)]
+struct Head {
+    method: String,
+    path: String,
+    token: Option<String>,
+    length: usize,
+}
+
+/// Who asks.
+enum Asker {
+    /// Whom nothing is forbidden.
+    Operator,
+    /// `NAMESPACE/NAME`.
+    Account(String),
+}
+
+impl Head {
+    fn read(reader: &mut impl BufRead) -> std::io::Result<Self> {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let mut words = line.split(' ').map(str::to_owned);
+        let mut head = Self {
+            method: words.next().unwrap_or_default(),
+            path: words.next().unwrap_or_default(),
+            ..Self::default()
+        };
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
+                return Ok(head);
+            }
+            let Some((name, value)) = line.trim().split_once(": ") else {
+                continue;
+            };
+            match name.to_lowercase().as_str() {
+                "authorization" => head.token = bearer(value),
+                "content-length" => head.length = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn bearer(value: &str) -> Option<String> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned())
+}
+
 /// One request of one connection; the client may ask for another one by another connection.
 fn connection(stream: TcpStream, tls: Arc<ServerConfig>, state: &State) -> std::io::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let session = ServerConnection::new(tls).map_err(std::io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(session, stream));
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        head.push(line.trim().to_owned());
-    }
-    let path = head
-        .first()
-        .and_then(|line| line.split(' ').nth(1))
-        .unwrap_or_default();
-    lock(&state.requests).push(path.to_owned());
+    let head = Head::read(&mut reader)?;
+    std::io::copy(&mut (&mut reader).take(head.length as u64), &mut std::io::sink())?;
+    lock(&state.requests).push(head.path.clone());
     let certified = reader.get_ref().conn.peer_certificates().is_some();
-    let bearer = format!("authorization: bearer {TOKEN}");
-    let known = certified
-        || head
-            .iter()
-            .any(|line| line.to_lowercase() == bearer.to_lowercase());
-    let Some((status, kind, body)) = answer(state, path, known) else {
+    let token = head.token.as_deref().unwrap_or_default();
+    let asker = match certified || token == TOKEN {
+        true => Some(Asker::Operator),
+        false => lock(&state.accounts).account(token).map(Asker::Account),
+    };
+    let Some((status, kind, body)) = answer(state, &head, asker) else {
         return Ok(());
     };
     let length = body.len();
     let stream = reader.get_mut();
     if status == 200
-        && let Some(watched) = nodes::watch(state, path, stream)
+        && let Some(watched) = nodes::watch(state, &head.path, stream)
     {
         watched?;
         stream.conn.send_close_notify();
@@ -76,15 +115,20 @@ fn connection(stream: TcpStream, tls: Arc<ServerConfig>, state: &State) -> std::
     stream.flush()
 }
 
+const JSON: &str = "application/json";
+
+/// Status code, type, text.
+type Reply = (u16, &'static str, String);
+
+fn refused(code: u16, reason: &str, message: &str) -> Reply {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                      "reason": reason, "message": message, "code": code});
+    (code, JSON, body.to_string())
+}
+
 /// The answer to a question, after the time it takes; none is silence until the end.
-fn answer(state: &State, path: &str, known: bool) -> Option<(u16, &'static str, String)> {
+fn answer(state: &State, head: &Head, asker: Option<Asker>) -> Option<Reply> {
     let manner = lock(&state.manner).clone();
-    let kind = "application/json";
-    let status = |code: u16, reason: &str, message: &str| {
-        let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                          "reason": reason, "message": message, "code": code});
-        Some((code, kind, body.to_string()))
-    };
     match manner {
         Manner::Prompt => {}
         Manner::Slow(time) => std::thread::sleep(time),
@@ -99,27 +143,39 @@ fn answer(state: &State, path: &str, known: bool) -> Option<(u16, &'static str, 
             }
             return None;
         }
-        Manner::Refusing(code, reason) => return status(code, reason, "refused by the laboratory"),
+        Manner::Refusing(code, reason) => return Some(refused(code, reason, "refused by the laboratory")),
         Manner::Page => return Some((200, "text/html", "<html>It works!</html>".to_owned())),
     }
-    if !known {
-        return status(401, "Unauthorized", "Unauthorized");
+    Some(told(state, head, asker))
+}
+
+/// What an API server that answers says.
+fn told(state: &State, head: &Head, asker: Option<Asker>) -> Reply {
+    let path = head.path.as_str();
+    let question = (head.method.as_str(), path);
+    let allowed = match asker {
+        None => return refused(401, "Unauthorized", "Unauthorized"),
+        Some(Asker::Operator) => lock(&state.nodes).allows(path),
+        Some(Asker::Account(account)) => lock(&state.accounts).allow(&account, question),
+    };
+    if !allowed {
+        return refused(403, "Forbidden", "the user may not do this");
     }
-    if !lock(&state.nodes).allows(path) {
-        return status(403, "Forbidden", "the user may not do this");
+    if let Some(token) = accounts::issue(state, question) {
+        return (201, JSON, token);
     }
     if nodes::is_expired(state, path) {
-        return status(410, "Expired", "too old resource version");
+        return refused(410, "Expired", "too old resource version");
     }
     if let Some(list) = nodes::list(state, path) {
-        return Some((200, kind, list.to_string()));
+        return (200, JSON, list.to_string());
     }
     if nodes::is_watch(path) {
-        return Some((200, kind, String::new()));
+        return (200, JSON, String::new());
     }
     match lock(&state.objects).get(path) {
-        Some(object) => Some((200, kind, object.to_string())),
-        None => status(404, "NotFound", "not found"),
+        Some(object) => (200, JSON, object.to_string()),
+        None => refused(404, "NotFound", "not found"),
     }
 }
 

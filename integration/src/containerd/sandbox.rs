@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use super::{BUSYBOX, Containerd};
-use crate::json::text;
+use crate::json::{text, with};
 use crate::process::Answer;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -19,7 +19,7 @@ pub struct Sandbox<'a> {
 }
 
 impl<'a> Sandbox<'a> {
-    pub(super) fn run(containerd: &'a Containerd<'a>, name: &str) -> Result<Self, Answer> {
+    pub(super) fn run(containerd: &'a Containerd<'a>, name: &str, linux: Value) -> Result<Self, Answer> {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let uid = format!(
             "6f1d0d32-5c1e-4d5f-8a6f-{:012x}",
@@ -27,7 +27,7 @@ impl<'a> Sandbox<'a> {
         );
         let spec = json!({
             "metadata": {"name": name, "namespace": "default", "uid": uid, "attempt": 0},
-            "log_directory": containerd.path("logs"), "linux": {"cgroup_parent": "/manx-tests"}
+            "log_directory": containerd.path("logs"), "linux": linux
         });
         let file = containerd
             .folder
@@ -45,11 +45,14 @@ impl<'a> Sandbox<'a> {
 
     /// A container of an image in it, started; its identifier.
     pub fn container(&self, image: &str, command: &[&str]) -> String {
+        self.start(&json!({"image": {"image": image}, "command": command, "linux": {}}))
+    }
+
+    /// The same, described as the runtime's interface has it.
+    pub fn start(&self, spec: &Value) -> String {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let spec = json!({
-            "metadata": {"name": format!("c{number}")}, "image": {"image": image}, "command": command,
-            "log_path": format!("c{number}.log"), "linux": {}
-        });
+        let spec = with(spec.clone(), "metadata", json!({"name": format!("c{number}")}));
+        let spec = with(spec, "log_path", format!("c{number}.log"));
         let containerd = self.containerd;
         let container = containerd
             .folder
@@ -64,6 +67,12 @@ impl<'a> Sandbox<'a> {
         let id = created.trim().to_owned();
         containerd.crictl(&["start", &id]).ok();
         id
+    }
+
+    /// What a container has said.
+    pub fn log(&self, container: &str) -> String {
+        let answer = self.containerd.crictl(&["logs", container]).quiet().run();
+        answer.stdout + &answer.stderr
     }
 
     /// A container with a shell, which waits.
