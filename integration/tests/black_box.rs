@@ -59,6 +59,7 @@ mod etcd_roles;
 mod failover;
 mod fault;
 mod gates;
+mod grpc_proxy;
 mod install;
 mod install_away;
 mod install_rotation;

@@ -66,7 +66,7 @@ fn named(all: &[PathBuf], word: &str) {
 fn what_plugins_and_sidecar_leave_on_a_node_is_roots_alone() {
     the_mask_is_usual();
     let lab = lab();
-    let log = lab.node.state_dir().join("log/cni.log");
+    let log = lab.path("cni.log");
     let conf = with(lab.node.conf(), "log_file_path", log.display().to_string());
     let more = json!({"metrics_address": "127.0.0.1:9179", "nodename_file": lab.path("nodename")});
     let sidecar = Sidecar::start(&lab, &lab.node, &more);
@@ -87,11 +87,9 @@ fn what_plugins_and_sidecar_leave_on_a_node_is_roots_alone() {
     });
     lab.node.cut_off(true);
     lab.node.del(&without(conf, "timeouts"), &owing);
-    for folder in [lab.node.state_dir(), lab.node.run_dir()] {
-        must_be_roots_alone(&folder);
-    }
     let mut all = must_be_roots_alone(&lab.node.state_dir());
     all.extend(must_be_roots_alone(&lab.node.run_dir()));
+    all.extend(must_be_roots_alone(&log));
     for word in [
         "spool/",
         "attachments/",

@@ -9,6 +9,8 @@ fn small(strict: bool) -> Words {
         nodes: 12,
         pods: 10,
         rack: 4,
+        // So small that every node finds blocks of its own, also while a rack is gone.
+        block: 30,
         strict,
         ..Words::default()
     }
