@@ -88,6 +88,7 @@ mod programs;
 mod recovery;
 mod repeat;
 mod requests;
+mod sbom;
 mod scenario_a;
 mod spec_add;
 mod spec_check;

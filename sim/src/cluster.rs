@@ -1,7 +1,6 @@
 //! The cluster: a datastore in memory, nodes, pods, a clock. Every ADD and DEL is the plugins' own decision.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -192,11 +191,6 @@ impl Cluster {
 /// A node's name.
 pub fn name(node: usize) -> String {
     format!("worker{node:05}")
-}
-
-/// A single address as a prefix.
-pub fn single(address: IpAddr) -> IpNet {
-    IpNet::from(address)
 }
 
 /// A future of the store in memory, which never waits.
