@@ -1,4 +1,11 @@
 //! Each target over its corpus, and over mutations of it. `MANX_SEED` and `MANX_EXECUTIONS` make it another run, or a longer one.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,5 @@
 //! A small cluster's day, and what must hold of any.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use sim::day::Day;
 use sim::erosion::erode;

@@ -27,18 +27,18 @@ fn range(range: &Range) -> String {
 }
 
 fn about(error: StoreError, verb: &str, mut keys: Vec<String>) -> StoreError {
-    match error {
-        StoreError::Refused(text) if text.contains(DENIED) => {
-            let more = keys.len().saturating_sub(NAMED);
-            keys.truncate(NAMED);
-            let more = match more {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            StoreError::Refused(format!("{text}; asked for was {verb} {}{more}", keys.join(", ")))
-        }
-        other => other,
+    let StoreError::Refused(text) = error else {
+        return error;
+    };
+    if !text.contains(DENIED) {
+        return StoreError::Refused(text);
     }
+    let more = match keys.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    keys.truncate(NAMED);
+    StoreError::Refused(format!("{text}; asked for was {verb} {}{more}", keys.join(", ")))
 }
 
 #[cfg(test)]
