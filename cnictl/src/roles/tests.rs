@@ -113,7 +113,8 @@ fn a_difference_gives_what_lacks_and_takes_only_ranges_that_are_not_wanted() {
             beyond: vec![other]
         }
     );
-    assert_eq!(difference(&[both.clone()], &[both]), Difference::default());
+    let both = [both];
+    assert_eq!(difference(&both, &both), Difference::default());
 }
 
 #[test]
