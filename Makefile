@@ -18,14 +18,16 @@ IMAGE := dist/manx-$(VERSION)-$(ARCH).oci.tar
 DEB := dist/manx_$(VERSION)_$(ARCH).deb
 # Octets.
 IMAGE_LIMIT := 30000000
+# Of cargo-deny.
+DENY := 0.20.2
 
 # What the build needs, what the demo needs beside it, and what the tests need beside that (Debian packages).
 BUILD_NEEDS := gcc libc6-dev musl-tools protobuf-compiler libprotobuf-dev
-# Packages of what is built: the image (the Debian package needs nothing that a Debian has not).
-IMAGE_NEEDS := buildah
+# Packages of what is built: the image, the list of what is inside (the Debian package needs nothing that a Debian has not).
+IMAGE_NEEDS := buildah jq
 DEMO_NEEDS := iproute2 iputils-ping jq etcd-server frr
 TEST_NEEDS := etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
-    bird2 gobgpd containerd runc busybox-static
+    bird2 gobgpd containerd runc busybox-static systemd
 
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
@@ -41,7 +43,7 @@ export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
 .PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration record soak bench bench-bgp \
-    man image deb dist clean
+    sim fuzz audit man image deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -111,6 +113,16 @@ bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median,
 bench-bgp: setup-test build ## bgp-sidecar beside BIRD 2: 100,000 prefixes, 1,000 clients, one prefix, the kernel, idleness
 	@cargo run --quiet --release -p integration --bin bench-bgp -- $(T)
 
+sim: setup-build ## a day of a large cluster in virtual time: addresses, routes, etcd's load (N="--nodes 5000 …")
+	@cargo run --quiet --release -p sim -- $(N)
+
+fuzz: setup-build ## what outsiders send, mutated: a million executions of each kind from a new seed (SEED=n to replay)
+	@echo 'SEED=$(SEED)'
+	MANX_SEED=$(SEED) MANX_EXECUTIONS=$(or $(N),1000000) cargo test --release -p fuzz --test short -- --nocapture
+
+audit: target/tools/bin/cargo-deny ## licences, sources, duplicates and known holes of every crate; asks the network
+	@target/tools/bin/cargo-deny --all-features check
+
 clean: ## everything that was built
 	rm -rf target dist
 
@@ -149,6 +161,9 @@ target/tools/crictl: integration/crictl.sh
 target/tools/kustomize:
 	@command -v go >/dev/null || { echo 'the tests need Go 1.23 or newer, for kustomize' >&2; exit 1; }
 	@CGO_ENABLED=0 GOBIN="$(CURDIR)/target/tools" go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+
+target/tools/bin/cargo-deny:
+	@CARGO_BUILD_TARGET= cargo install --quiet --locked --root target/tools cargo-deny@$(DENY)
 
 target/triple.mk:
 	@command -v rustc >/dev/null || { echo 'Rust is needed: install it with rustup' >&2; exit 1; }

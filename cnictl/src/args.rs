@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub mod bgp;
 pub mod check;
 pub mod doctor;
+pub mod etcd;
 pub mod install;
 pub mod ipam;
 pub mod node;
@@ -121,6 +122,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: bgp::Bgp,
+    },
+    /// Give etcd's users no more rights than they need
+    Etcd {
+        /// What to do.
+        #[command(subcommand)]
+        command: etcd::Etcd,
     },
     /// Put plugins, conflist and what they need where the runtime finds them; the conflist last
     Install(Box<install::Install>),

@@ -9,15 +9,16 @@ use shared::store::open::Store;
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    Birth, Outcome, Screen, apply, decommission, delete, describe, get, ipam_check, ipam_configure,
-    ipam_explain, ipam_headroom, ipam_release, ipam_show, ipam_split, label, node_remote, patch, version,
-    watch,
+    Birth, Outcome, Screen, apply, decommission, delete, describe, etcd_roles, get, ipam_check,
+    ipam_configure, ipam_explain, ipam_headroom, ipam_release, ipam_show, ipam_split, label, node_remote,
+    patch, version, watch,
 };
 use crate::datastore::{self, Chosen};
 use crate::decide::label::Change as Labels;
 use crate::decide::patch::Patch;
 use crate::dry::Dry;
 use crate::resource::Target;
+use crate::roles::Role;
 use crate::{args, input, local};
 
 mod asked;
@@ -55,6 +56,7 @@ enum Ready {
     Host(Box<Machine>),
     Doctor(Box<args::doctor::Doctor>),
     Remote(node_remote::Request),
+    Roles(Vec<Role>),
     /// What is there to say already.
     Said(Outcome),
     Version,
@@ -103,6 +105,9 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen:
     if let Ready::Check(request) = &mut ready {
         let alone = matches!(store, Store::Embedded(_));
         request.here = local::node(env, request.nodename_file.as_deref(), alone);
+    }
+    if let Ready::Roles(roles) = &ready {
+        return etcd_roles::run(&store, roles).await;
     }
     if matches!(ready, Ready::Version) {
         return version::run(&store, &source, warnings).await;
@@ -171,6 +176,7 @@ async fn carry_out_on<S: Datastore>(
         Ready::Look(look) => look.run(birth.now).await,
         Ready::Host(machine) => machine.run(&args::Datastore::default(), &BTreeMap::new()).await,
         Ready::Doctor(_) => Outcome::failed("doctor opens the datastore itself"),
+        Ready::Roles(_) => Outcome::failed("roles are etcd's, and this is another datastore"),
         Ready::Remote(request) => remote(store, &request, birth.now).await,
         Ready::Version => version::run(store, "", Vec::new()).await,
         Ready::Said(outcome) => outcome,

@@ -12,6 +12,7 @@ pub mod decommission;
 pub mod delete;
 pub mod describe;
 pub mod doctor;
+pub mod etcd_roles;
 pub mod free;
 pub mod get;
 pub mod initialize;

@@ -15,7 +15,7 @@ use shared::store::open::{Store, open, used_etcd};
 use crate::args::Datastore;
 use crate::input;
 
-mod conflist;
+pub mod conflist;
 mod file;
 
 /// Where settings are, unless told.

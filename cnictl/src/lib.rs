@@ -37,6 +37,7 @@ pub mod local;
 pub mod observe;
 pub mod output;
 pub mod resource;
+pub mod roles;
 pub mod schema;
 pub mod sheet;
 pub mod sidecar;

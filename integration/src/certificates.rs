@@ -28,7 +28,7 @@ impl Certificates {
         made
     }
 
-    /// A new key and certificate in place of a client's.
+    /// A client more, by name; or a new key and certificate in place of a client's.
     pub fn renew(&self, client: &str) {
         self.signed(client, "ca", "extendedKeyUsage=clientAuth");
     }

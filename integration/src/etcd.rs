@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod faults;
 mod tls;
+mod users;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -39,6 +40,8 @@ pub struct Etcd {
 struct Members {
     daemons: Vec<Option<Daemon>>,
     lives: usize,
+    /// What the harness shows where users are asked for.
+    token: Option<String>,
 }
 
 /// A key as stored.
@@ -255,8 +258,10 @@ impl Etcd {
 
     fn http(&self, index: usize, method: &str, path: &str, body: &str) -> Option<String> {
         let address = format!("{}:{}", self.host, client_port(index));
+        let token = self.members().token.clone();
+        let shown = token.map_or_else(String::new, |token| format!("Authorization: {token}\r\n"));
         let request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\n{shown}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let answer = self.netns.enter(|| {

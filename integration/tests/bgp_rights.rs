@@ -2,26 +2,69 @@
 
 use std::fs;
 
+use integration::process::Cmd;
 use integration::require;
 use integration::sidecar::Sidecar;
 use serde_json::json;
 
 use super::bgp_setup::{ONE, TWO, lab, pod};
 
-/// The unit's, in setpriv's words.
-fn rights() -> String {
-    let unit = fs::read_to_string(require::file("conf/systemd/bgp-sidecar.service")).expect("the unit");
+const UNIT: &str = "conf/systemd/bgp-sidecar.service";
+/// What `systemd-analyze security` may say of the unit, of 10. What is left is root, the host's network and forwarding.
+const EXPOSURE: f64 = 3.0;
+
+/// The unit's capabilities, as Kubernetes names them.
+fn capabilities() -> Vec<String> {
+    let unit = fs::read_to_string(require::file(UNIT)).expect("the unit");
     let set = unit
         .lines()
         .find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
-    let names = set
-        .expect("a set")
-        .split(' ')
-        .map(|name| format!("+{}", name.trim_start_matches("CAP_").to_lowercase()));
+    let names = set.expect("a set").split(' ');
+    names
+        .map(|name| name.trim_start_matches("CAP_").to_owned())
+        .collect()
+}
+
+/// The same in setpriv's words.
+fn rights() -> String {
+    let names = capabilities()
+        .into_iter()
+        .map(|name| format!("+{}", name.to_lowercase()));
     std::iter::once("-all".to_owned())
         .chain(names)
         .collect::<Vec<_>>()
         .join(",")
+}
+
+#[test]
+fn systemd_finds_little_exposed_in_the_unit() {
+    let told = Cmd::new(require::tool("systemd-analyze"))
+        .args(["security", "--offline=true", "--no-pager"])
+        .args([require::file(UNIT)])
+        .run();
+    let level = told.stdout.lines().find_map(|line| {
+        let (_, level) = line.split_once("exposure level for bgp-sidecar.service: ")?;
+        level.split(' ').next()?.parse::<f64>().ok()
+    });
+    let level = level.unwrap_or_else(|| panic!("no level: {}", told.told()));
+    assert!(level <= EXPOSURE, "{}", told.told());
+}
+
+#[test]
+fn the_daemonset_gives_the_sidecar_what_the_unit_gives() {
+    let base = fs::read_dir(require::file("conf/kubernetes/base")).expect("the base");
+    let texts: String = base
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+        .collect();
+    let (_, sidecar) = texts
+        .split_once("- name: bgp-sidecar\n")
+        .expect("a container of that name");
+    let (_, capabilities_of_it) = sidecar.split_once("capabilities:\n").expect("its capabilities");
+    let mut lines = capabilities_of_it.lines().map(str::trim);
+    assert_eq!(lines.next(), Some("drop: [ALL]"));
+    let add = format!("add: [{}]", capabilities().join(", "));
+    assert_eq!(lines.next(), Some(add.as_str()));
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub(crate) fn pod(node: &Node) -> (Pod, String, String) {
 }
 
 /// The block of 64 around an address.
-fn block(address: &str) -> String {
+pub(crate) fn block(address: &str) -> String {
     let (start, last) = address.rsplit_once('.').unwrap_or_else(|| panic!("{address}"));
     let last: u8 = last.parse().unwrap_or_else(|error| panic!("{address}: {error}"));
     format!("{start}.{}/26", last & 0xc0)

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use shared::state;
 use shared::state::calls::{self, Call, LARGEST};
 use shared::store::config::Dirs;
 
@@ -56,13 +57,9 @@ impl Calls {
             return;
         };
         let path = kept(dirs);
-        let new = path.with_extension("json.new");
         let text = serde_json::to_vec(&self.read).unwrap_or_default();
         // Counts that are lost begin again at what the files hold.
-        if fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, &path))
-            .is_ok()
-        {
+        if state::put(&path, &text).is_ok() {
             self.kept = self.read.clone();
         }
     }

@@ -8,6 +8,7 @@ use super::{Ready, resources};
 use crate::args::Command;
 use crate::args::bgp::Bgp;
 use crate::args::check::{Check, Release};
+use crate::args::etcd::Etcd;
 use crate::args::ipam::{Explain, Ipam, Show};
 use crate::args::node::{Decommission, Node};
 use crate::commands::ipam_configure::Change;
@@ -17,7 +18,7 @@ use crate::commands::{
     Outcome, decommission, ipam_check, ipam_explain, ipam_headroom, ipam_release, ipam_split, node_remote,
     version,
 };
-use crate::{completion, input};
+use crate::{completion, input, roles};
 
 impl Command {
     /// Whether it only tells what it would do.
@@ -43,6 +44,7 @@ impl Command {
             | Command::Validate(_)
             | Command::Node { .. }
             | Command::Bgp { .. }
+            | Command::Etcd { .. }
             | Command::Install(_)
             | Command::Upgrade(_)
             | Command::Uninstall(_)
@@ -84,6 +86,15 @@ pub(super) fn ready(command: Command) -> Result<Ready, String> {
         Command::Bgp {
             command: Bgp::Routes(words),
         } => Ready::Look(Look::routes(words)),
+        Command::Etcd {
+            command: Etcd::Roles(words),
+        } => {
+            let roles = roles::all(&words.nodes, words.any_node)?;
+            match words.apply {
+                true => Ready::Roles(roles),
+                false => Ready::Said(Outcome::said(roles::script(&roles))),
+            }
+        }
         Command::Install(words) => Ready::Host(Box::new(Machine::Install(*words))),
         Command::Upgrade(words) => Ready::Host(Box::new(Machine::Upgrade(*words))),
         Command::Uninstall(words) => Ready::Host(Box::new(Machine::Uninstall(words))),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 const OURS: [&str; 4] = ["cni-net", "cni-ipam", "calico", "calico-ipam"];
 
 /// The first plugin of ours, or of Calico's, in these files (origin and text), and where it stands.
-pub(super) fn ours(files: &[(String, String)]) -> Option<(String, Map<String, Value>)> {
+pub fn ours(files: &[(String, String)]) -> Option<(String, Map<String, Value>)> {
     files.iter().find_map(|(origin, text)| {
         let network: Value = serde_json::from_str(text).ok()?;
         let chain = network.get("plugins").and_then(Value::as_array).cloned();

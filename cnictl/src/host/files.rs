@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -64,6 +65,7 @@ pub(super) fn lock(root: &Root, places: &Places) -> Result<Option<Lock>, String>
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&path);
     match Flock::lock(
         file.map_err(|error| wrong(&error))?,
@@ -76,6 +78,5 @@ pub(super) fn lock(root: &Root, places: &Places) -> Result<Option<Lock>, String>
 }
 
 fn private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

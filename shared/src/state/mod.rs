@@ -56,6 +56,11 @@ enum Durable {
     Yes,
 }
 
+/// Replaces a file that need not survive a power cut: root's alone, as everything here.
+pub fn put(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    replace(path, bytes, Durable::No)
+}
+
 /// Replaces a file by rename: a reader sees the old text or the new one, never half of it. 0600, below 0700.
 fn replace(path: &Path, bytes: &[u8], durable: Durable) -> Result<(), StateError> {
     let directory = path.parent().unwrap_or(Path::new("/"));

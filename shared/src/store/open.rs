@@ -4,7 +4,9 @@
     reason = "edge: the marker file, the clock for certificates"
 )]
 
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -77,11 +79,12 @@ fn mark(marker: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     if let Some(dir) = marker.parent()
-        && let Err(error) = std::fs::create_dir_all(dir)
+        && let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(dir)
     {
         return failed(error);
     }
-    match std::fs::File::create(marker) {
+    let mut options = OpenOptions::new();
+    match options.append(true).create(true).mode(0o600).open(marker) {
         Ok(_) => Ok(()),
         Err(error) => failed(error),
     }

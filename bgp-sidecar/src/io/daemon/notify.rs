@@ -6,6 +6,8 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
+use shared::state;
+
 /// Tells systemd, if it started us and asked to be told.
 pub(super) fn systemd(state: &str) {
     let Ok(path) = std::env::var("NOTIFY_SOCKET") else {
@@ -26,10 +28,7 @@ pub(super) fn ready(run_dir: &Path, boot_id: &Path) -> Result<(), String> {
     let path = run_dir.join("ready");
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     let boot = fs::read_to_string(boot_id).map_err(|error| told(boot_id, error))?;
-    fs::create_dir_all(run_dir).map_err(|error| told(run_dir, error))?;
-    let new = run_dir.join("ready.new");
-    fs::write(&new, boot.trim()).map_err(|error| told(&new, error))?;
-    fs::rename(&new, &path).map_err(|error| told(&path, error))
+    state::put(&path, boot.trim().as_bytes()).map_err(|error| error.to_string())
 }
 
 /// Not any more.

@@ -61,7 +61,7 @@ impl Rest {
 }
 
 /// The first key behind a prefix.
-fn end(prefix: &Prefix) -> Vec<u8> {
+pub(super) fn end(prefix: &Prefix) -> Vec<u8> {
     let mut end = prefix.as_str().as_bytes().to_vec();
     if let Some(last) = end.last_mut() {
         *last += 1;

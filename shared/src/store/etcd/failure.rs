@@ -11,6 +11,9 @@ use super::super::config::EtcdConfig;
 /// Part of etcd's text when a revision is gone.
 pub(super) const COMPACTED: &str = "required revision has been compacted";
 
+/// Part of etcd's text when the user has not the right.
+pub(super) const DENIED: &str = "permission denied";
+
 /// A failed try at one endpoint.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -174,7 +177,9 @@ fn by_status(endpoint: &str, status: &Status) -> Failure {
             " (NOSPACE alarm: compact and defragment etcd, raise --quota-backend-bytes, then disarm the alarm)",
         ),
         Code::ResourceExhausted if lower.contains("too many requests") => Failure::Unsent(text),
-        Code::PermissionDenied => refused(" (the etcd user needs read and write on /calico/ and /manx/)"),
+        Code::PermissionDenied => refused(
+            " (this etcd user lacks a right that the program needs: compare its roles with those of `cnictl etcd roles`)",
+        ),
         Code::Unauthenticated
         | Code::InvalidArgument
         | Code::FailedPrecondition

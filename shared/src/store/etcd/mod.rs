@@ -22,8 +22,10 @@ use crate::txn::{Commit, Reads, Revision, Snapshot, Txn};
 mod call;
 mod connect;
 mod convert;
+mod denied;
 mod failure;
 mod lease;
+mod roles;
 mod tls;
 
 pub use tls::expiry;
@@ -33,6 +35,7 @@ mod watch;
 use call::Repeat;
 use failure::Failure;
 pub use lease::Lease;
+pub use roles::{Access, Right};
 pub use watch::EtcdWatch;
 
 /// A read of several ranges is begun anew this often when their history is compacted away meanwhile.
@@ -189,7 +192,8 @@ impl Datastore for Etcd {
 
     async fn read(&self, reads: &Reads) -> Result<Snapshot, StoreError> {
         for _ in 0..READS {
-            if let Some(snapshot) = self.read_all(reads).await? {
+            let found = self.read_all(reads).await;
+            if let Some(snapshot) = found.map_err(|error| denied::reading(error, reads))? {
                 return Ok(snapshot);
             }
         }
@@ -202,7 +206,8 @@ impl Datastore for Etcd {
 
     async fn commit(&self, txn: &Txn) -> Result<Commit, StoreError> {
         limits::check(txn)?;
-        let answer = self.txn(Repeat::IfUnsent, convert::txn(txn)).await?;
+        let answer = self.txn(Repeat::IfUnsent, convert::txn(txn)).await;
+        let answer = answer.map_err(|error| denied::writing(error, txn))?;
         let mut found = convert::Found::default();
         if answer.succeeded() {
             found.take(&[], &answer)?;

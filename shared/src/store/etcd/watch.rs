@@ -17,13 +17,20 @@ use merge::Merge;
 
 mod merge;
 
-/// Starts the watchers. Their numbers are the prefixes' places, from 1.
+/// Our watchers' numbers begin here. A server that takes them answers with them; `etcd grpc-proxy` counts from 0 by itself, and
+/// never says how far it is (etcd issue 19710).
+const FIRST: i64 = 1_000;
+/// What has come by a proxy is handed on after so long: watchers of one Txn are told within milliseconds of each other, and what
+/// comes later is handed on at once.
+const GATHERING: Duration = Duration::from_millis(100);
+
+/// Starts the watchers. Their numbers are the prefixes' places.
 pub(super) async fn open(
     client: &Client,
     prefixes: &[Prefix],
     after: Revision,
 ) -> Result<WatchStream, etcd_client::Error> {
-    let mut roots = roots(prefixes).into_iter().zip(1..);
+    let mut roots = roots(prefixes).into_iter().zip(FIRST..);
     let options = |number| {
         WatchOptions::new()
             .with_prefix()
@@ -74,6 +81,10 @@ pub struct EtcdWatch {
     /// A watcher began behind the store's revision: etcd brings it up to date from the history, every 100 ms, and does not
     /// say when it has. Until then its word of how far it is means nothing.
     behind: bool,
+    /// There is a proxy in between.
+    proxied: bool,
+    /// Since when changes wait for a watcher that is behind.
+    waiting: Option<Instant>,
 }
 
 /// What bringing a watcher up to date takes, with a margin.
@@ -122,7 +133,31 @@ impl EtcdWatch {
             after: start.after,
             opened: Instant::now(),
             behind: false,
+            proxied: false,
+            waiting: None,
         }
+    }
+
+    /// The place of the prefix with this watcher.
+    fn place(&mut self, number: i64) -> usize {
+        self.proxied |= number < FIRST;
+        let place = if self.proxied { number } else { number - FIRST };
+        usize::try_from(place).unwrap_or(usize::MAX)
+    }
+
+    /// Whether changes wait for a watcher that is behind. By a proxy nothing waits for long.
+    fn waits(&mut self) -> bool {
+        if !self.merge.waits() {
+            self.waiting = None;
+            return false;
+        }
+        let since = *self.waiting.get_or_insert_with(Instant::now);
+        if self.proxied && since.elapsed() >= GATHERING {
+            self.waiting = None;
+            self.merge.all_have_told();
+            return false;
+        }
+        true
     }
 
     /// A future that is dropped here has asked nothing, and the next one does.
@@ -131,6 +166,10 @@ impl EtcdWatch {
         sent.map_err(|error| self.ended(&error.to_string()))?;
         self.asked = asked;
         Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        if self.proxied { GATHERING } else { PATIENCE }
     }
 
     fn has_caught_up(&self) -> bool {
@@ -188,11 +227,11 @@ impl EtcdWatch {
             }
             return Ok(None);
         }
+        let watcher = self.place(message.watch_id());
         if message.created() {
             self.behind |= revision > self.after;
             return Ok(None);
         }
-        let watcher = usize::try_from(message.watch_id() - 1).unwrap_or(usize::MAX);
         if message.events().is_empty() {
             self.merge.at(watcher, revision);
         }
@@ -215,18 +254,18 @@ impl Watch for EtcdWatch {
             return Ok(WatchEvent::Compacted);
         }
         loop {
+            let waits = self.waits();
             if let Some((revision, changes)) = self.merge.ready() {
                 return Ok(event(Revision(revision), changes));
             }
-            let waits = self.merge.waits();
             match self.asked {
-                Asked::No if waits && self.has_caught_up() => self.ask(Asked::Once).await?,
+                Asked::No if waits && !self.proxied && self.has_caught_up() => self.ask(Asked::Once).await?,
                 Asked::First(revision) => self.ask(Asked::Again(revision)).await?,
                 Asked::No | Asked::Once | Asked::Again(_) => {}
             }
             let message = match waits {
                 false => self.message().await?,
-                true => match timeout(PATIENCE, self.message()).await {
+                true => match timeout(self.patience(), self.message()).await {
                     Ok(message) => message?,
                     Err(_) => {
                         self.asked = Asked::No;

@@ -42,6 +42,13 @@ impl Merge {
         self.seen.iter_mut().for_each(|seen| *seen = revision.max(*seen));
     }
 
+    /// Nobody says whether every watcher has: what has come counts as everything.
+    pub(super) fn all_have_told(&mut self) {
+        if let Some(last) = self.held.keys().next_back().copied() {
+            self.all_at(last);
+        }
+    }
+
     /// Changes wait for a watcher that is behind.
     pub(super) fn waits(&self) -> bool {
         !self.held.is_empty()
@@ -96,6 +103,23 @@ mod tests {
         assert_eq!((revision, changes.len()), (8, 1), "no revision goes back");
         assert!(!merge.waits());
         assert_eq!(merge.ready(), None);
+    }
+
+    #[test]
+    fn where_nobody_says_how_far_it_is_what_has_come_is_handed_on_and_what_is_late_follows() {
+        let mut merge = Merge::new(3, 5);
+        merge.all_have_told();
+        assert_eq!(merge.ready(), None);
+        merge.change(0, 7, change("a", 7));
+        merge.change(1, 8, change("b", 8));
+        merge.all_have_told();
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes.len()), (8, 2));
+        merge.change(2, 7, change("late", 7));
+        assert_eq!(
+            merge.ready().map(|(revision, changes)| (revision, changes.len())),
+            Some((8, 1))
+        );
     }
 
     #[test]
