@@ -7,8 +7,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
@@ -19,8 +17,10 @@ use crate::process::{Answer, Cmd};
 use crate::require::{self, REFERENCE_PLUGINS};
 use crate::wait::eventually;
 
+mod ends;
 mod sandbox;
 
+pub(crate) use ends::end_containers;
 pub use sandbox::Sandbox;
 
 /// The image of every sandbox, and of containers with a shell: a static busybox.
@@ -213,17 +213,9 @@ state = "{state}"
         self.path("containerd.sock")
     }
 
-    /// Every shim of this containerd, and the first process of every container, by number.
     fn end_containers(&self) {
-        let socket = format!("-address {}", self.socket().display());
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
-        let is_shim = |number: &i32| command_line(*number).contains(&socket);
-        let shims: Vec<i32> = numbers.filter(is_shim).collect();
-        for number in init_processes(&self.path("state")).into_iter().chain(shims) {
-            let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
-        }
-        unmount_below(&self.path(""));
+        ends::end_containers(&self.socket(), &self.path("state"));
+        ends::unmount_below(&self.path(""));
     }
 }
 
@@ -250,32 +242,4 @@ pub fn conflist(node: &Node, shipped: &str) -> Value {
 
 fn make(folder: &Path) {
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-}
-
-fn command_line(process: i32) -> String {
-    let raw = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&raw).replace('\0', " ")
-}
-
-/// The first process of every container: `STATE/io.containerd.runtime.v2.task/NAMESPACE/ID/init.pid`.
-fn init_processes(state: &Path) -> Vec<i32> {
-    let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
-    inside(state.join("io.containerd.runtime.v2.task"))
-        .flat_map(|namespace| inside(namespace.path()))
-        .filter_map(|task| fs::read_to_string(task.path().join("init.pid")).ok())
-        .filter_map(|text| text.trim().parse().ok())
-        .collect()
-}
-
-/// Overlays and namespaces that are still mounted, the innermost first.
-fn unmount_below(folder: &Path) {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    let mut below: Vec<_> = places
-        .filter(|place| Path::new(place).starts_with(folder))
-        .collect();
-    below.sort_by_key(|place| std::cmp::Reverse(place.len()));
-    for place in below {
-        let _ = nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH);
-    }
 }

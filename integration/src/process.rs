@@ -10,8 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, setns, unshare};
+use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -19,6 +18,8 @@ use serde_json::Value;
 use crate::daemon::Daemon;
 use crate::netns::Netns;
 use crate::wait::PATIENCE;
+
+mod mounts;
 
 /// A command before it is started.
 pub struct Cmd {
@@ -121,17 +122,6 @@ impl Cmd {
     pub fn within(self, netns: &Netns) -> Self {
         let file = netns.open();
         self.before_exec(move || setns(&file, CloneFlags::CLONE_NEWNET).map_err(Into::into))
-    }
-
-    /// Shows it, and nobody else, a file in the place of another.
-    pub fn sees(self, place: &Path, file: &Path) -> Self {
-        let (place, file) = (place.to_owned(), file.to_owned());
-        self.before_exec(move || {
-            let none = None::<&Path>;
-            unshare(CloneFlags::CLONE_NEWNS)?;
-            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
-            mount(Some(&file), &place, none, MsFlags::MS_BIND, none).map_err(Into::into)
-        })
     }
 
     #[expect(
