@@ -14,6 +14,7 @@ use crate::netns::Netns;
 use crate::node::Node;
 use crate::process::Cmd;
 use crate::require;
+use crate::sidecar::PROTOCOL;
 use crate::wait::eventually;
 
 /// What it runs beside Kubernetes.
@@ -114,6 +115,9 @@ impl Machine {
             let interfaces = self.interfaces();
             interfaces.is_empty().then_some(())
         });
+        for family in ["-4", "-6"] {
+            self.netns.ip(&format!("{family} route flush proto {PROTOCOL}"));
+        }
         drop(fs::remove_dir_all(self.path("state")));
     }
 

@@ -21,15 +21,18 @@ fn a_lost_node_is_written_off_and_may_come_back() {
         let answer = cluster.cnictl(&write_off).run();
         answer.status.success().then_some(())
     });
+    let nodes = cluster.cnictl(&["get", "node", "-o", "name"]).ok();
+    assert!(!nodes.contains("worker-201"), "{nodes}");
+    // Kubernetes takes its time before it writes off the pods of a node that is no more.
+    eventually("every pod is where a node is", || {
+        let now = cluster.are_ready("payments", "web", 4);
+        now.iter().all(|pod| pod.node == "worker-101").then_some(())
+    });
     for pod in &lost {
         for switch in &cluster.racks.switches {
             switch.loses(&format!("{}/32", pod.address));
         }
     }
-    let nodes = cluster.cnictl(&["get", "node", "-o", "name"]).ok();
-    assert!(!nodes.contains("worker-201"), "{nodes}");
-    let now = cluster.are_ready("payments", "web", 4);
-    assert!(now.iter().all(|pod| pod.node == "worker-101"), "{now:?}");
     let wrong = audit::audit(cluster.etcd());
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(audit::held(cluster.etcd()).len(), 4);

@@ -1,6 +1,6 @@
 //! From a cluster without a network to one that has ours, by what docs/install.md says and nothing else.
 
-use integration::cluster::{Cluster, NODES, Runtime, SWITCHES, SYSTEM};
+use integration::cluster::{Cluster, Leavings, NODES, Runtime, SWITCHES, SYSTEM};
 use integration::fabric::Watched;
 
 #[test]
@@ -49,4 +49,18 @@ fn nodes_become_ready_by_the_manifests_as_they_are() {
         .args(["cnictl", "node", "status"])
         .ok();
     assert_eq!(said.matches("Established").count(), 2, "{said}");
+}
+
+/// containerd 1.6 and plugins of CNI 1.0, which Debian 12 has.
+#[test]
+fn nodes_become_ready_with_debians_containerd_too() {
+    let cluster = Cluster::installed(Runtime::Debians);
+    let before = Leavings::of(&cluster);
+    let pods = cluster.deploy("trading", "web", 2);
+    for (from, to) in [(0, 1), (1, 0)] {
+        let said = cluster.fetch(&pods[from], &pods[to].address, 8080);
+        assert_eq!(said, pods[to].name);
+    }
+    cluster.scale("trading", "web", 0);
+    before.are_all(&cluster);
 }
