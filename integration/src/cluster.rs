@@ -79,6 +79,11 @@ impl Cluster {
         let lab = Lab::secured_on(MANAGEMENT, ("worker-101", 4));
         let other = lab.add_node("worker-201", 5);
         let racks = Racks::build([&lab.node, &other]);
+        for (host, rack) in [(4, NODES[0]), (5, NODES[1])] {
+            // What a node sends to the API server's Service has its rack's address.
+            let way = format!("route add {rack}/32 via {}", MANAGEMENT.address(host));
+            lab.leaf.ip(&way);
+        }
         let control = Control::start(&lab);
         let images = [require::built_tool("busybox.tar"), image()];
         let machine = |node: &Node, host: u8| {
@@ -256,4 +261,18 @@ fn relative(from: &Path, to: &Path) -> String {
     let from = fs::canonicalize(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     let up = "../".repeat(from.components().count() - 1);
     format!("{up}{}", to.display().to_string().trim_start_matches('/'))
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ours = ["-n", SYSTEM, "logs", "-l", "app.kubernetes.io/name=manx"];
+            let logs = self.control.kubectl(&ours);
+            let logs = logs.args(["--all-containers", "--prefix", "--tail=60"]);
+            let pods = self.control.kubectl(&["get", "pods", "-A", "-o", "wide"]);
+            for told in [pods, logs] {
+                eprintln!("{}", told.run().told());
+            }
+        }
+    }
 }

@@ -186,6 +186,7 @@ fn the_install_container_writes_only_where_something_is_mounted() {
         "/var/lib/calico",
         "/etc/machine-id",
         "/calico-secrets",
+        "/host/proc/sys/net",
     ] {
         assert!(sees(path), "{path}");
     }
