@@ -49,6 +49,13 @@ fn nodes_become_ready_by_the_manifests_as_they_are() {
         .args(["cnictl", "node", "status"])
         .ok();
     assert_eq!(said.matches("Established").count(), 2, "{said}");
+    // An upgrade applies them again.
+    cluster.apply_manifests(&[]);
+    let secret = cluster
+        .control
+        .get(&["secret", "-n", SYSTEM, "manx-etcd-secrets"]);
+    let keys = secret["data"].as_object().map(|data| data.len());
+    assert_eq!(keys, Some(3), "{secret}");
 }
 
 /// containerd 1.6 and plugins of CNI 1.0, which Debian 12 has.
