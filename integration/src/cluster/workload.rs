@@ -138,9 +138,15 @@ impl Cluster {
 
     /// What the web server at an address says to a pod.
     pub fn fetch(&self, pod: &Placed, address: &str, port: u16) -> String {
+        let said = self.try_fetch(pod, address, port);
+        said.unwrap_or_else(|| panic!("{}: nothing from {address}:{port}", pod.name))
+    }
+
+    /// The same, if it says something.
+    pub fn try_fetch(&self, pod: &Placed, address: &str, port: u16) -> Option<String> {
         let request = format!("printf 'GET /index.html HTTP/1.0\\r\\n\\r\\n' | nc -w 20 {address} {port}");
-        let answer = self.exec(pod, &["sh", "-c", &request]).ok();
-        answer.stdout.lines().last().unwrap_or_default().to_owned()
+        let answer = self.exec(pod, &["sh", "-c", &request]);
+        answer.stdout.lines().last().map(str::to_owned)
     }
 }
 
