@@ -29,6 +29,12 @@ DEMO_NEEDS := iproute2 iputils-ping jq etcd-server frr
 TEST_NEEDS := etcd-client containernetworking-plugins ethtool tcpdump iptables openssl procps strace \
     bird2 gobgpd containerd runc busybox-static systemd
 
+# What a real Kubernetes is built of, for `make test-kubernetes` alone (Go modules).
+KUBERNETES := v1.37.2
+CONTAINERD := v2.4.2
+PLUGINS := v1.7.1
+KUBERNETES_PROGRAMS := kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl
+
 # make includes this file and makes it when it is not there: the triple is decided once, before anything is built.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
 include target/triple.mk
@@ -42,12 +48,12 @@ ifeq ($(ROOT),)
 export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
-.PHONY: help setup setup-build setup-demo setup-test setup-image build demo lint test unit integration record soak bench bench-bgp \
-    sim fuzz audit man image deb dist clean
+.PHONY: help setup setup-build setup-demo setup-test setup-image setup-kubernetes build demo lint test unit integration \
+    test-kubernetes record soak bench bench-bgp sim fuzz audit man image deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: setup-demo setup-test setup-image ## install what build, demo and tests need and what is not there yet
 
@@ -86,6 +92,7 @@ demo: setup-demo build ## two pods on one node; then two nodes and a switch: all
 lint: setup-test ## formatting, clippy, and the core built alone without features
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p integration --test real_kubernetes -- -D warnings
 	cargo clippy -p shared -- -D warnings
 	cargo check -p shared
 
@@ -101,6 +108,9 @@ integration: setup-test build man ## only the black-box tests (T=words to choose
 record: setup-test build ## what BIRD, FRR and GoBGP say, into bgp-sidecar/tests/recorded, for the codec's tests
 	cargo test -p integration --test black_box bgp_recorded
 	cp target/recorded/*.txt bgp-sidecar/tests/recorded/
+
+test-kubernetes: setup-test setup-kubernetes setup-image build ## our image and manifests in a real Kubernetes, built from its Go modules (T=words)
+	cargo test -p integration --test real_kubernetes -- --test-threads=1 $(T)
 
 soak: setup-test build ## what test does with chance, for longer and from another seed (SEED=n to replay)
 	@echo 'SEED=$(SEED)'
@@ -164,6 +174,23 @@ target/tools/kustomize:
 
 target/tools/bin/cargo-deny:
 	@CARGO_BUILD_TARGET= cargo install --quiet --locked --root target/tools cargo-deny@$(DENY)
+
+# A quarter of an hour of one processor, once.
+setup-kubernetes: $(addprefix target/tools/kubernetes-$(KUBERNETES)/,$(KUBERNETES_PROGRAMS)) \
+    target/tools/containerd-$(CONTAINERD)/containerd-shim-runc-v2 target/tools/plugins-$(PLUGINS)/loopback
+	@ln -sfn kubernetes-$(KUBERNETES) target/tools/kubernetes
+	@ln -sfn containerd-$(CONTAINERD) target/tools/containerd
+	@ln -sfn plugins-$(PLUGINS) target/tools/plugins
+
+target/tools/kubernetes-$(KUBERNETES)/%:
+	@integration/kubernetes/build.sh $(@D) $(KUBERNETES) $*
+
+target/tools/containerd-$(CONTAINERD)/containerd-shim-runc-v2:
+	@integration/kubernetes/containerd.sh $(@D) $(CONTAINERD)
+
+target/tools/plugins-$(PLUGINS)/loopback:
+	@CGO_ENABLED=0 GOBIN="$(CURDIR)/$(@D)" go install -trimpath -ldflags '-s -w' $(foreach \
+	    plugin,meta/portmap meta/bandwidth main/loopback,github.com/containernetworking/plugins/plugins/$(plugin)@$(PLUGINS))
 
 target/triple.mk:
 	@command -v rustc >/dev/null || { echo 'Rust is needed: install it with rustup' >&2; exit 1; }

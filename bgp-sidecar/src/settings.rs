@@ -58,6 +58,8 @@ pub struct Settings {
     pub log_json: bool,
     /// `secrets_dir`
     pub secrets_dir: PathBuf,
+    /// `sysctl_dir`
+    pub sysctl_dir: PathBuf,
     /// `machine_id_file`
     pub machine_id_file: PathBuf,
     /// `boot_id_file`
@@ -183,6 +185,7 @@ fn settings(given: &mut Given) -> Settings {
         log_level: given.maybe("log_level", parse::log_level),
         log_json: given.value("log_format", parse::log_json),
         secrets_dir: given.path("secrets_dir"),
+        sysctl_dir: given.path("sysctl_dir"),
         machine_id_file: given.path("machine_id_file"),
         boot_id_file: given.path("boot_id_file"),
         identity: parse::identity(given, kubernetes.is_some()),

@@ -20,7 +20,8 @@ impl Certificates {
         let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("temporary folder: {error}"));
         let made = Self { dir };
         for authority in ["ca", "stranger"] {
-            made.request(authority, &["-x509", "-days", "2", "-out"], "pem");
+            let subject = format!("/CN={authority}");
+            made.request(authority, &subject, (&["-x509", "-days", "2", "-out"], "pem"));
         }
         made.signed("server", "ca", &format!("subjectAltName=IP:{host}"));
         made.signed("client", "ca", "extendedKeyUsage=clientAuth");
@@ -31,6 +32,12 @@ impl Certificates {
     /// A client more, by name; or a new key and certificate in place of a client's.
     pub fn renew(&self, client: &str) {
         self.signed(client, "ca", "extendedKeyUsage=clientAuth");
+    }
+
+    /// One more of the authority, in files of this name, for this subject, with this extension.
+    pub fn issue(&self, name: &str, subject: &str, extension: &str) {
+        self.request(name, subject, (&["-out"], "csr"));
+        self.sign(name, "ca", extension);
     }
 
     /// The path of a file: `ca.pem`, `client.key` …
@@ -50,7 +57,7 @@ impl Certificates {
         })
     }
 
-    fn request(&self, name: &str, more: &[&str], ending: &str) {
+    fn request(&self, name: &str, subject: &str, (more, ending): (&[&str], &str)) {
         let (key, out) = (
             self.path(&format!("{name}.key")),
             self.path(&format!("{name}.{ending}")),
@@ -64,7 +71,7 @@ impl Certificates {
                 "ec_paramgen_curve:P-256",
                 "-nodes",
             ])
-            .args(["-subj", &format!("/CN={name}")])
+            .args(["-subj", subject])
             .args([Path::new("-keyout"), &key])
             .args(more)
             .args([out])
@@ -72,7 +79,11 @@ impl Certificates {
     }
 
     fn signed(&self, name: &str, authority: &str, extension: &str) {
-        self.request(name, &["-out"], "csr");
+        self.request(name, &format!("/CN={name}"), (&["-out"], "csr"));
+        self.sign(name, authority, extension);
+    }
+
+    fn sign(&self, name: &str, authority: &str, extension: &str) {
         let file = |name: &str, ending: &str| self.path(&format!("{name}.{ending}"));
         let extensions = file(name, "ext");
         std::fs::write(&extensions, format!("{extension}\n"))

@@ -18,10 +18,11 @@ use crate::process::{Answer, Cmd};
 use crate::require::{self, REFERENCE_PLUGINS};
 use crate::wait::eventually;
 
-mod end;
+mod ends;
 mod sandbox;
 mod spec;
 
+pub(crate) use ends::end_containers;
 pub use sandbox::Sandbox;
 pub use spec::container;
 
@@ -260,6 +261,11 @@ state = "{state}"
 
     fn socket(&self) -> PathBuf {
         self.path("containerd.sock")
+    }
+
+    fn end_containers(&self) {
+        ends::end_containers(&self.socket(), &self.path("state"));
+        ends::unmount_below(&self.path(""));
     }
 }
 

@@ -149,6 +149,7 @@ pub(crate) struct Folder {
     dir: TempDir,
     label: String,
     logs: Vec<PathBuf>,
+    lines: usize,
 }
 
 impl Folder {
@@ -158,7 +159,15 @@ impl Folder {
             dir,
             label: label.to_owned(),
             logs: Vec::new(),
+            lines: usize::MAX,
         }
+    }
+
+    /// Of daemons that say much: of each log the end is told.
+    pub(crate) fn brief(label: &str) -> Self {
+        let mut folder = Self::new(label);
+        folder.lines = 60;
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -180,7 +189,7 @@ impl Folder {
 
     /// All logs so far.
     pub(crate) fn told(&self) -> String {
-        let told = |path: &PathBuf| format!("--- {}\n{}", path.display(), read(path));
+        let told = |path: &PathBuf| format!("--- {}\n{}", path.display(), end(&read(path), self.lines));
         self.logs.iter().map(told).collect()
     }
 }
@@ -191,6 +200,14 @@ impl Drop for Folder {
             eprintln!("--- logs of {}\n{}", self.label, self.told());
         }
     }
+}
+
+fn end(text: &str, lines: usize) -> String {
+    let skipped = text.lines().count().saturating_sub(lines);
+    text.lines()
+        .skip(skipped)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn read(path: &Path) -> String {

@@ -66,6 +66,12 @@ impl Lab {
         Self::build(Kind::Etcd, 1, tls, RACK, ("worker01", 4))
     }
 
+    /// The same, by name and host number, on a subnet of choice.
+    pub fn secured_on(site: Site, first: (&str, u8)) -> Self {
+        let tls = Some(Certificates::new(&site.gateway()));
+        Self::build(Kind::Etcd, 1, tls, site, first)
+    }
+
     fn build(
         kind: Kind,
         members: usize,

@@ -18,6 +18,7 @@ pub mod bird;
 pub mod calico;
 pub mod capture;
 pub mod certificates;
+pub mod cluster;
 pub mod cnitool;
 pub mod containerd;
 pub mod daemon;

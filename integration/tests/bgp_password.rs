@@ -71,9 +71,8 @@ fn wrong_then_right_then_none(make: Make) {
     tor.learns(&block, ONE);
     sidecar.installs(FABRIC, &[TOR]);
     shows(&lab, &lab.node, TOR, "Established");
-    // A file that is gone is no leave to speak in the clear.
+    // A file that is gone is no leave to speak in the clear. Nobody tells that it is, as the kubelet does not.
     secrets.remove();
-    sidecar.signal(Signal::SIGHUP);
     let row = shows(&lab, &lab.node, TOR, "the password cannot be read");
     assert!(row.contains("Secret bgp has no key rack7"), "{row}");
     tor.must("the session is down", || {
@@ -81,7 +80,6 @@ fn wrong_then_right_then_none(make: Make) {
     });
     sidecar.forgets(FABRIC);
     secrets.put(RIGHT);
-    sidecar.signal(Signal::SIGHUP);
     sidecar.installs(FABRIC, &[TOR]);
     tor.learns(&block, ONE);
 }

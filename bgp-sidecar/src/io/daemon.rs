@@ -46,6 +46,7 @@ use pools::Counter;
 use signals::{Signals, Told};
 use stuck::Stuck;
 use timers::Timers;
+use words::Secrets;
 
 pub(super) use orders::{check, withdraw};
 pub(super) use start::run;
@@ -78,6 +79,8 @@ struct Daemon {
     stuck: Stuck,
     again: Again,
     signals: Signals,
+    /// What peers' passwords were read last, where a peer has one in a file.
+    secrets: Option<Secrets>,
     /// The last trouble with listening, so that it is told once.
     deaf: Option<String>,
     strangers: u64,
@@ -118,7 +121,9 @@ impl Daemon {
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
             }
-            self.again.need(self.deaf.is_some() || self.net.is_waiting());
+            let secrets = self.secrets.is_some();
+            self.again
+                .need(secrets || self.deaf.is_some() || self.net.is_waiting());
             self.note();
             self.tell_ready();
         }
@@ -168,9 +173,11 @@ impl Daemon {
         self.look().await;
     }
 
-    /// What is looked at every few seconds while there is reason to: a port that was taken, a peer that reads nothing.
+    /// What is looked at every few seconds while there is reason to: a port that was taken, a peer that reads nothing, files
+    /// with passwords.
     async fn again(&mut self) {
         self.listen();
+        self.secrets_again().await;
         for (key, side) in self.stuck.find(&self.net, &self.speaker) {
             let peer = key.address.to_string();
             let text = "the peer takes nothing from us: its connection is closed (RFC 9687)";
@@ -209,7 +216,7 @@ impl Daemon {
             let local = picture.local.as_ref().ok();
             local.is_some_and(|local| local.addresses.iter().any(std::net::IpAddr::is_ipv6))
         });
-        match self.kernel.forwarding(ipv6) {
+        match self.kernel.forwarding(&self.settings.sysctl_dir, ipv6) {
             Ok(written) => {
                 for what in written {
                     self.log

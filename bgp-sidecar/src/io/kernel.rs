@@ -13,6 +13,7 @@ mod sysctl;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ipnet::IpNet;
@@ -88,8 +89,8 @@ impl Kernel {
 
     /// Switches forwarding on, of IPv4 and perhaps of IPv6, where somebody has switched it off; answers with what
     /// was written.
-    pub(crate) fn forwarding(&self, ipv6: bool) -> Result<Vec<String>, String> {
-        sysctl::forwarding(ipv6)
+    pub(crate) fn forwarding(&self, sysctls: &Path, ipv6: bool) -> Result<Vec<String>, String> {
+        sysctl::forwarding(sysctls, ipv6)
     }
 }
 

@@ -100,6 +100,7 @@ pub const KEYS: &[Key] = &[
     key("log_level", &[], "", "error, warning, info, debug, trace; without it BGPConfiguration's logSeverityScreen, then info"),
     key("log_format", &[], "text", "text or json"),
     key("secrets_dir", &[], "/etc/cni/manx/secrets", "passwords of secretKeyRefs, as <name>/<key>"),
+    key("sysctl_dir", &[], "/proc/sys", "where forwarding is switched on: in a container /proc/sys itself is read-only"),
     key("machine_id_file", &[], "/etc/machine-id", "who this machine is, for the lease on the node's name"),
     key("boot_id_file", &[], "/proc/sys/kernel/random/boot_id", "which boot this is, for the same"),
     key("ip", &["IP"], "", "the node's IPv4 address: autodetect, none, or one; without it the registered one, or autodetect"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::model::key::{Key, Plural};
 
-use super::words::log;
+use super::words::{Secrets, log};
 use super::{Daemon, start};
 use crate::cluster::{Data, Picture};
 use crate::io::datastore::Update;
@@ -58,9 +58,25 @@ impl Daemon {
     }
 
     async fn repaint(&mut self) -> bool {
-        let secrets = start::secrets(&self.settings.secrets_dir, &self.cluster.secrets());
-        let picture = Arc::new(self.cluster.picture(&self.settings, &secrets));
+        self.secrets = self.read_secrets();
+        let none = Secrets::new();
+        let secrets = self.secrets.as_ref().unwrap_or(&none);
+        let picture = Arc::new(self.cluster.picture(&self.settings, secrets));
         self.configure(picture).await
+    }
+
+    /// Where a peer has its password in a file.
+    fn read_secrets(&self) -> Option<Secrets> {
+        let wanted = self.cluster.secrets();
+        (!wanted.is_empty()).then(|| start::secrets(&self.settings.secrets_dir, &wanted))
+    }
+
+    /// The kubelet changes a mounted Secret's files, some time after the Secret, and tells nobody.
+    pub(super) async fn secrets_again(&mut self) {
+        if self.read_secrets() != self.secrets {
+            self.log.info("files with passwords have changed", &[]);
+            self.repaint().await;
+        }
     }
 
     /// Nothing follows from a picture that the speaker refuses, not even where to listen.

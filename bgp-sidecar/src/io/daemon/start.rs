@@ -83,6 +83,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         strangers: 0,
         http: answers::open(&settings, &log),
         facts: answers::facts(&node),
+        secrets: None,
         deaf: None,
         draining: false,
         ready: false,

@@ -139,20 +139,24 @@ fn the_kernel_says_where_it_would_send_from() {
 #[test]
 fn forwarding_is_switched_on_where_it_is_off_and_only_there() {
     alone(|kernel| async move {
-        let write = |key: &str, value: &str| std::fs::write(format!("/proc/sys/{key}"), value).unwrap();
+        let sysctls = std::path::Path::new("/proc/sys");
+        let write = |key: &str, value: &str| std::fs::write(sysctls.join(key), value).unwrap();
         write("net/ipv4/ip_forward", "0");
         write("net/ipv6/conf/all/forwarding", "0");
         for (name, value) in [("east", "1"), ("east-far", "0"), ("west", "0"), ("west-far", "2")] {
             write(&format!("net/ipv6/conf/{name}/accept_ra"), value);
         }
         assert_eq!(
-            kernel.forwarding(false),
+            kernel.forwarding(sysctls, false),
             Ok(vec!["net.ipv4.ip_forward=1".to_owned()])
         );
-        assert_eq!(kernel.forwarding(false), Ok(Vec::new()));
+        assert_eq!(kernel.forwarding(sysctls, false), Ok(Vec::new()));
         let written = ["net.ipv6.conf.east.accept_ra=2", "net.ipv6.conf.all.forwarding=1"];
-        assert_eq!(kernel.forwarding(true), Ok(written.map(str::to_owned).to_vec()));
-        assert_eq!(kernel.forwarding(true), Ok(Vec::new()));
+        assert_eq!(
+            kernel.forwarding(sysctls, true),
+            Ok(written.map(str::to_owned).to_vec())
+        );
+        assert_eq!(kernel.forwarding(sysctls, true), Ok(Vec::new()));
     });
 }
 

@@ -1,4 +1,4 @@
-//! The end of everything that a containerd has started and that outlives it.
+//! How what a containerd has started is ended from outside, as a power cut would.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,20 +6,15 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::Containerd;
-
-impl Containerd<'_> {
-    /// Every shim of this containerd, and the first process of every container, by number.
-    pub(super) fn end_containers(&self) {
-        let socket = format!("-address {}", self.socket().display());
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
-        let is_shim = |number: &i32| command_line(*number).contains(&socket);
-        let shims: Vec<i32> = numbers.filter(is_shim).collect();
-        for number in init_processes(&self.path("state")).into_iter().chain(shims) {
-            let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
-        }
-        unmount_below(&self.path(""));
+/// Every shim of the containerd with this socket, and the first process of every container, by number.
+pub(crate) fn end_containers(socket: &Path, state: &Path) {
+    let socket = format!("-address {}", socket.display());
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
+    let is_shim = |number: &i32| command_line(*number).contains(&socket);
+    let shims: Vec<i32> = numbers.filter(is_shim).collect();
+    for number in init_processes(state).into_iter().chain(shims) {
+        let _ = kill(Pid::from_raw(number), Signal::SIGKILL);
     }
 }
 
@@ -39,7 +34,7 @@ fn init_processes(state: &Path) -> Vec<i32> {
 }
 
 /// Overlays and namespaces that are still mounted, the innermost first.
-fn unmount_below(folder: &Path) {
+pub(crate) fn unmount_below(folder: &Path) {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     let mut below: Vec<_> = places
