@@ -262,11 +262,6 @@ state = "{state}"
     fn socket(&self) -> PathBuf {
         self.path("containerd.sock")
     }
-
-    fn end_containers(&self) {
-        ends::end_containers(&self.socket(), &self.path("state"));
-        ends::unmount_below(&self.path(""));
-    }
 }
 
 impl Drop for Containerd<'_> {

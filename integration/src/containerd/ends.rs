@@ -6,6 +6,16 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::Containerd;
+
+impl Containerd<'_> {
+    /// All of this one.
+    pub(super) fn end_containers(&self) {
+        end_containers(&self.socket(), &self.path("state"));
+        unmount_below(&self.path(""));
+    }
+}
+
 /// Every shim of the containerd with this socket, and the first process of every container, by number.
 pub(crate) fn end_containers(socket: &Path, state: &Path) {
     let socket = format!("-address {}", socket.display());
@@ -34,7 +44,7 @@ fn init_processes(state: &Path) -> Vec<i32> {
 }
 
 /// Overlays and namespaces that are still mounted, the innermost first.
-pub(crate) fn unmount_below(folder: &Path) {
+fn unmount_below(folder: &Path) {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
     let mut below: Vec<_> = places
