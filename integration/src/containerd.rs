@@ -18,10 +18,12 @@ use crate::process::{Answer, Cmd};
 use crate::require::{self, REFERENCE_PLUGINS};
 use crate::wait::eventually;
 
+mod conflist;
 mod ends;
 mod sandbox;
 mod spec;
 
+pub use conflist::conflist;
 pub(crate) use ends::end_containers;
 pub use sandbox::Sandbox;
 pub use spec::container;
@@ -269,20 +271,6 @@ impl Drop for Containerd<'_> {
         self.daemon = None;
         self.end_containers();
     }
-}
-
-/// A netconf list with one plugin, the node's, as `conf/10-manx-chained.conflist` has it: CNI 1.0.0, which Debian's containerd
-/// and plugins speak.
-pub fn conflist(node: &Node, shipped: &str) -> Value {
-    let mut list: Value = serde_json::from_str(shipped).unwrap_or_else(|error| panic!("{shipped}: {error}"));
-    let plugin = &mut list["plugins"][0];
-    for (field, value) in node.conf().as_object().into_iter().flatten() {
-        if !["cniVersion", "name", "type", "ipam"].contains(&field.as_str()) {
-            plugin[field] = value.clone();
-        }
-    }
-    list["name"] = json!(node.conf()["name"]);
-    list
 }
 
 /// Debian's plugins.
