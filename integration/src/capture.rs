@@ -88,6 +88,13 @@ impl Capture {
         self.messages().iter().filter(is_it).count()
     }
 
+    /// How many connections were opened, whoever opened them and whatever became of them. Two that dial each other may open
+    /// two for one session.
+    pub fn opens(&self) -> usize {
+        let messages = self.messages();
+        messages.iter().filter(|one| one.kind() == Kind::Open).count()
+    }
+
     /// Fails if anybody has withdrawn the prefix.
     pub fn never_withdrawn(&self, prefix: &str) {
         for message in self.messages() {

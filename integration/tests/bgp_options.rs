@@ -48,6 +48,7 @@ fn the_next_hop_is_the_node_itself_unless_it_is_to_stay_and_a_change_ends_no_ses
     let _one = Sidecar::start(&lab, &lab.node, &json!({}));
     let _two = Sidecar::start(&lab, &other, &json!({}));
     tor.learns(&block, ONE);
+    let opens = capture.opens();
     for (field, value, next_hop) in [
         ("keepOriginalNextHop", json!(true), TWO),
         ("nextHopMode", json!("Self"), ONE),
@@ -57,18 +58,8 @@ fn the_next_hop_is_the_node_itself_unless_it_is_to_stay_and_a_change_ends_no_ses
         switch(&lab, THEIRS, &with(filtered.clone(), field, value));
         tor.learns(&block, next_hop);
     }
-    let to_switch = |message: &integration::capture::Message| message.from == ONE && message.to == TOR;
-    let messages = capture.messages();
-    let opens = messages
-        .iter()
-        .filter(|one| to_switch(one) && one.kind() == Kind::Open);
-    assert_eq!(opens.count(), 1);
-    assert!(
-        messages
-            .iter()
-            .filter(|one| to_switch(one))
-            .all(|one| !one.withdraws(&block))
-    );
+    assert_eq!(capture.opens(), opens, "every session is the first one");
+    capture.never_withdrawn(&block);
 }
 
 #[test]
