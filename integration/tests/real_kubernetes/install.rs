@@ -2,6 +2,9 @@
 
 use integration::cluster::{Cluster, Leavings, NODES, Runtime, SWITCHES, SYSTEM};
 use integration::fabric::Watched;
+use integration::wait::eventually;
+
+const FORWARDING: &str = "net/ipv4/ip_forward";
 
 #[test]
 fn nodes_become_ready_by_the_manifests_as_they_are() {
@@ -9,6 +12,7 @@ fn nodes_become_ready_by_the_manifests_as_they_are() {
     for machine in &cluster.machines {
         cluster.node_is_not_ready(&machine.name, &["cni plugin not initialized"]);
         assert_eq!(machine.names("/etc/cni/net.d"), [""; 0]);
+        machine.netns().set_sysctl(FORWARDING, "0");
     }
     cluster.install(&[]);
     cluster.is_ready();
@@ -28,6 +32,10 @@ fn nodes_become_ready_by_the_manifests_as_they_are() {
             Some(""),
             "nobody else's file"
         );
+        // No pod has been started: it was the sidecar.
+        eventually("forwarding is on", || {
+            (machine.netns().sysctl(FORWARDING) == "1").then_some(())
+        });
     }
     for (rack, switches) in SWITCHES.iter().enumerate() {
         for place in 0..switches.len() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use integration::cluster::{Cluster, Leavings, Runtime};
+use integration::cluster::{Cluster, Leavings, Placed, Runtime};
+use integration::json::text;
+use integration::wait::eventually;
 use serde_json::json;
 
 /// Node, leaf, spine, leaf, node.
@@ -30,6 +32,7 @@ fn pods_have_their_namespaces_pool_and_reach_each_other_through_the_switches() {
             assert_eq!(cluster.ttl(from, &to.address), ACROSS);
         }
     }
+    by_a_service(&cluster, &pods);
     let wanted = json!({"cni.projectcalico.org/ipAddrs": "[\"10.64.16.77\"]"});
     let chosen = cluster.pod("trading", "chosen", "worker-201", &wanted);
     assert_eq!(chosen.address, "10.64.16.77");
@@ -38,6 +41,23 @@ fn pods_have_their_namespaces_pool_and_reach_each_other_through_the_switches() {
     cluster.control.kubectl(&ends).ok();
     cluster.scale("payments", "web", 0);
     before.are_all(&cluster);
+}
+
+/// kube-proxy's way to pods of either node, from either node.
+fn by_a_service(cluster: &Cluster, pods: &[Placed]) {
+    let expose = ["-n", "payments", "expose", "deployment/web", "--port=80"];
+    let expose = cluster.control.kubectl(&expose);
+    expose.args(["--target-port=8080"]).ok();
+    let service = cluster.control.get(&["service", "-n", "payments", "web"]);
+    let address = text(&service, "/spec/clusterIP");
+    let wanted: BTreeSet<_> = pods.iter().map(|pod| pod.name.clone()).collect();
+    for from in pods {
+        let mut answered = BTreeSet::new();
+        eventually("every pod of the Service has answered", || {
+            answered.extend(cluster.try_fetch(from, address, 80));
+            (answered == wanted).then_some(())
+        });
+    }
 }
 
 #[test]
