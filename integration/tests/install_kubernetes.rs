@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 const NODE: &str = "manx-system/manx-node";
 const ADDRESS: &str = "192.168.1.4";
 const KUBECONFIG: &str = "/etc/cni/net.d/manx-kubeconfig";
-/// Half of it is a busy machine's time for one ADD.
-const LIFETIME: Duration = Duration::from_secs(20);
+/// A quarter of it is a busy machine's time for an ADD, or for a round of the installer.
+const LIFETIME: Duration = Duration::from_secs(30);
 
 fn lab() -> Lab {
     let lab = Lab::new(Kind::Etcd);
@@ -140,6 +140,7 @@ fn pods_start_while_tokens_end_and_none_fails() {
         let renewed =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| renew(&machine, &server, &first)));
         over.store(true, Ordering::SeqCst);
+        eprintln!("{}", machine.text("/installer.log").unwrap_or_default());
         renewed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
     assert!(done.into_inner() > 3, "pods came and went meanwhile");
