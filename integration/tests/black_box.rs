@@ -67,6 +67,7 @@ mod duties_seen;
 mod duties_spool;
 mod etcd_down;
 mod etcd_roles;
+mod exit_codes;
 mod failover;
 mod fault;
 mod gates;

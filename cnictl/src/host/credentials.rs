@@ -90,13 +90,13 @@ impl Source {
 
     /// How long they are good as they are; `None` is until the files change.
     pub(super) fn good_for(&self) -> Option<Duration> {
-        let renew = self.issue.as_ref()?.last.as_ref().map(|last| last.renew);
-        let left = renew.map(|renew| renew.duration_since(Timestamp::now()));
-        Some(
-            left.and_then(|left| left.try_into().ok())
-                .unwrap_or(AGAIN)
-                .max(Duration::from_secs(1)),
-        )
+        let last = self.issue.as_ref()?.last.as_ref();
+        // What was to be renewed while the round went on is renewed now.
+        let left = last.map_or(AGAIN, |last| {
+            let left = last.renew.duration_since(Timestamp::now());
+            Duration::try_from(left).unwrap_or_default()
+        });
+        Some(left.max(Duration::from_secs(1)))
     }
 
     /// Those that hold now; `None` outside of a pod.
