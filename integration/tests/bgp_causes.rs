@@ -16,6 +16,8 @@ const REFUSES: &str = "192.168.1.12";
 const NOWHERE: &str = "192.168.1.13";
 const SILENT: &str = "192.168.1.14";
 const OTHER_AS: &str = "192.168.1.15";
+const SAME_ID: &str = "192.168.1.16";
+const ONLY_SIX: &str = "192.168.1.17";
 /// No network of the node's, and no route leads there.
 const FAR: &str = "203.0.113.9";
 
@@ -66,4 +68,38 @@ fn each_cause_is_told_by_what_to_do_about_it_and_the_others_session_is_the_first
     let ups = sidecar.log().matches(&format!("peer {TOR} is up: ")).count();
     assert_eq!(ups, 1, "{}", sidecar.log());
     capture.never_withdrawn(&block);
+}
+
+/// Each is wrong in one thing, and is corrected.
+#[test]
+fn a_router_id_twice_and_no_family_in_common_are_told_until_they_are_corrected() {
+    let lab = lab();
+    let id = format!("router id {ONE};");
+    let wrong = [
+        (SAME_ID, 16, format!("router id {SAME_ID};"), id.as_str()),
+        (
+            ONLY_SIX,
+            17,
+            "ipv4 { import all;".to_owned(),
+            "ipv6 { import all;",
+        ),
+    ];
+    let routers = wrong.map(|(address, host, right, wrong)| {
+        let label = format!("wrong{host}");
+        peer(&lab, &label, address, NUMBER);
+        let good = bird::conf(&Tor::new(address, NUMBER).knows(ONE, NUMBER));
+        assert!(good.contains(&right), "{good}");
+        let netns = Arc::new(attach(&lab.leaf, &label, host));
+        (address, Bird::start(&netns, &good.replace(&right, wrong)), good)
+    });
+    let _sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let same = format!("the peer has our own router ID {ONE}: give one of the nodes another");
+    shows(&lab, &lab.node, SAME_ID, &same);
+    let families = "nothing to exchange: we offer IPv4, the peer offers IPv6; enable one on both sides";
+    shows(&lab, &lab.node, ONLY_SIX, families);
+    for (address, bird, good) in routers {
+        bird.reconfigure(&good);
+        bird.up(ONE);
+        shows(&lab, &lab.node, address, "Established");
+    }
 }

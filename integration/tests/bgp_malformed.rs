@@ -31,13 +31,23 @@ const LOCAL_PREF: &[u8] = &[0x40, 5, 4, 0, 0, 0, 100];
 struct Hand(TcpStream);
 
 impl Hand {
-    /// Dials the node, and has a session without a hold time.
-    fn greet(lab: &Lab) -> Self {
-        let stream = eventually("the node takes the connection", || lab.leaf.enter(dial).ok());
-        let mut hand = Self(stream);
+    fn dials(lab: &Lab) -> Self {
+        Self(eventually("the node takes the connection", || {
+            lab.leaf.enter(dial).ok()
+        }))
+    }
+
+    /// Without a hold time.
+    fn opens(&mut self, id: [u8; 4]) {
         let capabilities = [1, 4, 0, 1, 0, 1, 65, 4, 0, 0, 0xFC, 0];
-        let fixed = [4, 0xFC, 0, 0, 0, 192, 168, 1, 1, 14, 2, 12];
-        hand.say(OPEN, &[&fixed[..], &capabilities].concat());
+        let fixed = [4, 0xFC, 0, 0, 0];
+        self.say(OPEN, &[&fixed[..], &id, &[14, 2, 12], &capabilities].concat());
+    }
+
+    /// Dials the node, and has a session.
+    fn greet(lab: &Lab) -> Self {
+        let mut hand = Self::dials(lab);
+        hand.opens([192, 168, 1, 1]);
         hand.say(KEEPALIVE, &[]);
         hand.hears(OPEN);
         hand.hears(KEEPALIVE);
@@ -168,4 +178,24 @@ fn prefixes_that_cannot_be_read_end_the_session_with_the_reason() {
     sidecar.forgets(FABRIC);
     let mut again = Hand::greet(&lab);
     says_both(&sidecar, &mut again);
+}
+
+/// RFC 4271 §6.2, RFC 6286 §2.2.
+#[test]
+fn an_identifier_of_nought_and_our_own_are_refused_and_named() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"passive_peers": TOR}));
+    let malformed = "the peer sent a malformed message: OPEN Message Error: Bad BGP Identifier (2/3)";
+    for (id, cause) in [
+        ([0; 4], malformed),
+        ([192, 168, 1, 4], "the peer has our own router ID 192.168.1.4: "),
+    ] {
+        let mut hand = Hand::dials(&lab);
+        hand.opens(id);
+        assert_eq!(hand.hears(NOTIFICATION), [2, 3], "{id:?}");
+        shows(&lab, &lab.node, TOR, cause);
+    }
+    let mut hand = Hand::greet(&lab);
+    says_both(&sidecar, &mut hand);
 }

@@ -8,6 +8,7 @@ mod bgp_causes;
 mod bgp_collision;
 mod bgp_datastore;
 mod bgp_dead_peers;
+mod bgp_extended;
 mod bgp_families;
 mod bgp_farewell;
 mod bgp_first_pools;
