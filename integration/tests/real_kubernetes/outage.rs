@@ -53,8 +53,9 @@ fn without_its_api_server_for_a_minute_the_network_goes_on() {
         machine
             .netns()
             .ip("route")
-            .contains(&format!("{} ", doomed.address))
+            .contains(&format!("{} dev", doomed.address))
     };
+    // For the moment of the withdrawal there is a blackhole.
     assert!(!route(), "the DEL has been made: {}", machine.netns().ip("route"));
     none_lost(pings.wait());
     cluster.control.revive();
