@@ -74,14 +74,7 @@ fn what_others_do_to_pools_is_told_in_its_order(kind: Kind) {
         )
         .ok();
     watcher.has_told(&["EVENT NAME", "ADDED first", "ADDED second"]);
-    lab.cnictl([
-        "patch",
-        "ippool",
-        "first",
-        "-p",
-        r#"{"spec": {"disabled": true}}"#,
-    ])
-    .ok();
+    disable_first(&lab);
     lab.cnictl(["delete", "ippool", "second"]).ok();
     let rows = [
         "EVENT NAME",
@@ -131,14 +124,7 @@ fn json_is_one_document_for_each_event(kind: Kind) {
     eventually("what there is", || {
         (events() == [r#""ADDED" "first" null"#]).then_some(())
     });
-    lab.cnictl([
-        "patch",
-        "ippool",
-        "first",
-        "-p",
-        r#"{"spec": {"disabled": true}}"#,
-    ])
-    .ok();
+    disable_first(&lab);
     lab.pool("other", "10.2.0.0/24", 26);
     lab.cnictl(["delete", "ippool", "first"]).ok();
     let all = [
@@ -166,4 +152,9 @@ fn a_watch_outlives_the_death_of_etcd_and_its_compaction() {
     watcher.has_told(&["EVENT NAME", "ADDED first", "ADDED second"]);
     lab.cnictl(["delete", "ippool", "first"]).ok();
     watcher.has_told(&["EVENT NAME", "ADDED first", "ADDED second", "DELETED first"]);
+}
+
+fn disable_first(lab: &Lab) {
+    let disabled = r#"{"spec": {"disabled": true}}"#;
+    lab.cnictl(["patch", "ippool", "first", "-p", disabled]).ok();
 }
