@@ -69,3 +69,38 @@ fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
     assert_eq!(modes(&entries), [0o600; 3], "one set, and nobody else's to read");
     assert_eq!(machine.conf(), conf, "the conflist stays");
 }
+
+#[test]
+fn a_secret_that_is_emptied_takes_no_certificates_from_a_node() {
+    let lab = Lab::secured();
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let (endpoints, certificates) = lab.etcd().secured();
+    let machine = Installation::new(&lab.node);
+    let secret = machine.secret("0", certificates);
+    let command = machine
+        .install()
+        .args(["--no-wait", "--etcd-endpoints", &endpoints, "--tls-from"])
+        .args([&secret]);
+    let _staying = machine.watch(command);
+    let conf = eventually("it is installed", || machine.conflist().map(|_| machine.conf()));
+    let before = machine.entries(&["/etc/cni/net.d"]);
+    machine.mount("/secret", "1", &[]);
+    let said = eventually("it says why nothing is taken away", || {
+        let log = machine.text("/installer.log")?;
+        log.contains("etcd-ca, etcd-cert, etcd-key").then_some(log)
+    });
+    assert!(said.contains(&endpoints) && said.contains("manx-tls"), "{said}");
+    assert_eq!(machine.entries(&["/etc/cni/net.d"]), before);
+    let pod = Pod::new("pod");
+    for verb in ["ADD", "DEL"] {
+        machine.call(verb, &conf, &pod).ok_only();
+    }
+    certificates.renew("client");
+    machine.secret("2", certificates);
+    eventually("what is put back is used", || {
+        (machine.entries(&["/etc/cni/net.d"]) != before).then_some(())
+    });
+    for verb in ["ADD", "DEL"] {
+        machine.call(verb, &conf, &pod).ok_only();
+    }
+}

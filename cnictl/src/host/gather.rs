@@ -33,6 +33,7 @@ pub(super) fn gather(
         kubeconfig: root.at(&places.kubeconfig).exists(),
         credentials,
         tls: certificates(Path::new(told.text("tls_from")))?,
+        installed_tls: files::names(&root.at(&places.tls())).into_iter().collect(),
         plugins: plugins(root, told, places),
         configurations: files::names(&root.at(&places.conf_dir)),
     })

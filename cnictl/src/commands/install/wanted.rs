@@ -35,6 +35,8 @@ pub struct Found {
     pub kubeconfig: bool,
     /// The certificates of [`TLS`] that there are.
     pub tls: BTreeMap<String, Bytes>,
+    /// The names of the certificates that this node has from an earlier time.
+    pub installed_tls: BTreeSet<String>,
     /// The names of all plugins that the runtime finds now.
     pub plugins: BTreeSet<String>,
     /// The names in the runtime's folder of network configurations.
@@ -134,6 +136,7 @@ fn certificates(told: &Told, places: &Places, found: &Found) -> Result<Vec<Targe
             told.text("tls_from")
         ));
     }
+    stays(told, places, found)?;
     if found.tls.is_empty() {
         return Ok(Vec::new());
     }
@@ -154,6 +157,30 @@ fn certificates(told: &Told, places: &Places, found: &Found) -> Result<Vec<Targe
         keep: false,
     });
     Ok(targets)
+}
+
+/// A Secret that was emptied or deleted by mistake takes no node's way to its datastore along.
+fn stays(told: &Told, places: &Places, found: &Found) -> Result<(), String> {
+    let encrypted =
+        told.text("etcd_endpoints").contains("https://") || told.get("etcd_discovery_srv").is_some();
+    let missing: Vec<&str> = found
+        .installed_tls
+        .iter()
+        .filter(|name| TLS.contains(&name.as_str()) && !found.tls.contains_key(*name))
+        .map(String::as_str)
+        .collect();
+    if !encrypted || missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{} has no {}, which this node has and its etcd ({}) is spoken to with: nothing is changed. Put it back into the \
+         Secret; if it is to go, remove {} from the node first",
+        told.text("tls_from"),
+        missing.join(", "),
+        told.get("etcd_endpoints")
+            .unwrap_or_else(|| told.text("etcd_discovery_srv")),
+        places.tls().display(),
+    ))
 }
 
 fn kubernetes(told: &Told, found: &Found) -> bool {

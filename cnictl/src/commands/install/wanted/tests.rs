@@ -122,3 +122,28 @@ fn what_cannot_work_is_refused_before_anything_is_written() {
         assert!(error.contains(why), "{why}: {error}");
     }
 }
+
+#[test]
+fn a_secret_that_was_emptied_takes_no_certificates_from_a_node() {
+    let https = [("etcd_endpoints", "https://10.0.0.1:2379")];
+    let mut found = found("1");
+    found.installed_tls = TLS.map(str::to_owned).into();
+    let error = conflist(&https, &found).unwrap_err();
+    for word in [
+        "/calico-secrets",
+        "etcd-ca, etcd-cert, etcd-key",
+        "https://10.0.0.1:2379",
+        "/etc/cni/net.d/manx-tls",
+    ] {
+        assert!(error.contains(word), "{word}: {error}");
+    }
+    let mut lone = certified(found.clone(), "2026");
+    lone.tls.retain(|name, _| name == "etcd-ca");
+    let error = conflist(&https, &lone).unwrap_err();
+    assert!(error.contains("no etcd-cert, etcd-key,"), "{error}");
+    conflist(&[("etcd_discovery_srv", "example.org")], &found).unwrap_err();
+    // Without encryption nobody needs them.
+    conflist(&[("etcd_endpoints", "http://10.0.0.1:2379")], &found).unwrap();
+    conflist(&[], &found).unwrap();
+    conflist(&https, &certified(found, "2026")).unwrap();
+}
