@@ -10,6 +10,7 @@
 //! | `manage_rp_filter` | true | `rp_filter=1` on the host end: a pod sends only from its own address |
 //! | `mtu_file` | /var/lib/calico/mtu | where Felix writes the MTU |
 //! | `timeouts` `{add, del, check, gc}` | 25, 4, 10, 10 | seconds a call may take in all |
+//! | `await_link_removal` | false | DEL waits until the kernel has let go of the interface (10 to 40 ms), not only until it is gone |
 //! | `sidecar_required` | false | STATUS wants `run_dir/ready` |
 //! | `test_faults` | false | honour MANX_TEST_FAULT: a test hook, never set it in production |
 //!
@@ -70,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) allow_ip_forwarding: bool,
     pub(crate) manage_forwarding: bool,
     pub(crate) manage_rp_filter: bool,
+    /// DEL ends only when the kernel is done with the interface.
+    pub(crate) await_link_removal: bool,
     pub(crate) labels: Labels,
     /// Who makes the pod's interface instead of this plugin.
     pub(crate) remote: Option<Remote>,
@@ -133,6 +136,7 @@ impl Config {
             allow_ip_forwarding: false,
             manage_forwarding: true,
             manage_rp_filter: true,
+            await_link_removal: conf.field("await_link_removal")?.unwrap_or(false),
             labels: labels::of(conf)?,
             // What cannot be called has made nothing.
             remote: Remote::of(conf).unwrap_or_default(),

@@ -113,6 +113,7 @@ async fn tear(call: &Call, target: &Target<'_>, addresses: Vec<IpAddr>) -> Resul
         Some(Ok(kernel)) => (kernel, Some(target.attachment.ifname.clone())),
         Some(Err(_)) | None => (Kernel::open(None).map_err(error::kernel)?, None),
     };
+    let kernel = kernel.detaching(!call.config.await_link_removal);
     let host_if = Some(target.host_interface.clone());
     teardown(
         call,

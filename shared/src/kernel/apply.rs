@@ -8,7 +8,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage as Message;
 use rtnetlink::packet_route::link::LinkAttribute;
 
 use super::socket::Refusal;
-use super::{Kernel, KernelError, Outcome, decode, encode, sysctl};
+use super::{Kernel, KernelError, Outcome, decode, detach, encode, sysctl};
 use crate::op::{Op, Route, Side, Sysctl, Veth};
 
 impl Kernel {
@@ -119,7 +119,10 @@ impl Kernel {
         let Some((message, flags, tolerated)) = on_link(op, index) else {
             return Ok(Outcome::Nothing);
         };
-        let answer = socket.change(message, flags).await;
+        let answer = match (op, side) {
+            (Op::DelLink { .. }, Side::Host) if self.detaches => detach::delete(index).map(|()| Vec::new()),
+            _ => socket.change(message, flags).await,
+        };
         if let Op::DelLink { .. } = op {
             self.indices.borrow_mut().clear();
         }

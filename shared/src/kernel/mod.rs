@@ -18,6 +18,7 @@ use crate::op::{Route, Side};
 
 mod apply;
 mod decode;
+mod detach;
 mod encode;
 pub mod fact;
 mod read;
@@ -99,6 +100,7 @@ pub struct Kernel {
     host: Socket,
     pod: Option<(Socket, Worker)>,
     indices: RefCell<BTreeMap<(Side, String), u32>>,
+    detaches: bool,
 }
 
 impl Kernel {
@@ -126,7 +128,16 @@ impl Kernel {
             host,
             pod,
             indices: RefCell::default(),
+            detaches: false,
         })
+    }
+
+    /// From now on the deletion of a host's interface is over when the kernel has told everybody that it is gone; what it
+    /// does after that is waited for by a child process.
+    #[must_use]
+    pub fn detaching(mut self, detaches: bool) -> Self {
+        self.detaches = detaches;
+        self
     }
 
     /// Whether the pod's namespace is open.

@@ -27,7 +27,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(message: &ErrorMessage) -> Self {
+    pub(super) fn new(message: &ErrorMessage) -> Self {
         let errno = message.raw_code().abs();
         let strerror = nix::errno::Errno::from_raw(errno).desc();
         let reason = reason(&message.header);
@@ -40,7 +40,7 @@ impl Refusal {
         }
     }
 
-    fn closed() -> Self {
+    pub(super) fn closed() -> Self {
         let text = "the netlink socket is closed".to_owned();
         Self {
             errno: libc::ENOTCONN,
@@ -55,6 +55,16 @@ impl Refusal {
             what: what.to_string(),
             errno: self.errno,
             text: self.text,
+        }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self {
+            errno: error.raw_os_error().unwrap_or_default(),
+            text: error.to_string(),
+            explained: false,
         }
     }
 }

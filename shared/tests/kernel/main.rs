@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests' helpers")]
 #![expect(clippy::disallowed_methods, reason = "tests start `ip` and open namespaces")]
 
+mod detached;
 mod lab;
 mod multipath;
 mod routes;
