@@ -116,9 +116,16 @@ impl Swarm {
         self.sessions[who].send(octets.into());
     }
 
-    /// One peer reads no more, or again.
+    /// One peer reads no more, or again. Its kernel takes little more for it: what it grants to a connection that it has
+    /// measured while it was quick may be 32 MiB.
     pub fn reads(&mut self, who: usize, reads: bool) {
-        self.sessions[who].reads = reads;
+        const LITTLE: usize = 32 * 1024;
+        let session = &mut self.sessions[who];
+        session.reads = reads;
+        if let (Some(stream), false) = (&session.stream, reads) {
+            let set = socket2::SockRef::from(stream).set_recv_buffer_size(LITTLE);
+            set.unwrap_or_else(|error| panic!("SO_RCVBUF: {error}"));
+        }
     }
 
     /// Drives all of them until `done`; fails after `limit`.
