@@ -122,6 +122,19 @@ pub(crate) async fn observe(kernel: &Kernel, target: &Target) -> Result<Observed
     Ok(observed)
 }
 
+/// Looks for what there is to be removed, which is interfaces and host routes: a third of the questions of [`observe`].
+pub(crate) async fn remains(kernel: &Kernel, target: &Target) -> Result<Observed, KernelError> {
+    let mut observed = Observed::default();
+    if let Some(name) = &target.host_if {
+        observed.host = kernel.link(Side::Host, name).await?;
+    }
+    if let (true, Some(name)) = (kernel.has_pod(), &target.pod_if) {
+        observed.pod = kernel.link(Side::Pod, name).await?;
+    }
+    routes(kernel, &mut observed, &target.addresses).await?;
+    Ok(observed)
+}
+
 /// Looks up the host's routes for addresses that only now are known.
 pub(crate) async fn routes(
     kernel: &Kernel,

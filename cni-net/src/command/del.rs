@@ -25,7 +25,7 @@ use super::gone::{Gone, Seen, holds_interface, is_elsewhere, may_detach};
 use super::seeded::Seeded;
 use super::{Call, Target, later, wire};
 use crate::netns::{Netns, NetnsError};
-use crate::observe::{self, observe};
+use crate::observe;
 use crate::record::{self, Owner};
 use crate::{apply, error, plan};
 
@@ -130,7 +130,7 @@ async fn tear(call: &Call, target: &Target<'_>, addresses: Vec<IpAddr>) -> Resul
 
 /// Removes what is there of these.
 pub(super) async fn teardown(call: &Call, kernel: &Kernel, about: observe::Target) -> Result<(), CniError> {
-    let observed = observe(kernel, &about).await.map_err(error::kernel)?;
+    let observed = observe::remains(kernel, &about).await.map_err(error::kernel)?;
     let ops = plan::diff(&observed, None).map_err(error::plan)?;
     for op in &ops {
         call.log.debug("kernel", &[("op", &op.to_string())]);

@@ -45,10 +45,7 @@ impl Kernel {
     fn set_sysctl(&self, op: &Op, sysctl: &Sysctl) -> Result<Outcome, KernelError> {
         let written = match sysctl.side {
             Side::Host => sysctl::write(sysctl)?,
-            Side::Pod => {
-                let sysctl = sysctl.clone();
-                self.pod(op)?.1.run(move || sysctl::write(&sysctl))??
-            }
+            Side::Pod => self.pod(op)?.1.run(|| sysctl::write(sysctl))??,
         };
         Ok(written.map_or(Outcome::Done, Outcome::Warning))
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!  caller's namespace ("host")                     the pod's namespace
 //!  one rtnetlink socket, /proc/sys                 one rtnetlink socket (opened inside, used from here),
-//!  of the calling thread                           /proc/sys of a thread that lives in it (`worker`)
+//!  of the calling thread                           /proc/sys as the calling thread sees it inside (`inside`)
 //! ```
 //!
 //! Changing is `apply`, reading `read`; facts are [`fact`], messages `encode` and `decode`.
@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
+use self::inside::Inside;
 use self::socket::Socket;
-use self::worker::Worker;
 use crate::op::{Route, Side};
 
 mod apply;
@@ -21,10 +21,10 @@ mod decode;
 mod detach;
 mod encode;
 pub mod fact;
+mod inside;
 mod read;
 mod socket;
 mod sysctl;
-mod worker;
 
 /// Why the kernel was not changed or not read.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -98,13 +98,13 @@ pub enum Outcome {
 /// The kernel as one invocation sees it: the host's namespace and, if opened, one pod's.
 pub struct Kernel {
     host: Socket,
-    pod: Option<(Socket, Worker)>,
+    pod: Option<(Socket, Inside)>,
     indices: RefCell<BTreeMap<(Side, String), u32>>,
     detaches: bool,
 }
 
 impl Kernel {
-    /// Opens the sockets. Called, and used, on a tokio runtime; the calling thread's namespace is the host's.
+    /// Opens the sockets. Called, and used, on one thread of a tokio runtime; its namespace is the host's.
     pub fn open(netns: Option<BorrowedFd<'_>>) -> Result<Self, KernelError> {
         let failed = |side| {
             move |error: std::io::Error| KernelError::Socket {
@@ -116,13 +116,9 @@ impl Kernel {
         let mut pod = None;
         if let Some(netns) = netns {
             let netns = netns.try_clone_to_owned().map_err(failed(Side::Pod))?;
-            let worker = Worker::start(netns)?;
-            let runtime = tokio::runtime::Handle::current();
-            let connected = worker.run(move || {
-                let _entered = runtime.enter();
-                socket::connect()
-            })?;
-            pod = Some((Socket::new(connected.map_err(failed(Side::Pod))?), worker));
+            let inside = Inside::open(netns)?;
+            let connected = inside.run(socket::connect)?;
+            pod = Some((Socket::new(connected.map_err(failed(Side::Pod))?), inside));
         }
         Ok(Self {
             host,
@@ -145,7 +141,7 @@ impl Kernel {
         self.pod.is_some()
     }
 
-    fn pod(&self, what: impl std::fmt::Display) -> Result<&(Socket, Worker), KernelError> {
+    fn pod(&self, what: impl std::fmt::Display) -> Result<&(Socket, Inside), KernelError> {
         self.pod.as_ref().ok_or_else(|| KernelError::NoPod {
             what: what.to_string(),
         })

@@ -188,7 +188,7 @@ impl Kernel {
 
     /// What sysctls hold, in the order asked for; `None` for one that is not there.
     pub fn sysctls(&self, side: Side, keys: Vec<String>) -> Result<Vec<Option<String>>, KernelError> {
-        let read = move || keys.iter().map(|key| sysctl::read(key)).collect();
+        let read = || keys.iter().map(|key| sysctl::read(key)).collect();
         match side {
             Side::Host => Ok(read()),
             Side::Pod => self.pod("read sysctls")?.1.run(read),
