@@ -139,14 +139,28 @@ fn stuck_plugin(lab: &Lab) -> String {
 }
 
 #[test]
-fn the_ipam_child_dies_with_its_parent() {
+fn our_ipam_child_dies_with_its_parent() {
+    let lab = Lab::new(Kind::Embedded);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let lock = lab.path("ipam.lock");
+    let conf = with(lab.node.conf(), "ipam_lock_file", lock.display().to_string());
+    // It waits for the host's lock.
+    let file = fs::File::create(&lock).unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
+    file.lock()
+        .unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
+    dies_with_its_parent(lab.node.call("ADD", &conf, &Pod::new("orphan")).start());
+}
+
+#[test]
+fn anothers_ipam_child_dies_with_its_parent() {
     let lab = Lab::new(Kind::Embedded);
     let folder = stuck_plugin(&lab);
-    let (conf, pod) = (
-        with(lab.node.conf(), "ipam/type", "stuck-ipam"),
-        Pod::new("orphan"),
-    );
-    let mut call = lab.node.call("ADD", &conf, &pod).env("CNI_PATH", &folder).start();
+    let conf = with(lab.node.conf(), "ipam/type", "stuck-ipam");
+    let call = lab.node.call("ADD", &conf, &Pod::new("orphan"));
+    dies_with_its_parent(call.env("CNI_PATH", &folder).start());
+}
+
+fn dies_with_its_parent(mut call: Running) {
     let path = format!("/proc/{0}/task/{0}/children", call.pid());
     let child: i32 = eventually("cni-net starts its IPAM plugin", || {
         fs::read_to_string(&path)

@@ -6,8 +6,9 @@
 //!                                                       stdout as JSON, or the child's own error object
 //! ```
 //!
-//! One fork and no thread. The child dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG): start
-//! it from the main thread, or from one that lives until `wait`.
+//! One child and no thread. The child dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG): start
+//! it from the main thread, or from one that lives until `wait`. Our own plugin asks for that itself, as soon as it runs
+//! ([`die_with_caller`]): then it need not be forked, which copies the page tables of a process that has its store open.
 
 #![expect(clippy::disallowed_methods, reason = "edge: starts and times a child process")]
 
@@ -25,6 +26,11 @@ use super::request::{Attachment, Env};
 mod running;
 
 pub use running::Running;
+
+/// The plugin that keeps [`die_with_caller`].
+const OWN: &str = "cni-ipam";
+/// Tells it the process that calls it.
+const DIE_WITH: &str = "MANX_DIE_WITH";
 
 /// Starting other plugins.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +79,11 @@ impl Delegate {
             .envs(parameters(command, attachment, cni_path))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        die_with_parent(&mut child);
+        if binary.file_name() == Some(OWN.as_ref()) {
+            child.env(DIE_WITH, std::process::id().to_string());
+        } else {
+            die_with_parent(&mut child);
+        }
         let child = child
             .spawn()
             .map_err(|error| failed(binary, command, &format!("cannot start: {error}")))?;
@@ -114,6 +124,22 @@ fn parameters(
         list.push(("CNI_NETNS", netns.into()));
     }
     list
+}
+
+/// For our own plugin, at its start: ends it when the process that called it ends, or has ended already.
+pub(super) fn die_with_caller(env: &Env) -> io::Result<()> {
+    use nix::sys::{prctl, signal::Signal};
+
+    let Some(caller) = env.vars().get(DIE_WITH) else {
+        return Ok(());
+    };
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The caller may have died before the line above: then its signal will never come.
+    if nix::unistd::getppid().to_string() == *caller {
+        Ok(())
+    } else {
+        Err(io::Error::from(nix::errno::Errno::ESRCH))
+    }
 }
 
 /// Nobody must go on allocating for a caller that is gone and cannot release.

@@ -74,6 +74,10 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     let begun = Instant::now();
     answer_for_panics();
     let env = Env::of_process();
+    if delegate::die_with_caller(&env).is_err() {
+        // Nobody is there to hear of it.
+        return ExitCode::FAILURE;
+    }
     let flag = std::env::args_os()
         .nth(1)
         .and_then(|flag| flag.into_string().ok());
