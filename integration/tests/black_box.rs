@@ -53,6 +53,7 @@ mod bgp_ttl;
 mod burst;
 mod cnitool;
 mod conf;
+mod configuration;
 mod containerd;
 mod containerd_image;
 mod crash;
