@@ -1,6 +1,7 @@
 //! Measuring ADD and DEL of many pods, ours beside the reference plugins, in rounds that take turns: what else the machine does
 //! meanwhile hits all of them alike.
 
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,9 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::apiserver::{ApiServer, notes};
 use crate::json::with;
 use crate::lab::{Kind, Lab};
 use crate::node::{Node, Pod};
+use crate::race::usage;
 
 /// Who is measured.
 pub struct Contestant {
@@ -19,6 +22,7 @@ pub struct Contestant {
     lab: Lab,
     conf: Value,
     _run: Option<TempDir>,
+    _server: Option<ApiServer>,
 }
 
 /// What one contestant did in one way.
@@ -34,7 +38,26 @@ pub const VERBS: [&str; 2] = ["ADD", "DEL"];
 impl Contestant {
     /// `cni-net` and `cni-ipam` on a store of this kind.
     pub fn ours(name: &'static str, kind: Kind) -> Self {
-        let lab = Lab::new(kind);
+        Self::on(name, Lab::new(kind))
+    }
+
+    /// The same on an etcd that is spoken to with client certificates.
+    pub fn secured(name: &'static str) -> Self {
+        Self::on(name, Lab::secured())
+    }
+
+    /// On etcd, and pod and namespace are read from an API server, with an annotation that names the pool.
+    pub fn kubernetes(name: &'static str, pods: &[String]) -> Self {
+        let mut own = Self::on(name, Lab::new(Kind::Etcd));
+        let server = ApiServer::start(&own.lab);
+        server.namespace("default", json!({}), notes(&[("ipv4pools", r#"["bench"]"#)]));
+        pods.iter().for_each(|pod| server.pod(pod, &[]));
+        own.conf = server.conf(own.conf);
+        own._server = Some(server);
+        own
+    }
+
+    fn on(name: &'static str, lab: Lab) -> Self {
         lab.pool("bench", "10.99.0.0/16", 26);
         // `/run` of a node is a tmpfs: so is the folder that stands for it here. Etcd and the stores stay on the disk.
         let run = tempfile::tempdir_in("/dev/shm").unwrap_or_else(|error| panic!("/dev/shm: {error}"));
@@ -46,20 +69,40 @@ impl Contestant {
             lab,
             conf,
             _run: Some(run),
+            _server: None,
         }
     }
 
-    /// Debian's `ptp` with `host-local`.
-    pub fn reference() -> Self {
+    /// Debian's `ptp` or `bridge` with `host-local`.
+    pub fn reference(name: &'static str, kind: &str) -> Self {
         let lab = Lab::new(Kind::Embedded);
-        let conf = json!({"cniVersion": "1.0.0", "name": lab.network(), "type": "ptp",
+        let conf = json!({"cniVersion": "1.0.0", "name": lab.network(), "type": kind, "bridge": "bench0",
+            "isGateway": true,
             "ipam": {"type": "host-local", "subnet": "10.98.0.0/16", "dataDir": lab.path("host-local")}});
         Self {
-            name: "ptp + host-local",
+            name,
             lab,
             conf,
             _run: None,
+            _server: None,
         }
+    }
+
+    /// The most that one ADD had in memory, KiB: `cni-net` and the `cni-ipam` that it started.
+    pub fn peak(&self, pod: &Pod) -> [u64; 2] {
+        let mut call = self.node().call("ADD", &self.conf, pod).quiet().start();
+        let children = format!("/proc/{0}/task/{0}/children", call.pid());
+        let mut peak = [0; 2];
+        while !call.has_ended() {
+            let child = fs::read_to_string(&children).unwrap_or_default();
+            let child = child.split_whitespace().next().and_then(|pid| pid.parse().ok());
+            for (peak, pid) in peak.iter_mut().zip([Some(call.pid()), child]) {
+                *peak = pid.and_then(usage::peak).unwrap_or_default().max(*peak);
+            }
+        }
+        call.wait().ok_only();
+        self.node().call("DEL", &self.conf, pod).quiet().run().ok_only();
+        peak
     }
 
     fn node(&self) -> &Node {

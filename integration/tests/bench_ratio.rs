@@ -24,7 +24,7 @@ fn a_hundred_pods_eight_at_once_come_up_no_slower_than_under_ptp_and_host_local(
     let contestants = [
         Contestant::ours("manx embedded", Kind::Embedded),
         Contestant::ours("manx on etcd", Kind::Etcd),
-        Contestant::reference(),
+        Contestant::reference("ptp + host-local", "ptp"),
     ];
     let pods: Vec<_> = (0..100)
         .map(|number| Pod::new(&format!("ratio{number}")))

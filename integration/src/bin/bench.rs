@@ -1,5 +1,5 @@
-//! `make bench`: ADD and DEL of 100 pods, ours on both stores beside Debian's `ptp` + `host-local`, one at a time and eight at
-//! once. Prints; judges nothing (the test `bench_ratio` does).
+//! `make bench`: ADD and DEL of 100 pods, ours on both stores, with client certificates and with an API server, beside Debian's
+//! `ptp` and `bridge` with `host-local`, one at a time and eight at once. Prints; judges nothing (the test `bench_ratio` does).
 
 use integration::bench::{Contestant, VERBS, contest};
 use integration::{Kind, Pod};
@@ -8,17 +8,22 @@ const PODS: usize = 100;
 const ROUNDS: usize = 3;
 
 fn main() {
+    let names: Vec<String> = (0..PODS).map(|number| format!("bench{number}")).collect();
     let contestants = [
         Contestant::ours("manx on etcd", Kind::Etcd),
+        Contestant::secured("manx on etcd, TLS"),
+        Contestant::kubernetes("manx on etcd, Kubernetes", &names),
         Contestant::ours("manx embedded", Kind::Embedded),
-        Contestant::reference(),
+        Contestant::reference("ptp + host-local", "ptp"),
+        Contestant::reference("bridge + host-local", "bridge"),
     ];
-    let pods: Vec<_> = (0..PODS)
-        .map(|number| Pod::new(&format!("bench{number}")))
+    let pods: Vec<_> = names
+        .iter()
+        .map(|name| Pod::kubernetes("default", name))
         .collect();
     println!("{PODS} pods, {ROUNDS} rounds in turns, milliseconds; wall: all pods, median of the rounds");
     println!(
-        "{:<28} {:>9} {:>9} {:>9} {:>9}",
+        "{:<34} {:>9} {:>9} {:>9} {:>9}",
         "", "min", "median", "p99", "wall"
     );
     for ways in [1, 8] {
@@ -26,11 +31,19 @@ fn main() {
         for (verb, row) in VERBS.iter().zip(&table) {
             for (contestant, times) in contestants.iter().zip(row) {
                 println!(
-                    "{:<28} {}",
+                    "{:<34} {}",
                     format!("{verb} {ways}-way {}", contestant.name),
                     times.row()
                 );
             }
         }
+    }
+    let ours = contestants.iter().filter(|one| one.name.starts_with("manx"));
+    for (contestant, pod) in ours.zip(&pods) {
+        let [net, ipam] = contestant.peak(pod).map(|kib| kib as f64 / 1024.0);
+        println!(
+            "resident at most in an ADD, {}: cni-net {net:.1} MiB, cni-ipam {ipam:.1} MiB",
+            contestant.name
+        );
     }
 }

@@ -13,6 +13,13 @@ pub struct Usage {
     pub peak: u64,
 }
 
+/// Resident at most, KiB, of one that may have ended already.
+pub fn peak(pid: i32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// So far.
 pub fn of(pid: i32) -> Usage {
     let read = |what: &str| {
