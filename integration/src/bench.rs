@@ -172,7 +172,8 @@ impl Times {
     }
 }
 
-fn at(times: &[Duration], part: f64) -> Duration {
+/// What this part of them takes at most: 0.5 is the median.
+pub fn at(times: &[Duration], part: f64) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     let index = (sorted.len().saturating_sub(1) as f64 * part).round() as usize;
