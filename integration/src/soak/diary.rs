@@ -15,6 +15,8 @@ const BEFORE: Duration = Duration::from_millis(250);
 pub(super) struct Diary {
     clock: Instant,
     windows: Vec<Window>,
+    /// Until the last event was over.
+    lasted: Duration,
 }
 
 /// A fault, until the control plane is whole again and [`SETTLE`] has passed.
@@ -52,6 +54,7 @@ impl Diary {
         Self {
             clock: Instant::now(),
             windows: Vec::new(),
+            lasted: Duration::ZERO,
         }
     }
 
@@ -77,6 +80,7 @@ impl Diary {
         if event.announced().loses.is_some() {
             super::chance::wait(SETTLE);
         }
+        self.lasted = self.now();
         self.windows.push(Window {
             event: event.to_string(),
             announced: event.announced(),
@@ -116,8 +120,9 @@ impl Diary {
         let (excused, others): (Vec<&Duration>, Vec<&Duration>) = way.lost.iter().partition(announced);
         let name = format!("{} to {}", Named(way.ends[0]), Named(way.ends[1]));
         println!(
-            "{name}: {} echo requests, {} answered, {} lost in announced windows, {} outside",
+            "{name}: {} echo requests, one in {:.2?}, {} answered, {} lost in announced windows, {} outside",
             way.sent,
+            self.lasted / u32::try_from(way.sent).unwrap_or(u32::MAX).max(1),
             way.answered,
             excused.len(),
             others.len()

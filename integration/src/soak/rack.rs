@@ -178,7 +178,12 @@ impl<'a> Rack<'a> {
 
     /// What every sidecar uses now.
     pub(super) fn usage(&self) -> Vec<Used> {
-        self.sidecars.iter().map(|one| Used::of(one.pid())).collect()
+        let addresses = addresses(self.size());
+        let sessions = |node: usize| self.topology.peers(node, &addresses).len();
+        let sidecars = self.sidecars.iter().enumerate();
+        sidecars
+            .map(|(node, one)| Used::of(one.pid(), sessions(node)))
+            .collect()
     }
 
     /// What is wrong when nobody does anything any more: a sidecar that has ended, a release that is owed, and what
@@ -193,7 +198,10 @@ impl<'a> Rack<'a> {
             });
         }
         let check = self.lab.cnictl(["ipam", "check"]).run();
-        println!("{}", check.stdout.trim());
+        println!(
+            "cnictl ipam check: {}",
+            check.stdout.lines().last().unwrap_or_default()
+        );
         let wrong = (!check.status.success()).then(|| check.told());
         wrong.into_iter().collect()
     }

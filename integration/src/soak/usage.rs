@@ -7,7 +7,7 @@ use super::rack::Rack;
 
 /// Resident memory may be larger by that, KiB.
 const MEMORY: u64 = 3 * 1024;
-/// So many more files may be open: a connection that is being made, a question that is being answered.
+/// So many more files may be open beside sessions: a connection that is being made, a question that is being answered.
 const FILES: usize = 4;
 
 /// Of one process.
@@ -19,13 +19,14 @@ pub(super) struct Used {
 }
 
 impl Used {
-    pub(super) fn of(pid: i32) -> Self {
+    /// Of one that has so many sessions, each of which is a file.
+    pub(super) fn of(pid: i32, sessions: usize) -> Self {
         let files = fs::read_dir(format!("/proc/{pid}/fd"));
         let files = files.unwrap_or_else(|error| panic!("/proc/{pid}/fd: {error}"));
         Self {
             pid,
             resident: crate::race::usage::of(pid).resident,
-            files: files.count(),
+            files: files.count().saturating_sub(sessions),
         }
     }
 }
@@ -48,7 +49,7 @@ impl Usage {
                 "started again since"
             };
             let told = format!(
-                "sidecar of {}: {} KiB and {} files when warm, {} KiB and {} files in the end ({lives})",
+                "sidecar of {}: {} KiB and {} files beside sessions when warm, {} KiB and {} in the end ({lives})",
                 Named(node),
                 warm.resident,
                 warm.files,
