@@ -6,6 +6,8 @@ PROGRAMS := cni-net cni-ipam cnictl bgp-sidecar
 # Octets.
 LIMIT := 12000000
 SEED ?= $(shell date +%s)
+# Of `make soak`.
+MINUTES ?= 30
 
 ROOT := $(filter 0,$(shell id -u))
 SUDO := $(if $(ROOT),,sudo)
@@ -49,7 +51,7 @@ export CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_RUNNER := sudo -E
 endif
 
 .PHONY: help setup setup-build setup-demo setup-test setup-image setup-kubernetes build demo lint test unit integration \
-    test-kubernetes record soak bench bench-bgp sim fuzz audit man image deb dist clean
+    test-kubernetes record soak bench contention bench-bgp sim fuzz audit man image deb dist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -112,13 +114,19 @@ record: setup-test build ## what BIRD, FRR and GoBGP say, into bgp-sidecar/tests
 test-kubernetes: setup-test setup-kubernetes setup-image build ## our image and manifests in a real Kubernetes, built from its Go modules (T=words)
 	cargo test -p integration --test real_kubernetes -- --test-threads=1 $(T)
 
-soak: setup-test build ## what test does with chance, for longer and from another seed (SEED=n to replay)
+soak: setup-test build ## what test does with chance, for longer and from another seed (MINUTES=n, SEED=n to replay)
 	@echo 'SEED=$(SEED)'
 	MANX_SEED=$(SEED) MANX_SCHEDULES=40000 cargo test -p shared --test ipam_properties
 	MANX_SEED=$(SEED) MANX_RUNS=1000 cargo test -p integration --test black_box disturbed -- --nocapture
+	MANX_SEED=$(SEED) MANX_MINUTES=$(MINUTES) cargo run --quiet -p integration --bin soak \
+	    2>$(CARGO_TARGET_DIR)/soak.log || { tail -n 400 $(CARGO_TARGET_DIR)/soak.log >&2; exit 1; }
 
 bench: setup-test build ## ADD and DEL beside ptp + host-local: minimum, median, p99, wall
 	@cargo run --quiet --release -p integration --bin bench
+
+contention: setup-test build ## 4 to 32 nodes at one etcd, 50 pods each: failures, median, p99, etcd's requests per ADD
+	@cargo run --quiet -p integration --bin contention 2>$(CARGO_TARGET_DIR)/contention.log || \
+	    { tail -n 100 $(CARGO_TARGET_DIR)/contention.log >&2; exit 1; }
 
 bench-bgp: setup-test build ## bgp-sidecar beside BIRD 2: 100,000 prefixes, 1,000 clients, one prefix, the kernel, idleness
 	@cargo run --quiet --release -p integration --bin bench-bgp -- $(T)

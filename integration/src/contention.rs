@@ -157,6 +157,11 @@ impl Measured {
         )
     }
 
+    /// What calls that failed said.
+    pub fn failed(&self) -> &[String] {
+        &self.failed
+    }
+
     fn asked(&self) -> f64 {
         self.requests as f64 / self.calls.len() as f64
     }

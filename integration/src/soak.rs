@@ -29,6 +29,7 @@ mod ways;
 
 use chance::Chance;
 use diary::Diary;
+use event::{Deck, Event};
 use rack::Rack;
 use usage::Usage;
 
@@ -81,17 +82,17 @@ pub fn run(settings: Settings) {
 
 /// Events until the time is over; what the sidecars used when they were warm, and in the end.
 fn happenings(rack: &mut Rack, diary: &mut Diary, settings: Settings) -> Usage {
-    let mut chance = Chance::new(settings.seed);
+    let (mut chance, mut deck) = (Chance::new(settings.seed), Deck::default());
     let (start, mut warm) = (diary.now(), None);
     while diary.now() - start < settings.time {
         chance.pause(CALM);
-        let event = event::draw(&mut chance, &rack.topology);
+        let event = deck.draw(&mut chance, &rack.topology);
         diary.follow(event, rack);
         if warm.is_none() && diary.now() - start >= settings.time / WARM {
             warm = Some(rack.usage());
         }
     }
-    diary.follow(event::Event::Nothing, rack);
+    diary.follow(Event::Nothing, rack);
     let warm = warm.unwrap_or_else(|| rack.usage());
     Usage::between(warm, rack.usage())
 }

@@ -1,5 +1,6 @@
 //! The tests that measure, in a program of their own so that no other test runs beside them, and one after the other.
 
+mod contention;
 mod corruptions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -107,6 +107,7 @@ mod requests;
 mod runtime_gc;
 mod sbom;
 mod scenario_a;
+mod soak;
 mod spec_add;
 mod spec_check;
 mod spec_del;

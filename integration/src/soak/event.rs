@@ -55,23 +55,36 @@ pub(super) enum Refuses {
     Everybody,
 }
 
-/// The next one.
-pub(super) fn draw(chance: &mut Chance, topology: &Topology) -> Event {
-    let (node, mortal) = (chance.below(NODES), chance.below(MORTAL));
-    let time = chance.time(SHORT);
-    match chance.below(16) {
-        0 => Event::Killed(mortal, time),
-        1 => Event::Stopped(mortal, time),
-        2 => Event::Frozen(node, time),
-        3 => Event::Orphaned(mortal, time),
-        4 => Event::Cable(node, time),
-        5 => Event::Interface(node, time),
-        6 => Event::EtcdFrozen(time),
-        7 => Event::EtcdKilled(time),
-        8 => Event::Reset(node),
-        9 => Event::TorKilled(time),
-        10 => Event::TorFrozen(time),
-        _ => Event::Edited(topology.draw(chance)),
+/// Kinds that are still to come: each fault comes once, and five edits among them, in an order of chance, before any comes again.
+#[derive(Default)]
+pub(super) struct Deck(Vec<usize>);
+
+const FAULTS: usize = 11;
+const EDITS: usize = 5;
+
+impl Deck {
+    /// The next one.
+    pub(super) fn draw(&mut self, chance: &mut Chance, topology: &Topology) -> Event {
+        if self.0.is_empty() {
+            self.0.extend(0..FAULTS + EDITS);
+        }
+        let kind = self.0.swap_remove(chance.below(self.0.len()));
+        let (node, mortal) = (chance.below(NODES), chance.below(MORTAL));
+        let time = chance.time(SHORT);
+        match kind {
+            0 => Event::Killed(mortal, time),
+            1 => Event::Stopped(mortal, time),
+            2 => Event::Frozen(node, time),
+            3 => Event::Orphaned(mortal, time),
+            4 => Event::Cable(node, time),
+            5 => Event::Interface(node, time),
+            6 => Event::EtcdFrozen(time),
+            7 => Event::EtcdKilled(time),
+            8 => Event::Reset(node),
+            9 => Event::TorKilled(time),
+            10 => Event::TorFrozen(time),
+            _ => Event::Edited(topology.draw(chance)),
+        }
     }
 }
 
@@ -137,5 +150,25 @@ pub(super) struct Named(pub(super) usize);
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker{:02}", self.0 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_comes_before_any_comes_again() {
+        let (mut chance, mut deck, topology) = (Chance::new(1), Deck::default(), Topology::new(NODES));
+        for _ in 0..3 {
+            let drawn: Vec<Event> = (0..FAULTS + EDITS)
+                .map(|_| deck.draw(&mut chance, &topology))
+                .collect();
+            let is_edit = |event: &&Event| matches!(event, Event::Edited(_));
+            assert_eq!(drawn.iter().filter(is_edit).count(), EDITS);
+            let kinds = drawn.iter().map(std::mem::discriminant);
+            let kinds: std::collections::HashSet<_> = kinds.collect();
+            assert_eq!(kinds.len(), FAULTS + 1);
+        }
     }
 }
