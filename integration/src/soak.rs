@@ -45,7 +45,7 @@ const HOSTS: std::ops::RangeInclusive<u8> = 4..=8;
 /// How long, and which.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Of events; what is before and behind comes on top.
+    /// Of events, until each has come once at least.
     pub time: Duration,
     /// What happens follows from it; how much of it happens, from the machine.
     pub seed: u32,
@@ -80,14 +80,15 @@ pub fn run(settings: Settings) {
     assert!(wrong.is_empty(), "seed {}: {wrong:#?}", settings.seed);
 }
 
-/// Events until the time is over; what the sidecars used when they were warm, and in the end.
+/// Events until the time is over, each fault once at least; what the sidecars used when they were warm, and in the end.
 fn happenings(rack: &mut Rack, diary: &mut Diary, settings: Settings) -> Usage {
     let (mut chance, mut deck) = (Chance::new(settings.seed), Deck::default());
-    let (start, mut warm) = (diary.now(), None);
-    while diary.now() - start < settings.time {
+    let (start, mut warm, mut through) = (diary.now(), None, false);
+    while !through || diary.now() - start < settings.time {
         chance.pause(CALM);
         let event = deck.draw(&mut chance, &rack.topology);
         diary.follow(event, rack);
+        through |= deck.is_through();
         if warm.is_none() && diary.now() - start >= settings.time / WARM {
             warm = Some(rack.usage());
         }

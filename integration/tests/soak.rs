@@ -1,4 +1,4 @@
-//! A minute of `make soak`, which is half an hour: every fault once, and edits between them.
+//! A minute of `make soak`, which is half an hour: every fault once at least, and edits between them.
 
 use std::time::Duration;
 

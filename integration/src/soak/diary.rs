@@ -25,6 +25,8 @@ struct Window {
     announced: Announced,
     cuts: bool,
     from: Duration,
+    /// When the fault itself ended.
+    over: Duration,
     to: Duration,
 }
 
@@ -86,6 +88,7 @@ impl Diary {
             announced: event.announced(),
             cuts: event.cuts(),
             from,
+            over,
             to,
         });
     }
@@ -95,6 +98,7 @@ impl Diary {
         let mut wrong = Vec::new();
         ways.iter().for_each(|way| self.packets(way, &mut wrong));
         self.cuts(ways, &mut wrong);
+        self.longest(ways);
         let announced = churn.failed.iter().filter(|failed| self.is_announced(failed));
         println!(
             "{} events; {} ADD and {} DEL, {} failed, {} of them announced",
@@ -133,6 +137,26 @@ impl Diary {
                 "{name}: {} lost outside announced windows, from {first:.3} to {last:.3}",
                 others.len()
             ));
+        }
+    }
+
+    /// Prints how long the longest loss went on after its fault was over.
+    fn longest(&self, ways: &[Counted]) {
+        let behind = |window: &Window| {
+            let lost = ways
+                .iter()
+                .flat_map(|way| way.lost.iter().filter(|at| window.loses(way.ends, **at)));
+            lost.max().map(|last| last.saturating_sub(window.over))
+        };
+        let longest = self
+            .windows
+            .iter()
+            .filter_map(|window| Some((behind(window)?, window)));
+        if let Some((time, window)) = longest.max_by_key(|(time, _)| *time) {
+            println!(
+                "lost for {time:.3?} at most after a fault was over: {}",
+                window.event
+            );
         }
     }
 

@@ -35,6 +35,11 @@ pub(super) enum Event {
     /// SIGKILL to the switch's BGP, and its start after a while.
     TorKilled(Duration),
     TorFrozen(Duration),
+    /// While a node's sidecar is frozen something changes, etcd forgets its history, is killed, and starts after a while: the
+    /// revision from which the sidecar would watch is gone.
+    Compacted(usize, Duration),
+    /// Somebody takes all of its routes out of a node's kernel.
+    Flushed(usize),
     Edited(Edit),
 }
 
@@ -59,10 +64,15 @@ pub(super) enum Refuses {
 #[derive(Default)]
 pub(super) struct Deck(Vec<usize>);
 
-const FAULTS: usize = 11;
+const FAULTS: usize = 13;
 const EDITS: usize = 5;
 
 impl Deck {
+    /// Whether everything has come.
+    pub(super) fn is_through(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next one.
     pub(super) fn draw(&mut self, chance: &mut Chance, topology: &Topology) -> Event {
         if self.0.is_empty() {
@@ -83,6 +93,8 @@ impl Deck {
             8 => Event::Reset(node),
             9 => Event::TorKilled(time),
             10 => Event::TorFrozen(time),
+            11 => Event::Compacted(node, time),
+            12 => Event::Flushed(node),
             _ => Event::Edited(topology.draw(chance)),
         }
     }
@@ -99,11 +111,13 @@ impl Event {
                 loses: Some(node),
                 refuses: Refuses::Node(node),
             },
-            Self::Reset(node) => Announced {
+            Self::Reset(node) | Self::Flushed(node) => Announced {
                 loses: Some(node),
                 refuses: Refuses::Nobody,
             },
-            Self::Orphaned(..) | Self::EtcdFrozen(_) | Self::EtcdKilled(_) => refuses(Refuses::Everybody),
+            Self::Orphaned(..) | Self::EtcdFrozen(_) | Self::EtcdKilled(_) | Self::Compacted(..) => {
+                refuses(Refuses::Everybody)
+            }
             Self::Nothing
             | Self::Killed(..)
             | Self::Stopped(..)
@@ -139,6 +153,12 @@ impl fmt::Display for Event {
             Self::Reset(node) => write!(f, "session with {} reset by the switch", Named(*node)),
             Self::TorKilled(time) => write!(f, "switch's BGP killed for {time:.1?}"),
             Self::TorFrozen(time) => write!(f, "switch's BGP frozen for {time:.1?}"),
+            Self::Compacted(node, time) => write!(
+                f,
+                "etcd compacted and killed for {time:.1?}, sidecar of {} frozen meanwhile",
+                Named(*node)
+            ),
+            Self::Flushed(node) => write!(f, "routes of the sidecar of {} deleted", Named(*node)),
             Self::Edited(edit) => write!(f, "edit: {edit}"),
         }
     }

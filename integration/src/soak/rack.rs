@@ -13,7 +13,7 @@ use super::ways::Way;
 use crate::bird::{self, Bird};
 use crate::fabric::{Router, Tor, Watched, ask, forwards};
 use crate::json::{list, text, with};
-use crate::lab::{LEAF, Lab};
+use crate::lab::{LEAF, Lab, pool};
 use crate::node::{Node, Pod, address};
 use crate::sidecar::{LEARNED, PROTOCOL, Sidecar};
 use crate::site::RACK;
@@ -111,6 +111,20 @@ impl<'a> Rack<'a> {
                 self.tor.restart();
             }
             Event::TorFrozen(time) => during(*time, |frozen| self.tor.freeze(frozen)),
+            Event::Compacted(node, time) => {
+                self.sidecars[*node].freeze(true);
+                self.lab.apply(&pool("unused", "10.50.0.0/24", 28));
+                etcd.compact();
+                etcd.kill(0);
+                wait(*time);
+                etcd.revive(0);
+                etcd.wait_until_healthy();
+                self.sidecars[*node].freeze(false);
+            }
+            Event::Flushed(node) => {
+                let netns = self.nodes[*node].netns();
+                netns.ip(&format!("-4 route flush proto {PROTOCOL}"));
+            }
             Event::Edited(edit) => self.topology.make(edit, self.lab),
         }
     }
