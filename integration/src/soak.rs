@@ -53,7 +53,11 @@ pub struct Settings {
 
 /// Does all of it, and fails with everything that was wrong.
 pub fn run(settings: Settings) {
-    println!("soak: {} s, seed {}", settings.time.as_secs(), settings.seed);
+    println!(
+        "soak: {} s, seed {}; an announced fault ends {SETTLE:?} after all sessions and routes are back",
+        settings.time.as_secs(),
+        settings.seed
+    );
     let lab = Lab::new(Kind::Etcd);
     let more: Vec<Node> = HOSTS
         .skip(1)

@@ -17,6 +17,10 @@ const UNDO: Duration = Duration::from_secs(4);
 /// What `cni-ipam` must leave of a DEL's time for its own last steps and ours.
 const REST: Duration = Duration::from_millis(300);
 
+/// What `cni-ipam` has to keep a release for later, however late the DEL is when it comes to wait for it: that needs no
+/// datastore, and four seconds of a DEL and this are less than the five in which it answers.
+const KEEP: Duration = Duration::from_millis(800);
+
 /// Tells `cni-ipam` which of a container's addresses a DEL is about.
 const ONLY: &str = "MANX_RELEASE_ONLY";
 
@@ -36,6 +40,11 @@ fn attachment_of(target: &Target<'_>, address: Option<IpAddr>) -> Attachment {
         args,
         ..target.attachment.clone()
     }
+}
+
+/// Until when a DEL waits.
+fn patience(deadline: Instant, now: Instant) -> Instant {
+    deadline.max(now + KEEP)
 }
 
 impl Call {
@@ -74,7 +83,8 @@ impl Call {
 
     /// Waits for the DEL that was started.
     pub(super) fn released(&self, running: Running) -> Result<(), CniError> {
-        running.wait(self.deadline()).map(|_| ())
+        let deadline = patience(self.deadline(), Instant::now());
+        running.wait(deadline).map(|_| ())
     }
 
     /// Its DEL after an ADD that failed, perhaps because the time was over. With `only`, `cni-ipam` frees these of
@@ -141,5 +151,20 @@ impl Call {
         env.0
             .insert("MANX_TIME_LEFT_MS".to_owned(), left.as_millis().to_string());
         env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_del_that_is_late_leaves_its_child_the_time_to_keep_the_release() {
+        let now = Instant::now();
+        let left = |millis: u64| patience(now + Duration::from_millis(millis), now) - now;
+        assert_eq!(left(2000), Duration::from_millis(2000));
+        assert_eq!(left(20), KEEP);
+        assert_eq!(patience(now, now + KEEP) - now, KEEP * 2, "its time is over");
+        assert!(Duration::from_secs(4) + KEEP < Duration::from_secs(5));
     }
 }

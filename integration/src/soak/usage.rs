@@ -6,7 +6,7 @@ use super::event::Named;
 use super::rack::Rack;
 
 /// Resident memory may be larger by that, KiB.
-const MEMORY: u64 = 3 * 1024;
+const MEMORY: u64 = 2 * 1024;
 /// So many more files may be open beside sessions: a connection that is being made, a question that is being answered.
 const FILES: usize = 4;
 
