@@ -9,5 +9,6 @@ fn pods_that_stay_notice_nothing_of_faults_and_edits_but_of_a_cut_or_reset_on_th
     run(Settings {
         time: Duration::from_secs(60),
         seed: 1,
+        patient: true,
     });
 }

@@ -11,5 +11,6 @@ fn main() {
     run(Settings {
         time: Duration::from_secs(60 * number("MANX_MINUTES").unwrap_or(MINUTES)),
         seed: number("MANX_SEED").map_or(1, |seed| seed as u32),
+        patient: false,
     });
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::Settings;
 use super::chance::Chance;
 use super::rack::CHURN;
 use crate::json::with;
@@ -34,16 +35,18 @@ pub(super) struct Churn {
 struct Churning<'a> {
     nodes: &'a [&'a Node],
     clock: Instant,
+    patient: bool,
     pods: Vec<Vec<(Pod, &'static str)>>,
     done: Churn,
 }
 
 /// One call after the other until it is over; then all of them go.
-pub(super) fn run(nodes: &[&Node], (seed, clock): (u32, Instant), over: &AtomicBool) -> Churn {
-    let mut chance = Chance::new(!seed);
+pub(super) fn run(nodes: &[&Node], (settings, clock): (Settings, Instant), over: &AtomicBool) -> Churn {
+    let mut chance = Chance::new(!settings.seed);
     let mut churning = Churning {
         nodes,
         clock,
+        patient: settings.patient,
         pods: nodes.iter().map(|_| Vec::new()).collect(),
         done: Churn::default(),
     };
@@ -85,7 +88,12 @@ impl Churning<'_> {
 
     fn call(&mut self, verb: &'static str, node: usize, pod: &Pod, pool: &str) -> bool {
         let here = self.nodes[node];
-        let conf = with(here.hurried_conf(), "ipam/ipv4_pools", json!([pool]));
+        let conf = if self.patient {
+            here.conf()
+        } else {
+            here.hurried_conf()
+        };
+        let conf = with(conf, "ipam/ipv4_pools", json!([pool]));
         let from = self.clock.elapsed();
         let answer = here.call(verb, &conf, pod).quiet().run();
         let well = answer.status.success();
