@@ -2,6 +2,7 @@
 //! namespace of whoever looks; so what must be done inside is done by the calling thread itself, which is back before
 //! anything else happens: a job waits for nothing. (A thread that lives inside would cost each job two switches of
 //! threads, and the process its second processor's page tables: a third of a millisecond per pod.)
+#![expect(clippy::disallowed_methods, reason = "edge: opens the thread's own namespace")]
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -47,9 +48,14 @@ impl Inside {
 
     /// Runs the job in the namespace, on the thread that has opened this.
     pub(super) fn run<T>(&self, job: impl FnOnce() -> T) -> Result<T, KernelError> {
-        setns(self.netns.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
-            nix::errno::Errno::EINVAL => refused("it is no network namespace".to_owned()),
-            errno => refused(errno.desc().to_owned()),
+        setns(self.netns.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| {
+            let none = errno == nix::errno::Errno::EINVAL;
+            let text = if none {
+                "it is no network namespace"
+            } else {
+                errno.desc()
+            };
+            refused(text.to_owned())
         })?;
         let _back = Back(&self.home);
         Ok(job())
