@@ -51,7 +51,7 @@ pub enum Colour {
 }
 
 /// Which datastore: these flags, else MANX_…, CALICO_… and ETCD_… variables, else the file of --config, else what the
-/// node's conflist says, else the embedded store of this node.
+/// node's conflist says, else the embedded store of this node if there is one.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Datastore (or the variables MANX_…, CALICO_…, ETCD_…)")]
 pub struct Datastore {

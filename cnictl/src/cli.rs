@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shared::store::Datastore;
+use shared::store::memory::Memory;
 use shared::store::open::Store;
 
 use crate::args::{Cli, Command};
@@ -79,12 +80,17 @@ impl Ready {
             DEADLINE
         }
     }
+
+    /// Whether a datastore may begin with it.
+    fn makes(&self) -> bool {
+        matches!(self, Ready::Apply(_) | Ready::Configure(_))
+    }
 }
 
 /// Does what the command line says. The datastore is opened only for a command that makes sense.
 pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen: &mut dyn Screen) -> Outcome {
     let dry = cli.command.is_dry();
-    let mut ready = match ready(cli.command) {
+    let ready = match ready(cli.command) {
         Ok(Ready::Said(outcome)) => return outcome,
         Ok(Ready::Look(look)) => {
             let look = look.in_dir(cli.datastore.run_dir.as_deref(), env);
@@ -95,13 +101,28 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen:
         Ok(ready) => ready,
         Err(error) => return Outcome::failed(error),
     };
-    let opened = datastore::choose(&cli.datastore, env)
-        .and_then(|chosen| Ok((chosen.open(ready.deadline())?, chosen)));
-    let (store, Chosen { source, warnings, .. }) = match opened {
-        Ok(opened) => opened,
-        Err(error) if matches!(ready, Ready::Version) => return version::alone(Some(error)),
-        Err(error) => return Outcome::failed(error),
+    match datastore::choose(&cli.datastore, env) {
+        Ok(chosen) => run_there(chosen, ready, env, (birth, dry), screen).await,
+        Err(error) => unreached(&ready, error),
+    }
+}
+
+/// Does it in the datastore that was chosen.
+async fn run_there(
+    chosen: Chosen,
+    mut ready: Ready,
+    env: &BTreeMap<String, String>,
+    (birth, dry): (Birth, bool),
+    screen: &mut dyn Screen,
+) -> Outcome {
+    if dry && ready.makes() && chosen.is_yet_to_be_made() {
+        return carry_out(&Memory::new(), ready, (birth, dry), screen).await;
+    }
+    let store = match chosen.open(ready.deadline(), ready.makes() && !dry) {
+        Ok(store) => store,
+        Err(error) => return unreached(&ready, error),
     };
+    let Chosen { source, warnings, .. } = chosen;
     if let Ready::Check(request) = &mut ready {
         let alone = matches!(store, Store::Embedded(_));
         request.here = local::node(env, request.nodename_file.as_deref(), alone);
@@ -118,6 +139,13 @@ pub async fn run(cli: Cli, env: &BTreeMap<String, String>, birth: Birth, screen:
         outcome.error = Some(error);
     }
     outcome
+}
+
+fn unreached(ready: &Ready, error: String) -> Outcome {
+    if matches!(ready, Ready::Version) {
+        return version::alone(Some(error));
+    }
+    Outcome::failed(error)
 }
 
 /// Does it on a datastore that is open already.
@@ -182,3 +210,6 @@ async fn carry_out_on<S: Datastore>(
         Ready::Said(outcome) => outcome,
     }
 }
+
+#[cfg(test)]
+mod tests;

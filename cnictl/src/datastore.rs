@@ -2,7 +2,8 @@
 //!
 //! Flags and `MANX_…` variables come first, then `CALICO_…` and `ETCD_…`, then the file of `--config`, then the network
 //! configuration this node's plugins go by: whoever comes first names the datastore, and what he leaves open of how it is
-//! reached the next ones may say. The conflist is only asked for a datastore when nobody before it names one.
+//! reached the next ones may say. The conflist is only asked for a datastore when nobody before it names one. Where nobody
+//! at all names one, the embedded store is meant if there is one; none is made.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use shared::store::config::{self, Choice, Dirs, EtcdConfig};
-use shared::store::open::{Store, open, used_etcd};
+use shared::store::open::{Store, is_there, open, used_etcd};
 
 use crate::args::Datastore;
 use crate::input;
@@ -42,14 +43,44 @@ pub struct Chosen {
     choice: Choice,
     /// Who chose it, in words.
     pub source: String,
+    /// Whether somebody said which it is.
+    told: bool,
+    /// Where nothing was said, in words.
+    looked: String,
     /// What is odd about how it was chosen.
     pub warnings: Vec<String>,
 }
 
 impl Chosen {
-    /// Opens it; `limit` is for the whole call.
-    pub fn open(&self, limit: Duration) -> Result<Store, String> {
-        open(&self.choice, limit).map_err(|error| error.to_string())
+    /// Opens it; `limit` is for the whole call. A store that is not there is made for a command that `makes` one, and only
+    /// where somebody told which.
+    pub fn open(&self, limit: Duration, makes: bool) -> Result<Store, String> {
+        match &self.choice {
+            Choice::Embedded(config) if !is_there(&self.choice) && !(makes && self.told) => {
+                Err(self.missing(&config.path))
+            }
+            choice => open(choice, limit).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Whether it would be made by the first command that may.
+    pub fn is_yet_to_be_made(&self) -> bool {
+        self.told && !is_there(&self.choice)
+    }
+
+    fn missing(&self, path: &Path) -> String {
+        let (path, source) = (path.display(), &self.source);
+        match self.told {
+            true => format!(
+                "there is no embedded store in {path} yet ({source}): cnictl apply -f makes it, and so does a pod's start"
+            ),
+            false => format!(
+                "nothing says where the datastore is: {}, and there is no embedded store in {path}. Name etcd by \
+                 --etcd-endpoints; or, for a node that keeps addresses of its own, run cnictl install, or give \
+                 --datastore-type embedded",
+                self.looked
+            ),
+        }
     }
 
     /// How etcd is reached, where it is etcd.
@@ -71,12 +102,15 @@ pub fn networks(flags: &Datastore, env: &BTreeMap<String, String>) -> PathBuf {
 /// Chooses; dials nobody.
 pub fn choose(flags: &Datastore, env: &BTreeMap<String, String>) -> Result<Chosen, String> {
     let (settings, source) = settings(flags, env)?;
+    let told = source.is_some();
     let dirs = Dirs::from(&settings, env).map_err(|error| error.to_string())?;
     let (choice, warnings) =
         config::choose(&settings, env, used_etcd(&dirs)).map_err(|error| error.to_string())?;
     Ok(Chosen {
         choice: unmarked(choice),
-        source,
+        source: source.unwrap_or_else(|| "nothing points elsewhere".to_owned()),
+        told,
+        looked: looked(flags, env),
         warnings: warnings.iter().map(ToString::to_string).collect(),
     })
 }
@@ -85,13 +119,13 @@ pub fn choose(flags: &Datastore, env: &BTreeMap<String, String>) -> Result<Chose
 fn settings(
     flags: &Datastore,
     env: &BTreeMap<String, String>,
-) -> Result<(Map<String, Value>, String), String> {
+) -> Result<(Map<String, Value>, Option<String>), String> {
     let mut settings = told(flags, env);
     let mut source = named(&settings).then(|| "the command line, or a MANX_ variable".to_owned());
     if source.is_none() && NAMES.iter().any(|field| variable(env, field).is_some()) {
         source = Some("the environment".to_owned());
     }
-    let path = setting(&flags.config, env, "MANX_CONFIG").unwrap_or(FILE);
+    let path = file(flags, env);
     match input::optional(Path::new(path))? {
         Some(text) => {
             let said = file::read(path, &text)?;
@@ -103,8 +137,7 @@ fn settings(
         None => {}
     }
     if source.is_none() {
-        let dir = setting(&flags.cni_conf_dir, env, "MANX_CNI_CONF_DIR").unwrap_or(NETWORKS);
-        if let Some((origin, plugin)) = conflist::ours(&input::networks(Path::new(dir))) {
+        if let Some((origin, plugin)) = conflist::ours(&input::networks(&networks(flags, env))) {
             beneath(&mut settings, &plugin, env, true);
             // What else points to a datastore there does so for the plugins, too.
             for section in ["kubernetes", "policy"] {
@@ -115,10 +148,21 @@ fn settings(
             source = Some(origin);
         }
     }
-    Ok((
-        settings,
-        source.unwrap_or_else(|| "nothing points elsewhere".to_owned()),
-    ))
+    Ok((settings, source))
+}
+
+/// Where settings are.
+fn file<'a>(flags: &'a Datastore, env: &'a BTreeMap<String, String>) -> &'a str {
+    setting(&flags.config, env, "MANX_CONFIG").unwrap_or(FILE)
+}
+
+fn looked(flags: &Datastore, env: &BTreeMap<String, String>) -> String {
+    format!(
+        "neither --etcd-endpoints or --datastore-type, nor a MANX_, CALICO_ or ETCD_ variable such as ETCD_ENDPOINTS, nor \
+         {} (--config), nor a network configuration of ours in {} (--cni-conf-dir)",
+        file(flags, env),
+        networks(flags, env).display()
+    )
 }
 
 /// The flags and their variables.

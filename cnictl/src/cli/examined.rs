@@ -20,7 +20,7 @@ pub(super) async fn examined(
     birth: Birth,
 ) -> Outcome {
     let chosen = datastore::choose(flags, env);
-    let opened = chosen.and_then(|chosen| Ok((chosen.open(DEADLINE)?, chosen)));
+    let opened = chosen.and_then(|chosen| Ok((chosen.open(DEADLINE, false)?, chosen)));
     let store = match &opened {
         Ok((store, chosen)) => Ok((store, chosen.etcd())),
         Err(why) => Err(why.clone()),

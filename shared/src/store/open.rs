@@ -51,6 +51,14 @@ pub fn usable(choice: &Choice) -> Result<(), StoreError> {
     }
 }
 
+/// Whether there is something to open: an embedded store is made by who opens it first. What cannot be told counts as yes.
+pub fn is_there(choice: &Choice) -> bool {
+    match choice {
+        Choice::Etcd(_) => true,
+        Choice::Embedded(config) => Embedded::is_there(&config.path),
+    }
+}
+
 /// Whether this node has used etcd before. What cannot be told counts as yes: the embedded store must not
 /// begin beside an etcd that was forgotten.
 pub fn used_etcd(dirs: &Dirs) -> bool {

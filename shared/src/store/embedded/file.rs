@@ -171,6 +171,10 @@ fn data(path: &Path) -> PathBuf {
     path.join("data.mdb")
 }
 
+pub(super) fn is_there(path: &Path) -> bool {
+    data(path).try_exists().unwrap_or(true)
+}
+
 fn inode(path: &Path) -> std::io::Result<u64> {
     Ok(data(path).symlink_metadata()?.ino())
 }

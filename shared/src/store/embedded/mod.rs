@@ -46,6 +46,11 @@ impl Embedded {
         })
     }
 
+    /// Whether there is a store in this directory; what cannot be told counts as yes.
+    pub fn is_there(path: &Path) -> bool {
+        file::is_there(path)
+    }
+
     /// The directory.
     pub fn identity(&self) -> String {
         self.files.path().display().to_string()
