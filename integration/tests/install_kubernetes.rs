@@ -177,11 +177,13 @@ fn renew(machine: &Installation<'_>, server: &ApiServer, first: &str) {
     };
     issued(2);
     server.revoke(first);
-    eventually("it says that there is no new one", || {
+    let log = eventually("it says that there is no new one", || {
         let log = machine.text("/installer.log").unwrap_or_default();
         let said = ["the one of before holds", "what is installed stays as it is"];
-        said.iter().any(|text| log.contains(text)).then_some(())
+        said.iter().any(|text| log.contains(text)).then_some(log)
     });
+    let whose = format!("the user of {}", machine.path("/own/token").display());
+    assert!(log.contains(&whose), "{whose:?} is not named: {log}");
     own(machine, server, "1");
     issued(3);
 }

@@ -127,8 +127,13 @@ impl Source {
         match &mut self.issue {
             None => Ok(Some(own)),
             Some(issue) => {
-                let authority = own.authority.as_ref().map(|_| authority);
-                let token = issue.current(&own, authority, log).await?;
+                let access = Access {
+                    server: Some(own.server.clone()),
+                    certificate_authority: own.authority.as_ref().map(|_| authority),
+                    token_file: Some(self.folder.join("token")),
+                    ..Access::default()
+                };
+                let token = issue.current(&access, log).await?;
                 Ok(Some(Credentials { token, ..own }))
             }
         }
@@ -137,23 +142,12 @@ impl Source {
 
 impl Issue {
     /// The token of before, or a new one where half of its time is over.
-    async fn current(
-        &mut self,
-        own: &Credentials,
-        authority: Option<PathBuf>,
-        log: &Log,
-    ) -> Result<String, Trouble> {
+    async fn current(&mut self, access: &Access, log: &Log) -> Result<String, Trouble> {
         if let Some(last) = self.last.as_ref().filter(|last| Timestamp::now() < last.renew) {
             return Ok(last.token.token.clone());
         }
-        let access = Access {
-            server: Some(own.server.clone()),
-            certificate_authority: authority,
-            token: Some(own.token.clone()),
-            ..Access::default()
-        };
         let account = (self.namespace.as_str(), self.name.as_str());
-        match kubernetes::token(&access, account, self.seconds, PATIENCE).await {
+        match kubernetes::token(access, account, self.seconds, PATIENCE).await {
             Ok(token) => {
                 let now = Timestamp::now();
                 let left = token.expires.duration_since(now);
