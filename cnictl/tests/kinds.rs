@@ -208,3 +208,21 @@ fn what_get_names_delete_takes_back() {
         "{exported}"
     );
 }
+
+#[test]
+fn a_pool_that_no_node_may_take_from_is_stored_with_a_warning() {
+    let store = recorded();
+    let pool = |selector: &str| {
+        let spec = format!("{{cidr: 172.20.0.0/16, nodeSelector: \"{selector}\"}}");
+        format!("{{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {{name: odd}}, spec: {spec}}}")
+    };
+    let outcome = apply(&store, &pool("rack == 'none'"));
+    assert_eq!(outcome.error, None);
+    assert!(
+        outcome.warnings.len() == 1 && outcome.warnings[0].contains("selects no Node now"),
+        "{:?}",
+        outcome.warnings
+    );
+    assert!(value(&store, &format!("{V3}/ippools/odd")).is_some());
+    assert!(apply(&store, &pool("all()")).warnings.is_empty());
+}

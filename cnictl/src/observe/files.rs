@@ -83,15 +83,25 @@ fn store(conf: &Map<String, Value>) -> Store {
     let text = |field: &str| conf.get(field).and_then(Value::as_str).unwrap_or_default();
     match text("etcd_endpoints") {
         "" => Store::Embedded,
-        endpoints => Store::Etcd(endpoints.to_owned()),
+        endpoints => etcd(endpoints),
     }
+}
+
+/// In whichever order they are written.
+fn etcd(endpoints: &str) -> Store {
+    let mut all: Vec<_> = endpoints
+        .split(',')
+        .map(|one| one.trim().trim_end_matches('/'))
+        .collect();
+    all.sort_unstable();
+    Store::Etcd(all.join(","))
 }
 
 /// The sidecar's datastore, where it has a configuration.
 pub(super) fn sidecar(path: &Path) -> Option<Store> {
     let text = fs::read_to_string(path).ok()?;
     Some(match value_of_yaml(&text, "etcd_endpoints") {
-        Some(endpoints) if !endpoints.is_empty() => Store::Etcd(endpoints),
+        Some(endpoints) if !endpoints.is_empty() => etcd(&endpoints),
         Some(_) | None => Store::Embedded,
     })
 }
@@ -118,7 +128,8 @@ fn value_of_yaml(text: &str, key: &str) -> Option<String> {
 /// Our programs that are installed, and what they say of themselves.
 pub(super) fn programs(folder: &Path) -> ByName<String> {
     let paths = ["cni-net", "cni-ipam"].map(|name| folder.join(name));
-    let sidecar = ["/usr/local/bin/bgp-sidecar", "/usr/bin/bgp-sidecar"].map(PathBuf::from);
+    let sidecar =
+        ["/usr/local/bin", "/usr/sbin", "/usr/bin"].map(|folder| Path::new(folder).join("bgp-sidecar"));
     let there = paths.into_iter().chain(sidecar).filter(|path| path.is_file());
     there
         .filter_map(|path| {
