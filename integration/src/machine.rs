@@ -1,4 +1,4 @@
-//! Edge: a machine of its own as far as files go: what is written below `/etc`, `/opt`, `/run`, `/usr/local` and `/var` is seen
+//! Edge: a machine of its own as far as files go: what is written below `/etc`, `/opt`, `/run`, `/usr` and `/var` is seen
 //! by whoever is on it, and gone with it. Everything else is the real one's.
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::process::Cmd;
 use crate::require;
 
 /// Folders that it has for itself, over the real ones.
-const OWN: [&str; 5] = ["etc", "opt", "run", "usr/local", "var"];
+const OWN: [&str; 5] = ["etc", "opt", "run", "usr", "var"];
 /// Of a real file system: the embedded store refuses an overlay.
 const STATE: &str = "/var/lib/cni";
 /// What somebody may have installed on the real one.

@@ -2,27 +2,15 @@
 //! where nothing is installed yet, one document after the other; configurations of FRR and BIRD are read by the daemons; every other command that is shown exists, with the flags it is shown with.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use integration::fences::{Fence, documents, fences};
-use integration::machine::Machine;
-use integration::process::{Answer, Cmd};
+use integration::process::Cmd;
+use integration::sidecar::Sidecar;
+use integration::wait::eventually;
 use integration::{Kind, Lab, Pod, require};
-use serde_json::json;
-use tempfile::TempDir;
+use serde_json::{Value, json};
 
-/// What is true before a block of `docs/install.md` that installs for etcd.
-const CERTIFICATES: [&str; 3] = ["etcd-ca.pem", "etcd.pem", "etcd.key"];
-
-/// Where blocks are run.
-struct Place {
-    lab: Lab,
-    machine: Machine,
-    /// What they see of the repository; what they write beside it is gone with it.
-    folder: TempDir,
-    /// Whether they speak to the cluster's etcd, or to nothing yet.
-    cluster: bool,
-}
+use super::reader::Place;
 
 #[test]
 fn blocks_marked_for_test_do_what_they_say() {
@@ -33,7 +21,7 @@ fn blocks_marked_for_test_do_what_they_say() {
             Place::new(Lab::new(Kind::Embedded), false)
         });
     }
-    assert!(cluster >= 19, "only {cluster} blocks for a cluster were found");
+    assert!(cluster >= 26, "only {cluster} blocks for a cluster were found");
     assert!(machine >= 6, "only {machine} blocks for a machine were found");
 }
 
@@ -44,6 +32,7 @@ fn run(file: &str, info: &str, place: impl Fn() -> Place) -> usize {
         return 0;
     }
     let place = place();
+    let _sidecar = place.cluster.then(|| alive(&place.lab));
     for block in &blocks {
         let answer = place.shell(&block.text);
         assert!(answer.status.success(), "{}: {}", block.place(), answer.told());
@@ -51,57 +40,36 @@ fn run(file: &str, info: &str, place: impl Fn() -> Place) -> usize {
     blocks.len()
 }
 
-/// A node with a label and a pod: what a reader has before the first command.
+/// What a reader has before the first command: a node with a label and a pod, and others that are in the datastore alone.
 fn cluster_of_a_reader() -> Lab {
     let lab = Lab::new(Kind::Etcd);
     lab.pool("default-ipv4-ippool", "10.244.0.0/16", 26);
-    lab.apply(&json!({"kind": "Node", "metadata": {"name": lab.node.name, "labels": {"rr-group": "rr1", "rack": "1"}},
-        "spec": {"bgp": {"ipv4Address": "192.168.1.4/24"}}}));
+    let node = |name: &str, address: &str, labels: Value| {
+        lab.apply(
+            &json!({"kind": "Node", "metadata": {"name": name, "labels": labels},
+            "spec": {"bgp": {"ipv4Address": address}}}),
+        );
+    };
+    node(
+        &lab.node.name,
+        "192.168.1.4/24",
+        json!({"rr-group": "rr1", "rack": "1"}),
+    );
+    node("n1", "192.168.1.5/24", json!({}));
+    node("n2", "192.168.1.6/24", json!({}));
+    node("n7", "192.168.1.7/24", json!({}));
     lab.node
         .add(&lab.node.conf(), &Pod::kubernetes("default", "web-0"));
     lab
 }
 
-impl Place {
-    fn new(lab: Lab, cluster: bool) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        for name in ["conf", "dist", "docs"] {
-            symlink(require::file(name), folder.path().join(name)).expect("a link");
-        }
-        let machine = Machine::new();
-        for name in CERTIFICATES {
-            machine.write(&format!("/etc/cni/manx/{name}"), name);
-        }
-        // As a sidecar leaves it.
-        let boot = fs::read("/proc/sys/kernel/random/boot_id").expect("a boot has an id");
-        machine.write("/run/manx/ready", boot);
-        Self {
-            lab,
-            machine,
-            folder,
-            cluster,
-        }
-    }
-
-    fn shell(&self, script: &str) -> Answer {
-        let dist = require::dist("cnictl");
-        let programs = dist.parent().unwrap_or(&dist).display().to_string();
-        let (lab, folder) = (&self.lab, self.folder.path().display());
-        let mut command = Cmd::new("sh")
-            .no_env()
-            .env("PATH", format!("{programs}:/usr/sbin:/usr/bin:/sbin:/bin"))
-            .env("HOME", lab.path("home"))
-            .env("NODE", &lab.node.name)
-            .args(["-euc", &format!("cd '{folder}'\n{script}")]);
-        if self.cluster {
-            command = command
-                .env("DATASTORE_TYPE", "etcdv3")
-                .env("ETCD_ENDPOINTS", lab.etcd().endpoints())
-                .env("MANX_STATE_DIR", lab.node.state_dir())
-                .env("MANX_RUN_DIR", lab.node.run_dir());
-        }
-        command.within(lab.node.netns()).on(&self.machine).run()
-    }
+/// The node's sidecar, of which there is a sign of life.
+fn alive(lab: &Lab) -> Sidecar<'_> {
+    let sidecar = Sidecar::start(lab, &lab.node, &json!({}));
+    eventually("a sidecar lives", || {
+        (!lab.etcd().under("/manx/v1/nodes/").is_empty()).then_some(())
+    });
+    sidecar
 }
 
 #[test]
@@ -116,20 +84,7 @@ fn a_reader_of_the_install_section_has_a_machine_that_starts_pods_and_then_has_i
     place.shell(&by_hand.text).ok_only();
     assert!(conflist.is_file() && place.machine.path("/opt/cni/bin/cni-ipam").is_file());
     let pod = Pod::new("read");
-    let holder = Cmd::new("sleep")
-        .args(["infinity"])
-        .within(&pod.netns)
-        .serve(&place.lab.path("holder"));
-    let call = |verb: &str| {
-        let script = format!(
-            "jq '.plugins[0] + {{name, cniVersion}}' {} | CNI_COMMAND={verb} CNI_PATH=/opt/cni/bin CNI_CONTAINERID={} \
-             CNI_NETNS=/proc/{}/ns/net CNI_IFNAME=eth0 /opt/cni/bin/cni-net",
-            "/etc/cni/net.d/10-manx.conflist",
-            pod.container,
-            holder.pid()
-        );
-        place.shell(&script).ok().stdout
-    };
+    let call = |verb: &str| place.call(verb, &pod);
     assert!(call("ADD").contains("10.244."), "an address of conf/ippool.yaml");
     place.shell(&upgrade.text).ok_only();
     call("DEL");

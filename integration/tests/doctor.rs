@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 const UPLINK: &str = "net/ipv4/conf/uplink/accept_redirects";
 
 /// A node with a sidecar, our network configuration and nothing wrong.
-struct Host {
-    lab: Lab,
+pub(super) struct Host {
+    pub(super) lab: Lab,
 }
 
 impl Host {
-    fn well() -> Self {
+    pub(super) fn well() -> Self {
         let lab = Lab::secured();
         lab.pool("default-ipv4-ippool", "10.244.0.0/16", 26);
         for (path, value) in [
@@ -41,12 +41,12 @@ impl Host {
         host
     }
 
-    fn node(&self, address: &str) {
+    pub(super) fn node(&self, address: &str) {
         self.lab
             .apply(&json!({"kind": "Node", "metadata": {"name": self.lab.node.name}, "spec": {"bgp": {"ipv4Address": address}}}));
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.lab.path(name), text).expect("written");
     }
 
@@ -56,7 +56,7 @@ impl Host {
         self.write(&format!("net.d/{file}"), &list.to_string());
     }
 
-    fn doctor(&self) -> Cmd {
+    pub(super) fn doctor(&self) -> Cmd {
         let path = |name: &str| self.lab.path(name).display().to_string();
         self.lab
             .cnictl(["doctor", "-o", "json"])
@@ -76,7 +76,7 @@ impl Host {
     }
 
     /// The checks that found something, and the exit code.
-    fn found(&self) -> (BTreeSet<String>, Option<i32>, Value) {
+    pub(super) fn found(&self) -> (BTreeSet<String>, Option<i32>, Value) {
         let answer = self.doctor().run();
         let said = answer.json();
         let findings = list(&said, "/findings")
@@ -87,7 +87,7 @@ impl Host {
     }
 
     /// Exactly this is found; `code` is the exit code.
-    fn finds(&self, check: &str, code: i32, words: &[&str]) {
+    pub(super) fn finds(&self, check: &str, code: i32, words: &[&str]) {
         let (checks, exit, said) = self.found();
         assert_eq!(checks, BTreeSet::from([check.to_owned()]), "{said:#}");
         assert_eq!(exit, Some(code), "{said:#}");
@@ -98,7 +98,7 @@ impl Host {
         );
     }
 
-    fn is_well(&self) {
+    pub(super) fn is_well(&self) {
         let (checks, exit, said) = self.found();
         assert!(checks.is_empty() && exit == Some(0), "{said:#}");
     }

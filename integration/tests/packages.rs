@@ -22,7 +22,7 @@ pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-fn built(script: &str, out: &Path) {
+pub(super) fn built(script: &str, out: &Path) {
     require::tool(if script.contains("image") {
         "buildah"
     } else {
