@@ -52,6 +52,27 @@ impl Datastore {
     /// The store that the settings name; nothing is dialled. With what is odd about the settings.
     pub(crate) fn open(settings: &Settings, node: &str) -> Result<(Self, Vec<String>), String> {
         let (choice, warnings) = choose(settings)?;
+        Ok((Self::opened(choice, node)?, warnings))
+    }
+
+    /// The same for a look, which makes nothing: no store, and no mark that this node uses etcd.
+    pub(crate) fn look(settings: &Settings, node: &str) -> Result<(Self, Vec<String>), String> {
+        let (mut choice, warnings) = choose(settings)?;
+        let there = open::is_there(&choice);
+        match &mut choice {
+            Choice::Etcd(config) => config.marker = None,
+            Choice::Embedded(_) if there => {}
+            Choice::Embedded(config) => {
+                let path = config.path.display();
+                return Err(format!(
+                    "there is no embedded store in {path} yet: the first start makes it"
+                ));
+            }
+        }
+        Ok((Self::opened(choice, node)?, warnings))
+    }
+
+    fn opened(choice: Choice, node: &str) -> Result<Self, String> {
         let first = open::open(&choice, Duration::MAX).map_err(|error| error.to_string())?;
         let (opener, silence): (Opener<Store>, _) = match first {
             Store::Embedded(one) => (embedded(one), None),
@@ -61,8 +82,7 @@ impl Datastore {
                 (Box::new(opener), Some(SILENCE))
             }
         };
-        let datastore = Self::of(opener, node, silence).map_err(|error| error.to_string())?;
-        Ok((datastore, warnings))
+        Self::of(opener, node, silence).map_err(|error| error.to_string())
     }
 }
 

@@ -11,12 +11,14 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Data};
 use crate::fib::{Op, Route};
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::Kernel;
 use crate::io::life;
 use crate::settings::Settings;
+
+use super::register::Registrar;
 
 /// What an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,18 +26,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What would be done, in words, with no side effect but reading.
 pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Result<String, String> {
     let node = life::node_name(settings)?.name;
-    let (mut datastore, odd) = Datastore::open(settings, &node)?;
+    let (mut datastore, odd) = Datastore::look(settings, &node)?;
     let first = tokio::time::timeout(PATIENCE, datastore.next()).await;
     let data = match first {
         Ok(Update::Data(data, _)) => data,
         Ok(Update::Away(why)) => return Err(format!("the datastore does not answer: {why}")),
         Err(_) => return Err("the datastore does not answer within 10 s".to_owned()),
     };
+    let mut data = Data::clone(&data);
+    let kernel = Kernel::open().await?;
+    let registrar = Registrar {
+        settings,
+        node: &node,
+        kernel: &kernel,
+    };
+    let registered = registrar.foretell(&*datastore.store(), &mut data).await?;
     let mut cluster = Cluster::new(&node);
     cluster.take(&data);
     let secrets = super::start::secrets(&settings.secrets_dir, &cluster.secrets());
     let picture = cluster.picture(settings, &secrets);
     let mut lines = vec![format!("node {node}")];
+    lines.extend(registered.written.iter().map(|what| format!("writes {what}")));
+    lines.extend(
+        registered
+            .addresses
+            .iter()
+            .map(|address| format!("address {address}")),
+    );
     match &picture.local {
         Ok(local) => lines.push(format!(
             "speaks as AS {}, identifier {}, port {}",
@@ -61,7 +78,8 @@ pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Re
     );
     let withheld = picture.origin.withheld.iter();
     lines.extend(withheld.map(|(prefix, why)| format!("does not announce {prefix}: {why}")));
-    let all = warnings.iter().chain(&odd).chain(&picture.problems);
+    let all = warnings.iter().chain(&odd).chain(&registered.warnings);
+    let all = all.chain(&picture.problems);
     lines.extend(all.map(|text| format!("warning: {text}")));
     Ok(lines.join("\n"))
 }

@@ -3,43 +3,48 @@
 use std::time::Duration;
 
 use shared::model::key::{Key, Plural};
-use shared::store::{TransactError, transact};
+use shared::store::{Datastore as Store, TransactError, transact};
+use shared::txn::{Decision, Snapshot, Write};
 
 use super::Daemon;
 use super::start::now;
 use crate::autodetect::{Facts, Question};
 use crate::cluster::Data;
-use crate::io::kernel::Seen;
+use crate::io::kernel::{Kernel, Seen};
 use crate::io::{kubernetes, names};
 use crate::register::{self, Registered, Request};
+use crate::settings::Settings;
 use crate::wire::Family;
 
 /// What each answer may take: the datastore's, a name server's, the API server's.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who registers, and where.
+pub(super) struct Registrar<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) node: &'a str,
+    pub(super) kernel: &'a Kernel,
+}
+
+/// What had to be found out.
+pub(super) struct Found {
+    ipv4: Facts,
+    ipv6: Facts,
+    uids: [String; 3],
+}
+
 impl Daemon {
     /// Whether anything had to be written. `data`: what the datastore says, which was judged to be believed.
     pub(super) async fn register(&self, seen: &Seen, data: &Data) -> Result<bool, String> {
-        let identity = &self.settings.identity;
-        let stored = data.get(&Key::resource(Plural::Nodes, &self.node));
-        let [ipv4, ipv6] = register::questions(identity, stored.map(|bytes| &**bytes));
-        let ipv4_facts = self.facts(seen, Family::Ipv4, ipv4).await;
-        let ipv6_facts = self.facts(seen, Family::Ipv6, ipv6).await;
-        let uids: Vec<String> = (0..3).map(|_| uid()).collect();
-        let request = Request {
+        let registrar = Registrar {
+            settings: &self.settings,
             node: &self.node,
-            identity,
-            ipv4_facts: &ipv4_facts,
-            ipv6_facts: &ipv6_facts,
-            ipv4_pool: &self.settings.ipv4_pool,
-            ipv6_pool: &self.settings.ipv6_pool,
-            uids: [&uids[0], &uids[1], &uids[2]],
-            kubernetes: self.settings.kubernetes.is_some(),
-            reference: self.settings.kubernetes_node.as_deref(),
-            now: now(),
+            kernel: &self.kernel,
         };
+        let found = registrar.find(seen, data).await;
+        let request = registrar.request(&found);
         let store = self.datastore.store();
-        let decide = |snapshot: &shared::txn::Snapshot| register::decide(snapshot, &request);
+        let decide = |snapshot: &Snapshot| register::decide(snapshot, &request);
         let registered = transact(&*store, register::reads(), decide);
         let why = match tokio::time::timeout(PATIENCE, registered).await {
             Ok(Ok(registered)) => return Ok(self.told(&registered)),
@@ -61,6 +66,56 @@ impl Daemon {
         }
         !registered.written.is_empty()
     }
+}
+
+impl Registrar<'_> {
+    /// What is asked of the kernel, a name server, the API server.
+    pub(super) async fn find(&self, seen: &Seen, data: &Data) -> Found {
+        let stored = data.get(&Key::resource(Plural::Nodes, self.node));
+        let [ipv4, ipv6] = register::questions(&self.settings.identity, stored.map(|bytes| &**bytes));
+        Found {
+            ipv4: self.facts(seen, Family::Ipv4, ipv4).await,
+            ipv6: self.facts(seen, Family::Ipv6, ipv6).await,
+            uids: [uid(), uid(), uid()],
+        }
+    }
+
+    pub(super) fn request<'a>(&'a self, found: &'a Found) -> Request<'a> {
+        let settings = self.settings;
+        Request {
+            node: self.node,
+            identity: &settings.identity,
+            ipv4_facts: &found.ipv4,
+            ipv6_facts: &found.ipv6,
+            ipv4_pool: &settings.ipv4_pool,
+            ipv6_pool: &settings.ipv6_pool,
+            uids: found.uids.each_ref().map(String::as_str),
+            kubernetes: settings.kubernetes.is_some(),
+            reference: settings.kubernetes_node.as_deref(),
+            now: now(),
+        }
+    }
+
+    /// What would be written, in words, and in `data`, as if it were.
+    pub(super) async fn foretell(&self, store: &impl Store, data: &mut Data) -> Result<Registered, String> {
+        let seen = self.kernel.look().await?;
+        let found = self.find(&seen, data).await;
+        let read = store.read(&register::reads()).await;
+        let snapshot = read.map_err(|error| error.to_string())?;
+        match register::decide(&snapshot, &self.request(&found)) {
+            Ok(Decision::Commit(txn, registered)) => {
+                for write in txn.writes {
+                    if let Write::Put(key, value) = write {
+                        data.insert(key, value.into());
+                    }
+                }
+                Ok(registered)
+            }
+            Ok(Decision::Done(registered)) => Ok(registered),
+            Ok(Decision::Read(_)) => Err("the datastore was not read whole".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 
     async fn facts(&self, seen: &Seen, family: Family, question: Option<Question>) -> Facts {
         let mut facts = Facts {
@@ -74,7 +129,7 @@ impl Daemon {
                 Err(why) => facts.trouble = Some(why),
             },
             Some(Question::Kubernetes) => {
-                match kubernetes::addresses(&self.settings, &self.node, PATIENCE).await {
+                match kubernetes::addresses(self.settings, self.node, PATIENCE).await {
                     Ok(addresses) => facts.internal = addresses,
                     Err(why) => facts.trouble = Some(why),
                 }
