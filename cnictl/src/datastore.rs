@@ -55,12 +55,14 @@ impl Chosen {
     /// Opens it; `limit` is for the whole call. A store that is not there is made for a command that `makes` one, and only
     /// where somebody told which.
     pub fn open(&self, limit: Duration, makes: bool) -> Result<Store, String> {
-        match &self.choice {
-            Choice::Embedded(config) if !is_there(&self.choice) && !(makes && self.told) => {
-                Err(self.missing(&config.path))
-            }
-            choice => open(choice, limit).map_err(|error| error.to_string()),
+        let may = makes && self.told;
+        if let Choice::Embedded(config) = &self.choice
+            && !may
+            && !is_there(&self.choice)
+        {
+            return Err(self.missing(&config.path));
         }
+        open(&self.choice, limit).map_err(|error| error.to_string())
     }
 
     /// Whether it would be made by the first command that may.
@@ -136,17 +138,17 @@ fn settings(
         None if path != FILE => return Err(format!("{path}: there is no such file (--config)")),
         None => {}
     }
-    if source.is_none() {
-        if let Some((origin, plugin)) = conflist::ours(&input::networks(&networks(flags, env))) {
-            beneath(&mut settings, &plugin, env, true);
-            // What else points to a datastore there does so for the plugins, too.
-            for section in ["kubernetes", "policy"] {
-                if let Some(value) = plugin.get(section) {
-                    settings.entry(section).or_insert_with(|| value.clone());
-                }
+    if source.is_none()
+        && let Some((origin, plugin)) = conflist::ours(&input::networks(&networks(flags, env)))
+    {
+        beneath(&mut settings, &plugin, env, true);
+        // What else points to a datastore there does so for the plugins, too.
+        for section in ["kubernetes", "policy"] {
+            if let Some(value) = plugin.get(section) {
+                settings.entry(section).or_insert_with(|| value.clone());
             }
-            source = Some(origin);
         }
+        source = Some(origin);
     }
     Ok((settings, source))
 }
