@@ -114,6 +114,13 @@ impl Netns {
     }
 }
 
+impl Netns {
+    /// Takes its name away; it is gone when nobody is inside any more.
+    pub fn delete(&self) {
+        ip(["netns", "del", &self.name]).ok();
+    }
+}
+
 impl Drop for Netns {
     fn drop(&mut self) {
         drop(ip(["netns", "del", &self.name]));

@@ -141,11 +141,16 @@ impl Node {
 
     /// Drops every packet to etcd (true), or lets them through again: no connection is refused, none is made.
     pub fn cut_off(&self, off: bool) {
-        let verb = if off { "-A" } else { "-D" };
-        for port in ["2378", "2379"] {
-            let rule = [verb, "OUTPUT", "-p", "tcp", "--dport", port, "-j", "DROP"];
-            self.netns.command("iptables").args(["-w"]).args(rule).run().ok();
+        for port in [2378, 2379] {
+            self.cut_off_from(port, off);
         }
+    }
+
+    /// The same for one port of others.
+    pub fn cut_off_from(&self, port: usize, off: bool) {
+        let (verb, port) = (if off { "-A" } else { "-D" }, port.to_string());
+        let rule = [verb, "OUTPUT", "-p", "tcp", "--dport", &port, "-j", "DROP"];
+        self.netns.command("iptables").args(["-w"]).args(rule).run().ok();
     }
 
     /// What waits for a datastore to be released later.

@@ -47,6 +47,33 @@ fn a_route_of_ours_that_is_deleted_is_back_within_a_second() {
     assert!(tor.route(&block, ONE).is_some());
 }
 
+/// Somebody writes over it: the destination, the metric, and another way.
+#[test]
+fn a_route_of_ours_that_somebody_replaces_is_ours_again_within_a_second() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, NUMBER).announces(FABRIC);
+    let _tor = Make::Bird.start(&lab.leaf, &tor);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    let (_pod, _, block) = pod(&lab.node);
+    sidecar.discards(&block);
+    sidecar.installs(FABRIC, &[TOR]);
+    let before = sidecar.routes();
+    for (destination, metric) in [(FABRIC, LEARNED), (&*block, BLACKHOLE)] {
+        let what = format!("{destination} is ours again");
+        within(&what, SECOND, || {
+            lab.node.netns().ip(&format!(
+                "route replace {destination} via 192.168.1.77 proto static metric {metric}"
+            ));
+            let since = Instant::now();
+            eventually(&what, || (sidecar.routes() == before).then_some(()));
+            since.elapsed()
+        });
+        let all = lab.node.netns().ip(&format!("route show {destination}"));
+        assert!(!all.contains("192.168.1.77"), "{all}");
+    }
+}
+
 #[test]
 fn a_route_of_someone_else_stays_as_it_is() {
     let lab = lab();

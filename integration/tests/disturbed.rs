@@ -22,7 +22,7 @@ const SEED: u32 = 1;
 /// Containers that stay for a while.
 const STAY: usize = 24;
 
-fn number(name: &str, default: u32) -> u32 {
+pub(crate) fn number(name: &str, default: u32) -> u32 {
     let set = std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     set.map_or(default, |number| number as u32)
 }

@@ -3,14 +3,14 @@
 use std::fs;
 
 use integration::fabric::{Tor, Watched as _};
-use integration::json::{list, with};
+use integration::json::{list, text, with};
 use integration::lab::pool;
 use integration::sidecar::Sidecar;
 use integration::wait::eventually;
 use integration::{Kind, Lab};
 use serde_json::{Value, json};
 
-use super::bgp_setup::{Make, ONE, TOR, lab, mesh, peer, pod, pod_of, singles};
+use super::bgp_setup::{Make, ONE, TOR, TWO, lab, mesh, peer, pod, pod_of, singles};
 
 const NUMBER: u32 = 65_000;
 const ALIVE: &str = "/manx/v1/nodes/worker01/alive";
@@ -129,6 +129,31 @@ fn after_a_quick_reboot_it_announces_beside_the_key_of_the_boot_before_and_anoth
         log.contains("machine m2 (boot b9, process 9) speaks for node worker01"),
         "{log}"
     );
+}
+
+#[test]
+fn of_two_machines_with_one_node_name_the_second_ends_with_the_first_ones_name_and_changes_nothing() {
+    let lab = lab();
+    let twin = lab.add_node("twin", 5);
+    mesh(&lab, false);
+    peer(&lab, "tor", TOR, NUMBER);
+    let tor = Tor::new(TOR, NUMBER).knows(ONE, 64_512).knows(TWO, 64_512);
+    let tor = Make::Bird.start(&lab.leaf, &tor);
+    let (_pod, _, block) = pod(&lab.node);
+    let mut first = Sidecar::start(&lab, &lab.node, &json!({}));
+    tor.learns(&block, ONE);
+    let key = eventually("the first has its key", || lab.etcd().get(ALIVE));
+    let record = "/calico/resources/v3/projectcalico.org/nodes/worker01";
+    let registered = lab.etcd().get(record);
+    let mut second = Sidecar::start(&lab, &twin, &json!({"nodename": "worker01"}));
+    let said = second.refuses();
+    assert!(said.contains("speaks for node worker01"), "{said}");
+    let machine = text(&key, "/machine_id");
+    assert!(said.contains(machine), "{machine}: {said}");
+    first.must_live();
+    assert_eq!(lab.etcd().get(record), registered);
+    assert_eq!(lab.etcd().get(ALIVE), Some(key));
+    assert!(tor.route(&block, ONE).is_some() && tor.route(&block, TWO).is_none());
 }
 
 #[test]

@@ -1,17 +1,105 @@
-//! Three members: one may be lost at any time, and nobody notices.
+//! Three members: one may be lost at any time and in any way, and nobody notices. `MANX_PODS` says how many come and go
+//! (`make soak`: 1000).
+
+use std::time::Duration;
 
 use integration::json::with;
 use integration::node::address;
 use integration::traces::Traces;
 use integration::{Kind, Lab, Pod};
 
+use crate::disturbed::number;
+
+const MEMBERS: usize = 3;
+const PODS: u32 = 45;
+
+/// What one member suffers.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Killed,
+    Paused,
+    CutOff,
+}
+
+impl Loss {
+    const ALL: [Self; 3] = [Self::Killed, Self::Paused, Self::CutOff];
+
+    fn begins(self, lab: &Lab, member: usize) {
+        let etcd = lab.etcd();
+        match self {
+            Self::Killed => etcd.kill(member),
+            Self::Paused => etcd.freeze_one(member, true),
+            Self::CutOff => lab.node.cut_off_from(etcd.port(member), true),
+        }
+    }
+
+    fn ends(self, lab: &Lab, member: usize) {
+        let etcd = lab.etcd();
+        match self {
+            Self::Killed => etcd.revive(member),
+            Self::Paused => etcd.freeze_one(member, false),
+            Self::CutOff => lab.node.cut_off_from(etcd.port(member), false),
+        }
+        etcd.wait_until_healthy();
+    }
+}
+
+/// Some pods come and go while a member is lost, which happens under the first of them; how long each call took.
+fn come_and_go(lab: &Lab, loss: Loss, member: usize, pods: u32) -> Vec<Duration> {
+    let conf = lab.node.conf();
+    let call = |verb: &str, pod: &Pod| lab.node.call(verb, &conf, pod).quiet().start();
+    let mut took = Vec::new();
+    for number in 0..pods {
+        let pod = Pod::new(&format!("{loss:?}{member}-{number}"));
+        let adding = call("ADD", &pod);
+        if number == 0 {
+            loss.begins(lab, member);
+        }
+        let added = adding.wait();
+        let deleted = call("DEL", &pod).wait();
+        took.extend([added.took, deleted.took]);
+        drop(added.result());
+        deleted.silent();
+    }
+    loss.ends(lab, member);
+    took
+}
+
+/// The time that 99 of 100 calls kept.
+fn p99(took: &mut [Duration]) -> Duration {
+    took.sort();
+    took[took.len() * 99 / 100]
+}
+
+#[test]
+fn no_call_fails_while_each_member_in_turn_is_killed_paused_and_cut_off() {
+    let lab = Lab::with_members(Kind::Etcd, MEMBERS);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let pods = number("MANX_PODS", PODS).div_ceil(9);
+    let warm = Pod::new("warm");
+    lab.node.add(&lab.node.conf(), &warm);
+    lab.node.del(&lab.node.conf(), &warm);
+    let before = Traces::of(&lab);
+    let mut all = Vec::new();
+    for loss in Loss::ALL {
+        let mut took: Vec<_> = (0..MEMBERS)
+            .flat_map(|member| come_and_go(&lab, loss, member, pods))
+            .collect();
+        println!("{loss:?}: p99 {:?}", p99(&mut took));
+        all.append(&mut took);
+    }
+    println!("{} calls, p99 {:?}, longest {:?}", all.len(), p99(&mut all), all.last());
+    lab.node.settle(&lab.node.conf());
+    before.unchanged(&lab);
+}
+
 #[test]
 fn each_member_may_die_while_pods_come_and_go() {
-    let mut lab = Lab::with_members(Kind::Etcd, 3);
+    let mut lab = Lab::with_members(Kind::Etcd, MEMBERS);
     lab.pool("pool", "10.0.0.0/24", 26);
     let conf = lab.node.conf();
     let before = Traces::of(&lab);
-    for member in 0..3 {
+    for member in 0..MEMBERS {
         let pods: Vec<_> = (0..12)
             .map(|number| Pod::new(&format!("m{member}-{number}")))
             .collect();
@@ -32,7 +120,7 @@ fn each_member_may_die_while_pods_come_and_go() {
 
 #[test]
 fn a_dead_endpoint_anywhere_in_the_list_costs_no_pod() {
-    let mut lab = Lab::with_members(Kind::Etcd, 3);
+    let mut lab = Lab::with_members(Kind::Etcd, MEMBERS);
     lab.pool("pool", "10.0.0.0/24", 26);
     lab.etcd_mut().kill(0);
     let endpoints = lab.etcd().endpoints();
