@@ -118,6 +118,7 @@ soak: setup-test build ## what test does with chance, for longer and from anothe
 	@echo 'SEED=$(SEED)'
 	MANX_SEED=$(SEED) MANX_SCHEDULES=40000 cargo test -p shared --test ipam_properties
 	MANX_SEED=$(SEED) MANX_RUNS=1000 cargo test -p integration --test black_box disturbed -- --nocapture
+	MANX_SEED=$(SEED) MANX_PODS=1000 MANX_KILLS=1000 cargo test -p integration --test black_box -- --nocapture failover:: kills::
 	MANX_SEED=$(SEED) MANX_MINUTES=$(MINUTES) cargo run --quiet -p integration --bin soak \
 	    2>$(CARGO_TARGET_DIR)/soak.log || { tail -n 400 $(CARGO_TARGET_DIR)/soak.log >&2; exit 1; }
 

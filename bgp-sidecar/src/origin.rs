@@ -22,7 +22,7 @@ use shared::model::ippool::IPPool;
 mod guard;
 mod reason;
 
-pub use guard::{Picture, Verdict, withdrawal};
+pub use guard::{Picture, Verdict, restored, withdrawal};
 pub use reason::Reason;
 
 /// Everything it follows from.

@@ -164,10 +164,15 @@ pub(crate) struct Wanted {
     pub(crate) replaces: Option<Stored>,
     /// A profile to create if it is not there: its name and document.
     pub(crate) profile: Option<(String, Vec<u8>)>,
+    /// The handle of the container's addresses, where it has one.
+    pub(crate) handle: Option<Key>,
 }
 
 /// The transaction that writes the record, and the profile with it. A record that somebody else wrote since is
 /// an error: two containers claim the pod at once, and the other one was first.
+///
+/// A new one is written only while the container has its addresses: a transaction that arrives after the container's DEL,
+/// from a member of etcd that hung or for an ADD that was killed, writes nothing.
 pub(crate) fn commit(snapshot: &Snapshot, wanted: &Wanted) -> Result<Decision<()>, CniError> {
     let bytes = wanted.record.to_bytes();
     match snapshot.get(&wanted.key) {
@@ -184,6 +189,12 @@ pub(crate) fn commit(snapshot: &Snapshot, wanted: &Wanted) -> Result<Decision<()
         Some(_) | None => {}
     }
     let mut txn = Txn::default();
+    if let (None, Some(handle)) = (snapshot.get(&wanted.key), &wanted.handle) {
+        if snapshot.exists(handle) == Some(false) {
+            return Err(released(wanted, handle));
+        }
+        txn.guard(Guard::Present(handle.clone()));
+    }
     txn.guard(snapshot.guard(&wanted.key))
         .write(Write::Put(wanted.key.clone(), bytes));
     if let Some((name, document)) = &wanted.profile {
@@ -194,6 +205,14 @@ pub(crate) fn commit(snapshot: &Snapshot, wanted: &Wanted) -> Result<Decision<()
         }
     }
     Ok(Decision::Commit(txn, ()))
+}
+
+fn released(wanted: &Wanted, handle: &Key) -> CniError {
+    let text = format!(
+        "{}: the addresses of its container were released meanwhile: {handle} is gone; try again",
+        wanted.key
+    );
+    CniError::new(Code::EndpointConflict, text)
 }
 
 /// The transaction that takes [`commit`] back: what was there is there again. A record that is not the one

@@ -89,6 +89,7 @@ fn text(number: usize, txn: &Txn) -> String {
 fn guarded(guard: &Guard) -> String {
     match guard {
         Guard::Absent(key) => format!("{key} does not exist"),
+        Guard::Present(key) => format!("{key} exists"),
         Guard::Unchanged(key, Revision(revision)) if *revision >= NEVER => {
             format!("{key} is as transaction {} leaves it", revision - NEVER + 1)
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
 
@@ -115,9 +116,11 @@ impl Netns {
 }
 
 impl Netns {
-    /// Takes its name away; it is gone when nobody is inside any more.
+    /// Takes its name away, at once; it is gone when nobody is inside any more.
     pub fn delete(&self) {
-        ip(["netns", "del", &self.name]).ok();
+        let path = self.path();
+        umount2(&path, MntFlags::MNT_DETACH).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        std::fs::remove_file(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 }
 

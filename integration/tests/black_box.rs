@@ -108,6 +108,7 @@ mod pages;
 mod planted_secrets;
 mod pod;
 mod pod_network;
+mod power_cut;
 mod private_files;
 mod programs;
 mod reader;

@@ -18,14 +18,15 @@ const TRIES: usize = 8;
 /// Calls among many interfaces take at most so many times as long as beside few.
 const TIMES: u32 = 2;
 
-/// Interfaces as pods of others have them, all up.
+/// So many interfaces, by pairs, with a route over each pair.
 fn populate(node: &Node, count: usize) {
     let mut orders = String::new();
-    for number in 0..count {
+    for number in 0..count / 2 {
         let (high, low) = (number / 256, number % 256);
         let _written = writeln!(
             orders,
-            "link add crowd{number} address 02:00:00:01:{high:02x}:{low:02x} type dummy\nlink set crowd{number} up\n\
+            "link add crowd{number} up address 02:00:00:01:{high:02x}:{low:02x} type veth peer name other{number} \
+             address 02:00:00:02:{high:02x}:{low:02x}\nlink set other{number} up\n\
              route add 10.99.{high}.{low}/32 dev crowd{number} proto static"
         );
     }

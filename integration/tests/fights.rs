@@ -12,6 +12,8 @@ use super::bgp_setup::{Make, ONE, TOR, lab, peer, pod};
 
 const NUMBER: u32 = 64_512;
 const FABRIC: &str = "10.20.0.0/26";
+/// Seconds of processor time for the whole fight.
+const SPENT: f64 = 1.0;
 const WRONG: &str = "192.168.1.77";
 
 /// BIRD as somebody would set it up who wants these prefixes to go elsewhere, `learn`ing what it finds.
@@ -53,11 +55,12 @@ fn fights(bird_first: bool) {
         let seen = scans();
         eventually("BIRD has tried again and again", || (scans() > seen + 4).then_some(()));
     });
-    println!("{} s of processor time; {}", usage::of(sidecar.pid()).cpu - before, rival.log());
+    let spent = usage::of(sidecar.pid()).cpu - before;
+    println!("{spent} s of processor time beside {}", rival.log());
+    assert!(spent < SPENT, "{spent} s of processor time");
     assert!(tor.route(&block, ONE).is_some());
     let log = sidecar.log();
     assert_eq!(log.matches(" is up: ").count(), 1, "{log}");
-    println!("{log}");
     sidecar.must_live();
 }
 

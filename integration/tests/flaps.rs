@@ -26,7 +26,9 @@ fn pair<'a>(lab: &'a Lab, other: &'a Node) -> Pair<'a> {
     peer(lab, "tor", TOR, NUMBER);
     let tor = Tor::new(TOR, NUMBER)
         .knows(ONE, NUMBER)
+        .with_hold(9)
         .knows(TWO, NUMBER)
+        .with_hold(9)
         .reflects();
     let tor = Make::Bird.start(&lab.leaf, &tor);
     let (pod_one, _, block) = pod(&lab.node);

@@ -107,6 +107,8 @@ impl Reads {
 pub enum Guard {
     /// The key does not exist.
     Absent(Key),
+    /// The key exists.
+    Present(Key),
     /// The key was last written at exactly this revision.
     Unchanged(Key, Revision),
     /// No key that is now below the prefix was written after this revision (etcd: range compare

@@ -73,7 +73,7 @@ async fn a_killed_member_costs_nothing_a_stopped_one_its_timeout() {
         members[1].restart();
         support::answers(&[&members[1]]).await;
         members[0].signal("STOP");
-        a_round_within(Duration::from_secs(5), &members, "stopped").await;
+        a_round_within(Duration::from_secs(2), &members, "stopped").await;
         members[0].signal("CONT");
     })
     .await;

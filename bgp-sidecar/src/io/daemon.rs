@@ -9,6 +9,7 @@ mod listen;
 mod mender;
 mod notify;
 mod orders;
+mod past;
 mod perform;
 mod pictures;
 mod pools;
@@ -62,6 +63,7 @@ struct Daemon {
     cluster: Cluster,
     /// What the speaker was configured with last.
     picture: Option<Arc<Picture>>,
+    past: past::Past,
     net: Net,
     kernel: Kernel,
     datastore: Datastore,

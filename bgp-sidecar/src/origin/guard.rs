@@ -7,11 +7,16 @@
 //!   Node is gone), and more than a fifth of the prefixes would be withdrawn, or of the sessions ended. A node without a
 //!   pod has no prefix to lose, and everything that it has learned.
 //!
+//! [`restored`] refuses more of one that has come from an older backup, which its revision tells: whatever prefix would be
+//! withdrawn or session ended, for what was written after the backup is not in it.
+//!
 //! Everything else is accepted: in the same cluster pods, blocks and peers may go as they like. A picture is taken before
 //! this node is registered anew, or its own Node would hide that there was none. That another node has registered since
 //! makes an emptied datastore no less another.
 
 use std::collections::BTreeSet;
+
+use shared::txn::Revision;
 
 use super::Origin;
 use crate::session::PeerKey;
@@ -77,9 +82,27 @@ pub fn withdrawal(previous: &Picture<'_>, next: &Picture<'_>) -> Verdict {
     } else {
         None
     };
-    let Some(what) = what else {
+    what.map_or(Verdict::Accept, |what| refuse(&what, &prefixes, &sessions))
+}
+
+/// The same for a datastore that is at an older revision than it was.
+pub fn restored(previous: &Picture<'_>, next: &Picture<'_>, (was, is): (Revision, Revision)) -> Verdict {
+    if let Verdict::Refuse(why) = withdrawal(previous, next) {
+        return Verdict::Refuse(why);
+    }
+    let prefixes = Loss::of(&previous.origin.announced, &next.origin.announced);
+    let sessions = Loss::of(&previous.peers, &next.peers);
+    if prefixes.gone + sessions.gone == 0 {
         return Verdict::Accept;
-    };
+    }
+    let what = format!(
+        "the datastore was restored from an older backup: it came back with revision {}, and had {}",
+        is.0, was.0
+    );
+    refuse(&what, &prefixes, &sessions)
+}
+
+fn refuse(what: &str, prefixes: &Loss, sessions: &Loss) -> Verdict {
     Verdict::Refuse(format!(
         "{what}; {} of {} prefixes of this node would be withdrawn, and {} of {} sessions ended with what was learned from \
          them, so everything stays as it was: restore the datastore, or, if the cluster is meant to begin anew, stop this \

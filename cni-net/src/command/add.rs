@@ -114,8 +114,10 @@ async fn attach<'a>(
     let nats = facts.nats(&addresses)?;
     let host_routes = call.leads(target, &ipam);
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
+    let leased = call.config.uses_calico_ipam() && !file.without_ipam;
     let made = |host_interface, mac| Made {
         addresses: &addresses,
+        leased,
         pod,
         host_interface,
         mac,
@@ -162,6 +164,8 @@ fn key(target: &Target<'_>, known: &Known) -> Key {
 /// What only this ADD could find out.
 struct Made<'a> {
     addresses: &'a [IpAddr],
+    /// They are held by the container's handle.
+    leased: bool,
     pod: Option<Told<'a>>,
     host_interface: &'a str,
     mac: &'a str,
@@ -191,7 +195,16 @@ fn wanted(call: &Call, target: &Target<'_>, known: &Known, made: Made<'_>) -> Wa
             .map_or_else(|| facts.born(), |stored| facts.taken_over(&stored.record)),
         replaces: known.existing.clone(),
         profile: call.new_profile(target),
+        handle: made.leased.then(|| handle(call, target)),
     }
+}
+
+/// As Calico's IPAM names it.
+fn handle(call: &Call, target: &Target<'_>) -> Key {
+    Key::handle(&format!(
+        "{}.{}",
+        call.config.network, target.attachment.container_id
+    ))
 }
 
 /// Writes the record in one transaction.
@@ -201,7 +214,10 @@ pub(super) async fn write(
     first: Snapshot,
     wanted: &Wanted,
 ) -> Result<(), CniError> {
-    let reads = learn::reads(call, target)?;
+    let mut reads = learn::reads(call, target)?;
+    if let Some(handle) = &wanted.handle {
+        reads = reads.exists(handle.clone());
+    }
     let store = Seeded::new(&call.store, first);
     transact(&store, reads, |snapshot| record::commit(snapshot, wanted))
         .await

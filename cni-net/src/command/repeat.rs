@@ -51,6 +51,7 @@ pub(super) async fn add(
             record,
             replaces: Some(stored),
             profile,
+            handle: None,
         };
         add::write(call, target, snapshot, &wanted).await?;
     }

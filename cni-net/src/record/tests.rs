@@ -194,7 +194,29 @@ fn wanted(replaces: Option<u64>) -> Wanted {
             revision: Revision(revision),
         }),
         profile: Some(("k8s-pod-network".to_owned(), profile)),
+        handle: Some(handle()),
     }
+}
+
+fn handle() -> Key {
+    Key::handle("k8s-pod-network.mine")
+}
+
+#[test]
+fn a_new_record_is_written_only_while_the_container_has_its_addresses() {
+    let guards = |there: &Snapshot, replaces| match commit(there, &wanted(replaces)).unwrap() {
+        Decision::Commit(txn, ()) => txn.guards,
+        other => panic!("{other:?}"),
+    };
+    let needs = Guard::Present(handle());
+    assert!(guards(&snapshot(&pod(), &[]), None).contains(&needs));
+    let there = snapshot(&pod(), &[(WEB, held("old", "eth0"), 5)]);
+    assert!(!guards(&there, Some(5)).contains(&needs), "one that is there is guarded by itself");
+    let released = reads(&pod(), NODE, None).unwrap().key(handle());
+    let released = Snapshot::new(&released, Revision(9), [], []);
+    let error = commit(&released, &wanted(None)).unwrap_err();
+    assert_eq!(error.code, Code::EndpointConflict);
+    assert!(error.msg.contains("released meanwhile"), "{error}");
 }
 
 #[test]
@@ -202,7 +224,7 @@ fn record_and_profile_are_written_in_one_transaction() {
     let Decision::Commit(txn, ()) = commit(&snapshot(&pod(), &[]), &wanted(None)).unwrap() else {
         panic!()
     };
-    assert_eq!(txn.guards.len(), 2);
+    assert_eq!(txn.guards.len(), 3);
     assert_eq!(txn.writes.len(), 2);
     let profile = profile_key("k8s-pod-network");
     let there = snapshot(&pod(), &[(profile.as_str(), "{}".to_owned(), 2)]);

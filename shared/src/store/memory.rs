@@ -101,6 +101,7 @@ impl Inner {
     fn holds(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Absent(key) => !self.entries.contains_key(key),
+            Guard::Present(key) => self.entries.contains_key(key),
             Guard::Unchanged(key, revision) => self
                 .entries
                 .get(key)

@@ -126,7 +126,8 @@ pub(crate) async fn a_value_is_compared_byte_by_byte<S: Datastore>(a: &S, b: &S)
     let is = |value: &str| Guard::Holds(key("value/a"), value.as_bytes().to_vec());
     assert!(!holds(a, is("")).await, "what is not there has no value");
     apply(a, vec![put("value/a", "one")]).await;
-    assert!(holds(b, is("one")).await);
+    assert!(holds(b, is("one")).await && holds(b, Guard::Present(key("value/a"))).await);
+    assert!(!holds(b, Guard::Present(key("value/none"))).await);
     assert!(!holds(b, is("on")).await && !holds(b, is("two")).await);
 }
 

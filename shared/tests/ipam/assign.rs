@@ -81,7 +81,7 @@ fn an_allocation_guards_its_handle_its_block_and_its_pool() {
         .iter()
         .map(|guard| match guard {
             Guard::Absent(key) => format!("no {key}"),
-            Guard::Unchanged(key, _) => key.to_string(),
+            Guard::Present(key) | Guard::Unchanged(key, _) => key.to_string(),
             Guard::NothingNewer(prefix, _) => format!("{prefix}*"),
             Guard::Holds(key, _) => format!("{key}="),
         })

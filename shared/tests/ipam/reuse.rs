@@ -199,3 +199,19 @@ fn of_an_own_and_a_foreign_address_the_one_that_rested_longer_is_used() {
         assert_eq!((lease.borrowed, lease.resting.is_some()), (borrowed, true));
     }
 }
+
+/// Of a node whose clock is ahead an address rests longer, of one that is behind it does not rest.
+#[test]
+fn a_clock_that_is_wrong_by_an_hour_loses_no_address_and_gives_none_twice() {
+    for (time, rests) in [("17:13:05", true), ("15:13:05", false)] {
+        let scene = resting(json!({}));
+        for n in 0..4 {
+            scene.assign(&at("16:12:47", n)).unwrap();
+        }
+        let released = scene.release(&back(time, 1)).unwrap().addresses[0];
+        let lease = scene.assign(&at("16:14:00", 10)).unwrap()[0].clone();
+        assert_eq!((lease.address, lease.resting.is_some()), (released, rests));
+        assert_eq!(scene.assign(&at("16:14:00", 11)).unwrap_err().code(), 141);
+        assert_eq!(scene.audit(), []);
+    }
+}

@@ -18,6 +18,9 @@ impl Daemon {
                 let (at, keys) = (revision.0.to_string(), data.len().to_string());
                 self.log
                     .debug("the datastore has changed", &[("revision", &at), ("keys", &keys)]);
+                if self.is_restored(&data, revision) {
+                    return;
+                }
                 // What is refused must not take the place of what a restart would go by.
                 if self.take(&data).await {
                     self.stored(&data);

@@ -67,6 +67,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     let mut daemon = Daemon {
         cluster: Cluster::new(&node),
         picture: None,
+        past: Past::new(kept.as_ref().map_or(Revision(0), |kept| kept.revision)),
         net: Net::new(),
         kernel: Kernel::open().await?,
         counter: Counter::start(identity.clone(), &datastore),
@@ -111,7 +112,7 @@ impl Daemon {
         let first = tokio::time::timeout(PATIENCE, self.datastore.next()).await;
         let (data, revision) = match (first, kept) {
             (Ok(Update::Data(data, revision)), None) => (data, revision),
-            (Ok(Update::Data(data, revision)), Some(kept)) => match self.judge(&kept.data, &data) {
+            (Ok(Update::Data(data, revision)), Some(kept)) => match self.judge(&kept.data, &data, revision) {
                 Verdict::Accept => (data, revision),
                 Verdict::Refuse(why) => {
                     self.log.error(&why, &[]);
@@ -169,21 +170,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Whether the datastore may be believed after what was known before.
-    fn judge(&self, kept: &Data, data: &Data) -> Verdict {
-        let picture = |data: &Data| {
-            let mut cluster = Cluster::new(&self.node);
-            cluster.take(data);
-            cluster.picture(
-                &self.settings,
-                &secrets(&self.settings.secrets_dir, &cluster.secrets()),
-            )
-        };
-        let (before, now) = (picture(kept), picture(data));
-        origin::withdrawal(&before.judged(), &now.judged())
-    }
-
-    pub(super) fn keep(&self, data: Arc<Data>, revision: Revision) {
+    pub(super) fn keep(&mut self, data: Arc<Data>, revision: Revision) {
+        self.past = Past::new(revision);
         self.keeper.save(Saved {
             guid: self.picture.as_ref().and_then(|picture| picture.guid.clone()),
             revision,

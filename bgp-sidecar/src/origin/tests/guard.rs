@@ -1,6 +1,7 @@
 //! When a withdrawal is not believed, and what always holds of what is announced.
 
 use proptest::prelude::*;
+use shared::txn::Revision;
 
 use super::*;
 use crate::session::PeerKey;
@@ -119,6 +120,26 @@ fn without_a_guid_this_nodes_own_node_tells_whose_datastore_it_is() {
     assert_eq!(withdrawal(&nothing, &others), Verdict::Accept);
     let ours = picture(&other, (0, 1, Some("b")), 0);
     assert_eq!(withdrawal(&before, &ours), Verdict::Accept);
+}
+
+/// Behind the same cluster's own revision every loss counts.
+#[test]
+fn an_older_backup_withdraws_nothing_and_both_revisions_are_told() {
+    let judged = |before: u8, after: u8, left: u8| {
+        let (one, other) = (announcing(before), announcing(after));
+        let cluster = |count| (count, 5, Some("a"));
+        let (previous, next) = (picture(&one, cluster(before), 3), picture(&other, cluster(after), left));
+        assert_eq!(withdrawal(&previous, &next), Verdict::Accept);
+        restored(&previous, &next, (Revision(57), Revision(12)))
+    };
+    for (after, left) in [(9, 3), (10, 2)] {
+        let text = refused(judged(10, after, left));
+        assert!(text.contains("came back with revision 12, and had 57"), "{text}");
+        assert!(text.contains("--withdraw"), "{text}");
+    }
+    for (after, left) in [(10, 3), (11, 3)] {
+        assert_eq!(judged(10, after, left), Verdict::Accept, "nothing is lost");
+    }
 }
 
 fn any_world() -> impl Strategy<Value = World> {

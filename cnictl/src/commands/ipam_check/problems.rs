@@ -43,6 +43,7 @@ pub fn txn(txn: &Txn) -> String {
 fn guard(guard: &Guard) -> String {
     match guard {
         Guard::Absent(key) => format!("no {key}"),
+        Guard::Present(key) => format!("{key} there"),
         Guard::Unchanged(key, revision) => format!("{key} at revision {}", revision.0),
         Guard::Holds(key, value) => format!("{key} with these {} bytes", value.len()),
         Guard::NothingNewer(prefix, revision) => {

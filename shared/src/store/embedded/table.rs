@@ -92,6 +92,7 @@ impl Table {
     pub(super) fn holds(self, reader: &RoTxn<'_>, guard: &Guard) -> heed::Result<bool> {
         match guard {
             Guard::Absent(key) => Ok(self.revision_of(reader, key)?.is_none()),
+            Guard::Present(key) => Ok(self.revision_of(reader, key)?.is_some()),
             Guard::Unchanged(key, revision) => Ok(self.revision_of(reader, key)? == Some(revision.0)),
             Guard::NothingNewer(prefix, revision) => {
                 for item in self.0.prefix_iter(reader, &tagged(prefix.as_str()))? {

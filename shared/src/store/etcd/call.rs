@@ -59,7 +59,8 @@ impl Etcd {
         let fresh = self.link().fresh;
         match timeout(limit, request(client)).await {
             Ok(Ok(answer)) => {
-                self.link().fresh = false;
+                let mut link = self.link();
+                (link.fresh, link.passed) = (false, 0);
                 Ok(answer)
             }
             Ok(Err(error)) => Err(failure::of(&endpoint, &error, fresh, &self.config)),

@@ -26,16 +26,23 @@ impl super::Etcd {
     }
 }
 
-/// Connects, and authenticates where a user is configured.
+/// Where there are others: a member that takes longer to show that it lives is asked when they have failed, too. One that
+/// hangs takes connections and answers nothing.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
+
+/// Connects, and authenticates where a user is configured. `hurried`: there are others to ask.
 pub(super) async fn dial(
     config: &EtcdConfig,
     tls: &Tls,
-    url: &str,
+    (url, hurried): (&str, bool),
     deadline: &Deadline,
 ) -> Result<Client, Failure> {
     let endpoint = endpoint(config, tls, url)?;
     let left = deadline.left(|| format!("{url}: no time left to connect"))?;
-    let limit = left.min(config.connect_timeout);
+    let limit = left.min(match hurried {
+        true => SIGN_OF_LIFE,
+        false => config.connect_timeout,
+    });
     let channel = match timeout(limit, endpoint.connect()).await {
         Ok(Ok(channel)) => channel,
         Ok(Err(error)) => {
@@ -49,6 +56,9 @@ pub(super) async fn dial(
     };
     // A member without a leader says so at once instead of letting a request time out.
     let plain = ConnectOptions::new().with_require_leader(true);
+    if hurried {
+        lives(&channel, url).await?;
+    }
     let options = match &config.user {
         Some((user, password)) => plain.clone().with_user(user, password),
         None => plain.clone(),
@@ -77,6 +87,21 @@ pub(super) async fn dial(
         Err(_) => Err(Failure::Unsent(format!(
             "{url}: no token within {} ms",
             limit.as_millis()
+        ))),
+    }
+}
+
+/// Whatever it answers, it answers.
+async fn lives(channel: &tonic::transport::Channel, url: &str) -> Result<(), Failure> {
+    let asked = async {
+        let client = Client::from_channel(Channel::Tonic(channel.clone()), None).await?;
+        client.maintenance_client().status().await
+    };
+    match timeout(SIGN_OF_LIFE, asked).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure::Unsent(format!(
+            "{url}: no sign of life within {} ms",
+            SIGN_OF_LIFE.as_millis()
         ))),
     }
 }

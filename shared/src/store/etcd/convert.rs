@@ -104,6 +104,7 @@ pub(super) fn txn(txn: &Txn) -> etcd_client::Txn {
 fn guard(guard: &Guard) -> Compare {
     match guard {
         Guard::Absent(key) => Compare::create_revision(key.as_str(), CompareOp::Equal, 0),
+        Guard::Present(key) => Compare::create_revision(key.as_str(), CompareOp::Greater, 0),
         Guard::Unchanged(key, revision) => {
             Compare::mod_revision(key.as_str(), CompareOp::Equal, signed(revision.0))
         }

@@ -62,6 +62,8 @@ struct Link {
     client: Option<Client>,
     /// No answer has come over this connection yet.
     fresh: bool,
+    /// Endpoints that were passed over since the last answer.
+    passed: usize,
 }
 
 impl std::fmt::Debug for Link {
@@ -117,6 +119,7 @@ impl Etcd {
         let at = (link.at + 1) % self.order.len().max(1);
         *link = Link {
             at,
+            passed: link.passed.saturating_add(1),
             ..Link::default()
         };
     }
@@ -135,7 +138,9 @@ impl Etcd {
         if let Some(client) = self.kept() {
             return Ok(client);
         }
-        let client = connect::dial(&self.config, &self.tls, &self.endpoint(), &self.deadline).await?;
+        let hurried = self.order.len() > 1 && self.link().passed < self.order.len();
+        let at = (&*self.endpoint(), hurried);
+        let client = connect::dial(&self.config, &self.tls, at, &self.deadline).await?;
         let mut link = self.link();
         link.client = Some(client.clone());
         link.fresh = true;
