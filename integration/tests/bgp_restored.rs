@@ -21,8 +21,14 @@ fn told(sidecar: &Sidecar, before: usize) -> (u64, u64) {
     });
     let said = log.rsplit(SAYS).next().unwrap_or_default();
     let numbers = said.split_once(';').map_or(said, |(numbers, _)| numbers);
-    let number = |text: &str| text.trim().parse().unwrap_or_else(|error| panic!("{said}: {error}"));
-    let (came, had) = numbers.split_once(", and had ").unwrap_or_else(|| panic!("{said}"));
+    let number = |text: &str| {
+        text.trim()
+            .parse()
+            .unwrap_or_else(|error| panic!("{said}: {error}"))
+    };
+    let (came, had) = numbers
+        .split_once(", and had ")
+        .unwrap_or_else(|| panic!("{said}"));
     (number(came), number(had))
 }
 

@@ -53,7 +53,9 @@ fn fights(bird_first: bool) {
         // It looks every second: five times.
         let scans = || rival.log().matches("Netlink").count();
         let seen = scans();
-        eventually("BIRD has tried again and again", || (scans() > seen + 4).then_some(()));
+        eventually("BIRD has tried again and again", || {
+            (scans() > seen + 4).then_some(())
+        });
     });
     let spent = usage::of(sidecar.pid()).cpu - before;
     println!("{spent} s of processor time beside {}", rival.log());

@@ -94,7 +94,9 @@ fn another_mtu_of_the_uplink_moves_nothing_and_is_that_of_later_pods() {
         let (_marker, _, _) = pod(&lab.node);
     });
     pings.none_lost();
-    pair.blocks.iter().for_each(|block| capture.never_withdrawn(block));
+    pair.blocks
+        .iter()
+        .for_each(|block| capture.never_withdrawn(block));
     let log = pair.one.log();
     assert_eq!(log.matches(" is up: ").count(), 1, "{log}");
     pair.one.must_live();

@@ -68,10 +68,7 @@ fn both_plugins_and_the_sidecar_killed_at_any_moment_leave_nothing_and_announce_
     let (stays, block) = stays(&lab, &conf);
     let mut sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
     tor.learns(&block, ONE);
-    let whole = (0..5)
-        .map(|_| undisturbed(&lab, &conf))
-        .min()
-        .unwrap_or_default();
+    let whole = (0..5).map(|_| undisturbed(&lab, &conf)).min().unwrap_or_default();
     let before = Traces::of(&lab);
     let (kills, seed) = (number("MANX_KILLS", KILLS), number("MANX_SEED", 1));
     println!("MANX_KILLS={kills} MANX_SEED={seed}, an ADD takes {whole:?}");
@@ -94,10 +91,15 @@ fn both_plugins_and_the_sidecar_killed_at_any_moment_leave_nothing_and_announce_
         lab.node.del(&conf, &pod);
         assert_eq!(pod.netns.links(), Vec::<String>::new(), "turn {turn}");
     }
-    println!("{} of {kills} hit a call, {} the sidecar", killer.hit, killer.sidecars);
+    println!(
+        "{} of {kills} hit a call, {} the sidecar",
+        killer.hit, killer.sidecars
+    );
     assert!(killer.hit >= kills / 4, "{} of {kills}", killer.hit);
     lab.node.settle(&conf);
-    eventually("the switch has the block of what stays", || tor.route(&block, ONE));
+    eventually("the switch has the block of what stays", || {
+        tor.route(&block, ONE)
+    });
     before.unchanged(&lab);
     stays.must_reach(TOR);
     sidecar.must_live();

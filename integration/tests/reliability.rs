@@ -7,7 +7,12 @@ use std::path::Path;
 use integration::require;
 
 /// Where tests are.
-const PLACES: [&str; 4] = ["integration/tests", "shared/tests", "bgp-sidecar/src", "cni-net/src"];
+const PLACES: [&str; 4] = [
+    "integration/tests",
+    "shared/tests",
+    "bgp-sidecar/src",
+    "cni-net/src",
+];
 
 /// The functions of all files of a name, as text, by the name.
 fn sources(folder: &Path, found: &mut BTreeMap<String, String>) {
@@ -18,7 +23,8 @@ fn sources(folder: &Path, found: &mut BTreeMap<String, String>) {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             found.entry(name.into_owned()).or_default().push_str(&text);
         }
     }
@@ -45,7 +51,9 @@ fn is_test(text: &str, function: &str) -> bool {
 #[test]
 fn every_test_that_the_matrix_of_faults_names_exists() {
     let mut found = BTreeMap::new();
-    PLACES.iter().for_each(|place| sources(&require::file(place), &mut found));
+    PLACES
+        .iter()
+        .for_each(|place| sources(&require::file(place), &mut found));
     let page = fs::read_to_string(require::file("docs/reliability.md")).expect("docs/reliability.md");
     let named = named(&page);
     let missing: Vec<_> = named
@@ -54,8 +62,12 @@ fn every_test_that_the_matrix_of_faults_names_exists() {
         .collect();
     assert!(missing.is_empty(), "no such test: {missing:#?}");
     // A row without one promises what nobody has seen.
-    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault "));
-    let bare: Vec<_> = rows.filter(|row| !row.contains("::") && !row.contains("| the same")).collect();
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| fault "));
+    let bare: Vec<_> = rows
+        .filter(|row| !row.contains("::") && !row.contains("| the same"))
+        .collect();
     assert!(bare.is_empty(), "rows without a test: {bare:#?}");
     assert!(named.len() > 60, "only {} tests are named", named.len());
 }

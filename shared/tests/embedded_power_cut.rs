@@ -25,7 +25,9 @@ async fn both(store: &Embedded) -> [u64; 2] {
     let reads = keys().into_iter().fold(Reads::new(), Reads::key);
     let seen = store.read(&reads).await.unwrap();
     keys().map(|key| {
-        let number = seen.get(&key).map(|entry| String::from_utf8_lossy(&entry.value).parse());
+        let number = seen
+            .get(&key)
+            .map(|entry| String::from_utf8_lossy(&entry.value).parse());
         number.map_or(0, Result::unwrap)
     })
 }
@@ -74,7 +76,9 @@ enum Event {
 /// `"\x00\x01"` as bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     let octets = text.split("\\x").skip(1);
-    octets.map(|octet| u8::from_str_radix(&octet[..2], 16).unwrap()).collect()
+    octets
+        .map(|octet| u8::from_str_radix(&octet[..2], 16).unwrap())
+        .collect()
 }
 
 /// The quoted texts of a line.
@@ -82,18 +86,49 @@ fn quoted(line: &str) -> Vec<u8> {
     line.split('"').skip(1).step_by(2).flat_map(unescaped).collect()
 }
 
+/// The lines of a trace, those that another thread's came between put together.
+fn whole(trace: &str) -> Vec<String> {
+    let mut begun = std::collections::BTreeMap::new();
+    let mut lines = Vec::new();
+    for line in trace.lines() {
+        let thread = line.split(' ').next().unwrap();
+        if let Some(start) = line.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, start);
+        } else if let Some((_, end)) = line.split_once(" resumed>") {
+            lines.push(format!("{}{end}", begun.remove(thread).unwrap()));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
+}
+
 /// What the trace says of `data.mdb`.
 fn events(trace: &str) -> Vec<Event> {
     let (mut events, mut durable) = (Vec::new(), Vec::new());
     let mut place = std::collections::BTreeMap::new();
     let data = "\\x64\\x61\\x74\\x61\\x2e\\x6d\\x64\\x62";
-    for line in trace.lines().filter(|line| line.contains(data)) {
+    for line in whole(trace).iter().filter(|line| line.contains(data)) {
         let (call, rest) = line.split_once('(').unwrap();
         let call = call.split_whitespace().last().unwrap();
         let (_, answer) = rest.rsplit_once(" = ").unwrap();
-        let number = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().unwrap().to_owned();
+        let number = |text: &str| {
+            text.split(|c: char| !c.is_ascii_digit())
+                .next()
+                .unwrap()
+                .to_owned()
+        };
         let descriptor = number(rest);
-        let last = || rest.rsplit_once(") = ").unwrap().0.rsplit_once(", ").unwrap().1.parse().unwrap();
+        let last = || {
+            rest.rsplit_once(") = ")
+                .unwrap()
+                .0
+                .rsplit_once(", ")
+                .unwrap()
+                .1
+                .parse()
+                .unwrap()
+        };
         let synced = durable.contains(&descriptor);
         let mut write = |at: usize| {
             let bytes = quoted(rest);
@@ -102,8 +137,8 @@ fn events(trace: &str) -> Vec<Event> {
             at
         };
         match call {
-            "openat" if rest.contains("O_DSYNC") => durable.push(number(answer)),
-            "openat" => durable.retain(|one| *one != number(answer)),
+            "open" | "openat" if rest.contains("O_DSYNC") => durable.push(number(answer)),
+            "open" | "openat" => durable.retain(|one| *one != number(answer)),
             "lseek" => drop(place.insert(descriptor, number(answer).parse::<usize>().unwrap())),
             "pwrite64" | "pwritev" => drop(write(last())),
             "write" | "writev" => {
@@ -152,7 +187,7 @@ async fn opened(file: &[u8]) -> u64 {
 /// The process's writes, from an empty store on.
 fn traced(path: &Path) -> Vec<Event> {
     let log = path.with_extension("trace");
-    let calls = "trace=openat,lseek,write,writev,pwrite64,pwritev,fsync,fdatasync";
+    let calls = "trace=open,openat,lseek,write,writev,pwrite64,pwritev,fsync,fdatasync";
     let status = Command::new("strace")
         .args(["-f", "-y", "-qq", "-xx", "-s", "10000000", "-e", calls, "-o"])
         .arg(&log)
@@ -191,5 +226,8 @@ async fn whatever_of_its_writes_a_power_cut_leaves_the_store_is_whole_and_keeps_
     println!("{cuts} power cuts");
     assert!(pending.is_empty(), "a commit returned before it was on the disk");
     assert_eq!(committed, ROUNDS);
-    assert!(cuts > 20 * u32::try_from(ROUNDS).unwrap(), "only {cuts} power cuts");
+    assert!(
+        cuts > 20 * u32::try_from(ROUNDS).unwrap(),
+        "only {cuts} power cuts"
+    );
 }

@@ -211,7 +211,10 @@ fn a_new_record_is_written_only_while_the_container_has_its_addresses() {
     let needs = Guard::Present(handle());
     assert!(guards(&snapshot(&pod(), &[]), None).contains(&needs));
     let there = snapshot(&pod(), &[(WEB, held("old", "eth0"), 5)]);
-    assert!(!guards(&there, Some(5)).contains(&needs), "one that is there is guarded by itself");
+    assert!(
+        !guards(&there, Some(5)).contains(&needs),
+        "one that is there is guarded by itself"
+    );
     let released = reads(&pod(), NODE, None).unwrap().key(handle());
     let released = Snapshot::new(&released, Revision(9), [], []);
     let error = commit(&released, &wanted(None)).unwrap_err();

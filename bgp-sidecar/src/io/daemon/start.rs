@@ -15,7 +15,7 @@ use super::mender::Mender;
 use super::pools::Counter;
 use super::signals::Signals;
 use super::words::{Secrets, log, secret};
-use super::{Daemon, answers};
+use super::{Daemon, answers, past};
 use crate::cluster::{Cluster, Data};
 use crate::io::calls::Calls;
 use crate::io::datastore::{Datastore, Update};
@@ -23,7 +23,7 @@ use crate::io::kernel::{Kernel, Seen};
 use crate::io::life::{self, Identity};
 use crate::io::snapshot::{Keeper, Name, Saved};
 use crate::io::tcp::Net;
-use crate::origin::{self, Verdict};
+use crate::origin::Verdict;
 use crate::settings::{ImportPolicy, LogLevel, Settings};
 use crate::speaker::{Event, Speaker, Start};
 
@@ -67,7 +67,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     let mut daemon = Daemon {
         cluster: Cluster::new(&node),
         picture: None,
-        past: Past::new(kept.as_ref().map_or(Revision(0), |kept| kept.revision)),
+        past: past::Past::new(kept.as_ref().map_or(Revision(0), |kept| kept.revision)),
         net: Net::new(),
         kernel: Kernel::open().await?,
         counter: Counter::start(identity.clone(), &datastore),
@@ -171,7 +171,7 @@ impl Daemon {
     }
 
     pub(super) fn keep(&mut self, data: Arc<Data>, revision: Revision) {
-        self.past = Past::new(revision);
+        self.past = past::Past::new(revision);
         self.keeper.save(Saved {
             guid: self.picture.as_ref().and_then(|picture| picture.guid.clone()),
             revision,

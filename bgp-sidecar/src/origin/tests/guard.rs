@@ -128,7 +128,10 @@ fn an_older_backup_withdraws_nothing_and_both_revisions_are_told() {
     let judged = |before: u8, after: u8, left: u8| {
         let (one, other) = (announcing(before), announcing(after));
         let cluster = |count| (count, 5, Some("a"));
-        let (previous, next) = (picture(&one, cluster(before), 3), picture(&other, cluster(after), left));
+        let (previous, next) = (
+            picture(&one, cluster(before), 3),
+            picture(&other, cluster(after), left),
+        );
         assert_eq!(withdrawal(&previous, &next), Verdict::Accept);
         restored(&previous, &next, (Revision(57), Revision(12)))
     };
