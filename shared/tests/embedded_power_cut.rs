@@ -211,7 +211,7 @@ async fn whatever_of_its_writes_a_power_cut_leaves_the_store_is_whole_and_keeps_
     for event in traced(&path) {
         match event {
             Event::Written(one) if one.synced => put(&mut disk, &one),
-            Event::Written(one) => pending.push(one),
+            Event::Written(one) => pending.extend(pages(&one)),
             Event::Synced => pending.drain(..).for_each(|one| put(&mut disk, &one)),
         }
         for choice in choices(pending.len()) {

@@ -73,7 +73,7 @@ impl Etcd {
 
     /// Keeps what it has stored so far, for [`Self::restore`].
     pub fn back_up(&self) {
-        self.at_rest(|data, backup| copy(data, backup));
+        self.at_rest(copy);
     }
 
     /// Goes on with what [`Self::back_up`] has kept, and with its revision of then.
