@@ -5,6 +5,8 @@ use shared::txn::Entry;
 use super::*;
 use crate::config::Config;
 
+mod late;
+
 const NODE: &str = "node0";
 
 fn config(fields: Value) -> Config {
@@ -200,26 +202,6 @@ fn wanted(replaces: Option<u64>) -> Wanted {
 
 fn handle() -> Key {
     Key::handle("k8s-pod-network.mine")
-}
-
-#[test]
-fn a_new_record_is_written_only_while_the_container_has_its_addresses() {
-    let guards = |there: &Snapshot, replaces| match commit(there, &wanted(replaces)).unwrap() {
-        Decision::Commit(txn, ()) => txn.guards,
-        other => panic!("{other:?}"),
-    };
-    let needs = Guard::Present(handle());
-    assert!(guards(&snapshot(&pod(), &[]), None).contains(&needs));
-    let there = snapshot(&pod(), &[(WEB, held("old", "eth0"), 5)]);
-    assert!(
-        !guards(&there, Some(5)).contains(&needs),
-        "one that is there is guarded by itself"
-    );
-    let released = reads(&pod(), NODE, None).unwrap().key(handle());
-    let released = Snapshot::new(&released, Revision(9), [], []);
-    let error = commit(&released, &wanted(None)).unwrap_err();
-    assert_eq!(error.code, Code::EndpointConflict);
-    assert!(error.msg.contains("released meanwhile"), "{error}");
 }
 
 #[test]
