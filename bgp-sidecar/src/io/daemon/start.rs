@@ -59,11 +59,6 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         None
     });
     let keeper = Keeper::start(name).map_err(|error| format!("snapshot: {error}"))?;
-    let speaker = Speaker::new(Start {
-        seed: seed(&node),
-        import_all: settings.import_policy == ImportPolicy::All,
-        exception_routes: settings.exception_routes,
-    });
     let mut daemon = Daemon {
         cluster: Cluster::new(&node),
         picture: None,
@@ -92,7 +87,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         _lock: lock,
         datastore,
         keeper,
-        speaker,
+        speaker: speaker(&settings, &node),
         log,
         node,
         settings,
@@ -196,6 +191,14 @@ pub(super) fn dirs(settings: &Settings) -> Dirs {
         state: settings.state_dir.clone(),
         run: settings.run_dir.clone(),
     }
+}
+
+fn speaker(settings: &Settings, node: &str) -> Speaker {
+    Speaker::new(Start {
+        seed: seed(node),
+        import_all: settings.import_policy == ImportPolicy::All,
+        exception_routes: settings.exception_routes,
+    })
 }
 
 /// Of the node's name (FNV-1a).
