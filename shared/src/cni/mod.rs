@@ -74,6 +74,7 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     let begun = Instant::now();
     answer_for_panics();
     let env = Env::of_process();
+    #[cfg(feature = "edge")]
     if delegate::die_with_caller(&env).is_err() {
         // Nobody is there to hear of it.
         return ExitCode::FAILURE;
