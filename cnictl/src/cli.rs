@@ -14,6 +14,7 @@ use crate::commands::{
     ipam_configure, ipam_explain, ipam_headroom, ipam_release, ipam_show, ipam_split, label, node_remote,
     patch, version, watch,
 };
+use crate::datastore::place::Place;
 use crate::datastore::{self, Chosen};
 use crate::decide::label::Change as Labels;
 use crate::decide::patch::Patch;
@@ -116,7 +117,7 @@ async fn run_there(
     screen: &mut dyn Screen,
 ) -> Outcome {
     if dry && ready.makes() && chosen.is_yet_to_be_made() {
-        return carry_out(&Memory::new(), ready, (birth, dry), screen).await;
+        return carry_out(&Place::Empty(Memory::new()), ready, (birth, dry), screen).await;
     }
     let store = match chosen.open(ready.deadline(), ready.makes() && !dry) {
         Ok(store) => store,
@@ -133,7 +134,7 @@ async fn run_there(
     if matches!(ready, Ready::Version) {
         return version::run(&store, &source, warnings).await;
     }
-    let mut outcome = carry_out(&store, ready, (birth, dry), screen).await;
+    let mut outcome = carry_out(&Place::Opened(store), ready, (birth, dry), screen).await;
     outcome.warnings.splice(0..0, warnings);
     if let Err(error) = input::write(&outcome.files) {
         outcome.error = Some(error);

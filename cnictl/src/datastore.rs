@@ -18,6 +18,7 @@ use crate::input;
 
 pub mod conflist;
 mod file;
+pub mod place;
 
 /// Where settings are, unless told.
 const FILE: &str = "/etc/cni/manx/cnictl.yaml";
