@@ -148,7 +148,8 @@ fn our_ipam_child_dies_with_its_parent() {
     let file = fs::File::create(&lock).unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
     file.lock()
         .unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
-    dies_with_its_parent(lab.node.call("ADD", &conf, &Pod::new("orphan")).start());
+    let pod = Pod::new("orphan");
+    dies_with_its_parent(lab.node.call("ADD", &conf, &pod).start());
 }
 
 #[test]
@@ -156,8 +157,9 @@ fn anothers_ipam_child_dies_with_its_parent() {
     let lab = Lab::new(Kind::Embedded);
     let folder = stuck_plugin(&lab);
     let conf = with(lab.node.conf(), "ipam/type", "stuck-ipam");
-    let call = lab.node.call("ADD", &conf, &Pod::new("orphan"));
-    dies_with_its_parent(call.env("CNI_PATH", &folder).start());
+    let pod = Pod::new("orphan");
+    let call = lab.node.call("ADD", &conf, &pod).env("CNI_PATH", &folder);
+    dies_with_its_parent(call.start());
 }
 
 fn dies_with_its_parent(mut call: Running) {

@@ -18,6 +18,8 @@ on_both_stores!(
 
 fn host_local_gives_addresses_to_our_pods(kind: Kind) {
     let lab = Lab::new(kind);
+    // There is a store to look into.
+    lab.pool("unused", "10.0.0.0/24", 26);
     let before = Traces::of(&lab);
     let ranges = json!([[{"subnet": "10.88.0.0/24"}], [{"subnet": "fd00:88::/64"}]]);
     let ipam = json!({"type": "host-local", "dataDir": lab.path("host-local"), "ranges": ranges});

@@ -6,7 +6,7 @@ use super::*;
 fn a_new_record_is_written_only_while_the_container_has_its_addresses() {
     let guards = |there: &Snapshot, replaces| match commit(there, &wanted(replaces)).unwrap() {
         Decision::Commit(txn, ()) => txn.guards,
-        other => panic!("{other:?}"),
+        other @ (Decision::Done(_) | Decision::Read(_)) => panic!("{other:?}"),
     };
     let needs = Guard::Present(handle());
     assert!(guards(&snapshot(&pod(), &[]), None).contains(&needs));
