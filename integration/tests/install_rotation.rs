@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use integration::certificates::Certificates;
+use integration::daemon::Daemon;
 use integration::installation::Installation;
 use integration::wait::eventually;
 use integration::{Lab, Pod};
@@ -9,18 +11,28 @@ use integration::{Lab, Pod};
 /// How often the certificates are renewed.
 const RENEWALS: usize = 10;
 
-#[test]
-fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
+fn secured() -> Lab {
     let lab = Lab::secured();
     lab.pool("pool", "10.0.0.0/24", 26);
-    let (endpoints, certificates) = lab.etcd().secured();
-    let machine = Installation::new(&lab.node);
+    lab
+}
+
+/// One that stays, with these certificates in its Secret.
+fn installer(machine: &Installation<'_>, endpoints: &str, certificates: &Certificates) -> Daemon {
     let secret = machine.secret("0", certificates);
     let command = machine
         .install()
-        .args(["--no-wait", "--etcd-endpoints", &endpoints, "--tls-from"])
+        .args(["--no-wait", "--etcd-endpoints", endpoints, "--tls-from"])
         .args([&secret]);
-    let _staying = machine.watch(command);
+    machine.watch(command)
+}
+
+#[test]
+fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
+    let lab = secured();
+    let (endpoints, certificates) = lab.etcd().secured();
+    let machine = Installation::new(&lab.node);
+    let _staying = installer(&machine, &endpoints, certificates);
     eventually("it is installed", || machine.conflist());
     let conf = machine.conf();
     assert!(
@@ -72,16 +84,10 @@ fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
 
 #[test]
 fn a_secret_that_is_emptied_takes_no_certificates_from_a_node() {
-    let lab = Lab::secured();
-    lab.pool("pool", "10.0.0.0/24", 26);
+    let lab = secured();
     let (endpoints, certificates) = lab.etcd().secured();
     let machine = Installation::new(&lab.node);
-    let secret = machine.secret("0", certificates);
-    let command = machine
-        .install()
-        .args(["--no-wait", "--etcd-endpoints", &endpoints, "--tls-from"])
-        .args([&secret]);
-    let _staying = machine.watch(command);
+    let _staying = installer(&machine, &endpoints, certificates);
     let conf = eventually("it is installed", || machine.conflist().map(|_| machine.conf()));
     let before = machine.entries(&["/etc/cni/net.d"]);
     machine.mount("/secret", "1", &[]);
