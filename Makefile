@@ -98,8 +98,10 @@ lint: setup-test ## formatting, clippy, and the core built alone without feature
 	cargo clippy -p shared -- -D warnings
 	cargo check -p shared
 
-test: setup-test build man ## everything: unit, property, contract, kernel, golden, black box
-	cargo test --workspace --no-fail-fast
+test: setup-test build man ## everything: unit, property, contract, kernel, golden, black box; what failed once more at the end
+	@{ cargo test --workspace --no-fail-fast 2>&1 || echo 'make test: failed'; } | tee $(CARGO_TARGET_DIR)/test.log
+	@! tail -n 1 $(CARGO_TARGET_DIR)/test.log | grep -q '^make test: failed$$' || \
+	    { grep -A 15 'panicked at' $(CARGO_TARGET_DIR)/test.log | cut -c 1-1000 | tail -n 200; exit 1; }
 
 unit: setup-build ## only what needs neither root nor other programs
 	cargo test -p shared -p cni-net -p cni-ipam -p cnictl --lib --bins

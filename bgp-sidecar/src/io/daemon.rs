@@ -44,6 +44,7 @@ use heart::Heart;
 use labels::Labels;
 use mender::Mender;
 use pools::Counter;
+use register::Entry;
 use signals::{Signals, Told};
 use stuck::Stuck;
 use timers::Timers;
@@ -90,6 +91,8 @@ struct Daemon {
     noted: u64,
     draining: bool,
     ready: bool,
+    /// This node's record.
+    entry: Entry,
     /// An earlier boot's key was met.
     rebooted: bool,
     _lock: Lock,
@@ -125,7 +128,7 @@ impl Daemon {
             }
             let secrets = self.secrets.is_some();
             self.again
-                .need(secrets || self.deaf.is_some() || self.net.is_waiting());
+                .need(secrets || self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed());
             self.note();
             self.tell_ready();
         }
@@ -176,9 +179,10 @@ impl Daemon {
     }
 
     /// What is looked at every few seconds while there is reason to: a port that was taken, a peer that reads nothing, files
-    /// with passwords.
+    /// with passwords, this node's record that could not be written.
     async fn again(&mut self) {
         self.listen();
+        self.register_again().await;
         self.secrets_again().await;
         for (key, side) in self.stuck.find(&self.net, &self.speaker) {
             let peer = key.address.to_string();
@@ -237,24 +241,6 @@ impl Daemon {
             let text = "a key of this machine's boot before is there; everything else goes on meanwhile";
             self.log.info(text, &[("key", why)]);
         }
-    }
-
-    /// Whoever started us, and STATUS, may go on: something is announced, or nobody is there to hear it.
-    fn tell_ready(&mut self) {
-        if self.ready || self.picture.is_none() || !self.speaker.is_settled() {
-            return;
-        }
-        self.ready = true;
-        if let Err(error) = notify::ready(&self.settings.run_dir, &self.settings.boot_id_file) {
-            self.log
-                .warning("run_dir/ready cannot be written", &[("error", &error)]);
-        }
-        notify::systemd("READY=1");
-        let peers = self.speaker.peers().len().to_string();
-        let metrics = self.http.as_ref().and_then(Http::metrics);
-        let metrics = metrics.map_or_else(|| "none".to_owned(), |address| address.to_string());
-        self.log
-            .info("ready", &[("peers", &peers), ("metrics", &metrics)]);
     }
 
     async fn end(mut self, ending: Ending) {

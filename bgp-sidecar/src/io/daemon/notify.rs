@@ -8,6 +8,29 @@ use std::path::Path;
 
 use shared::state;
 
+use super::Daemon;
+use crate::io::http::Http;
+
+impl Daemon {
+    /// Whoever started us, and STATUS, may go on: something is announced, or nobody is there to hear it.
+    pub(super) fn tell_ready(&mut self) {
+        if self.ready || self.picture.is_none() || !self.speaker.is_settled() {
+            return;
+        }
+        self.ready = true;
+        if let Err(error) = ready(&self.settings.run_dir, &self.settings.boot_id_file) {
+            self.log
+                .warning("run_dir/ready cannot be written", &[("error", &error)]);
+        }
+        systemd("READY=1");
+        let peers = self.speaker.peers().len().to_string();
+        let metrics = self.http.as_ref().and_then(Http::metrics);
+        let metrics = metrics.map_or_else(|| "none".to_owned(), |address| address.to_string());
+        self.log
+            .info("ready", &[("peers", &peers), ("metrics", &metrics)]);
+    }
+}
+
 /// Tells systemd, if it started us and asked to be told.
 pub(super) fn systemd(state: &str) {
     let Ok(path) = std::env::var("NOTIFY_SOCKET") else {

@@ -24,6 +24,7 @@ impl Daemon {
                 // What is refused must not take the place of what a restart would go by.
                 if self.take(&data).await {
                     self.stored(&data);
+                    self.entry.believe(&data);
                     self.keep(data, revision);
                 }
             }

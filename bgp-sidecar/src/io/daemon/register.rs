@@ -1,5 +1,7 @@
-//! This node's own record, and the first pools: what has to be found out for them, and their writing.
+//! This node's own record, and the first pools: what has to be found out for them, and their writing, tried until a
+//! datastore that is believed has taken it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::model::key::{Key, Plural};
@@ -19,6 +21,40 @@ use crate::wire::Family;
 /// What each answer may take: the datastore's, a name server's, the API server's.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What a later try may take of the loop's time.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// This node's record, as far as this life of the daemon is concerned.
+#[derive(Debug, Default)]
+pub(super) enum Entry {
+    /// Nothing that the datastore said was believed yet.
+    #[default]
+    Unknown,
+    /// It could not be written; with what the datastore said last.
+    Owed(Arc<Data>),
+    Done,
+}
+
+impl Entry {
+    /// What the datastore says, and is believed.
+    pub(super) fn believe(&mut self, data: &Arc<Data>) {
+        if !matches!(self, Self::Done) {
+            *self = Self::Owed(Arc::clone(data));
+        }
+    }
+
+    /// Whether it is to be written.
+    pub(super) fn is_owed(&self) -> bool {
+        matches!(self, Self::Owed(_))
+    }
+}
+
+/// Why it was not written: what the node is told to be, or a datastore that may take it later.
+enum Unwritten {
+    Refused(String),
+    Later(String),
+}
+
 /// Who registers, and where.
 pub(super) struct Registrar<'a> {
     pub(super) settings: &'a Settings,
@@ -35,7 +71,46 @@ pub(super) struct Found {
 
 impl Daemon {
     /// Whether anything had to be written. `data`: what the datastore says, which was judged to be believed.
-    pub(super) async fn register(&self, seen: &Seen, data: &Data) -> Result<bool, String> {
+    pub(super) async fn register(&mut self, seen: &Seen, data: &Arc<Data>) -> Result<bool, String> {
+        self.entry = Entry::Owed(Arc::clone(data));
+        let why = match self.written(seen, data).await {
+            Ok(registered) => {
+                self.entry = Entry::Done;
+                return Ok(self.told(&registered));
+            }
+            Err(Unwritten::Refused(why)) => return Err(why),
+            Err(Unwritten::Later(why)) => why,
+        };
+        let text = "this node could not be registered: tried again every few seconds";
+        self.log.warning(text, &[("error", &why)]);
+        Ok(false)
+    }
+
+    /// What could not be written. What would have been a reason not to start is none to end.
+    pub(super) async fn register_again(&mut self) {
+        let Entry::Owed(data) = &self.entry else { return };
+        if self.facts.datastore.away {
+            return;
+        }
+        let tried = async {
+            let seen = self.kernel.look().await.map_err(Unwritten::Later)?;
+            self.written(&seen, data).await
+        };
+        match tokio::time::timeout(MOMENT, tried).await {
+            Ok(Ok(registered)) => {
+                self.told(&registered);
+                self.log.info("this node is registered", &[]);
+            }
+            Ok(Err(Unwritten::Refused(why))) => {
+                self.log
+                    .error("this node cannot be registered", &[("error", &why)]);
+            }
+            Ok(Err(Unwritten::Later(_))) | Err(_) => return,
+        }
+        self.entry = Entry::Done;
+    }
+
+    async fn written(&self, seen: &Seen, data: &Data) -> Result<Registered, Unwritten> {
         let registrar = Registrar {
             settings: &self.settings,
             node: &self.node,
@@ -46,15 +121,15 @@ impl Daemon {
         let store = self.datastore.store();
         let decide = |snapshot: &Snapshot| register::decide(snapshot, &request);
         let registered = transact(&*store, register::reads(), decide);
-        let why = match tokio::time::timeout(PATIENCE, registered).await {
-            Ok(Ok(registered)) => return Ok(self.told(&registered)),
-            Ok(Err(TransactError::Decide(error))) => return Err(error.to_string()),
-            Ok(Err(TransactError::Store(error))) => error.to_string(),
-            Err(_) => format!("the datastore has not answered within {} s", PATIENCE.as_secs()),
-        };
-        self.log
-            .warning("this node could not be registered", &[("error", &why)]);
-        Ok(false)
+        match tokio::time::timeout(PATIENCE, registered).await {
+            Ok(Ok(registered)) => Ok(registered),
+            Ok(Err(TransactError::Decide(error))) => Err(Unwritten::Refused(error.to_string())),
+            Ok(Err(TransactError::Store(error))) => Err(Unwritten::Later(error.to_string())),
+            Err(_) => {
+                let why = format!("the datastore has not answered within {} s", PATIENCE.as_secs());
+                Err(Unwritten::Later(why))
+            }
+        }
     }
 
     fn told(&self, registered: &Registered) -> bool {

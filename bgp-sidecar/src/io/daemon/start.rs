@@ -13,6 +13,7 @@ use super::heart::Heart;
 use super::labels::Labels;
 use super::mender::Mender;
 use super::pools::Counter;
+use super::register::Entry;
 use super::signals::Signals;
 use super::words::{Secrets, log, secret};
 use super::{Daemon, answers, past};
@@ -83,6 +84,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         deaf: None,
         draining: false,
         ready: false,
+        entry: Entry::default(),
         rebooted: false,
         _lock: lock,
         datastore,
