@@ -116,8 +116,8 @@ pub struct Peer {
     attempts: u64,
     /// Offer no capabilities (RFC 5492 §3).
     plain: bool,
-    /// An OPEN that waits for the one of the other connection.
-    postponed: Option<Postponed>,
+    /// OPENs that wait for what becomes of the other connection.
+    postponed: Postponed,
     cause: Option<Cause>,
 }
 
@@ -137,7 +137,7 @@ impl Peer {
             failures: 0,
             attempts: 0,
             plain: false,
-            postponed: None,
+            postponed: Postponed::default(),
             cause: None,
         }
     }

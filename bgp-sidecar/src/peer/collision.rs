@@ -4,6 +4,9 @@
 //! there, closes the other for it, and meets our OPEN in the other, for which we close the lesser one. So nobody gets a
 //! KEEPALIVE of ours over a connection that is to be closed: its OPEN waits until the other connection has shown its own, has
 //! ended, or had its time. And a connection that is still being made is given up for one over which an OPEN has come.
+//!
+//! Where the connection that we made survives, its OPEN waits as well, until the peer has closed its own. FRR that finds our
+//! OPEN and our KEEPALIVE together makes the connection its session while it still closes its own, and closes both.
 
 use std::time::Duration;
 
@@ -11,16 +14,37 @@ use super::{Event, Failure, Password, Peer, PeerAction, Side, State, Timer, open
 use crate::fsm::Fsm;
 use crate::wire::Open;
 
-/// Some never look at a connection while they have another.
+/// Some never look at a connection while they have another, and some leave it to us to close the lesser one.
 const POSTPONED: Duration = Duration::from_secs(1);
 
-/// An OPEN that has come over a connection that would be the one to close.
-#[derive(Clone, Debug, PartialEq)]
+/// OPENs that wait, by the connection that they came over.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Postponed {
-    side: Side,
+    outgoing: Option<Waiting>,
+    incoming: Option<Waiting>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Waiting {
     open: Open,
     /// A KEEPALIVE came after it.
     confirmed: bool,
+}
+
+impl Postponed {
+    fn at(&mut self, side: Side) -> &mut Option<Waiting> {
+        match side {
+            Side::Out => &mut self.outgoing,
+            Side::In => &mut self.incoming,
+        }
+    }
+
+    fn has(&self, side: Side) -> bool {
+        match side {
+            Side::Out => self.outgoing.is_some(),
+            Side::In => self.incoming.is_some(),
+        }
+    }
 }
 
 impl Peer {
@@ -40,7 +64,7 @@ impl Peer {
             State::OpenSent | State::OpenConfirm => self.drive(Side::In, Event::OpenCollisionDump),
             State::Idle | State::Connect | State::Active => Vec::new(),
         };
-        self.postponed = self.postponed.take().filter(|one| one.side == Side::Out);
+        *self.postponed.at(Side::In) = None;
         self.incoming = Fsm::new(self.config(open::Role::Passive));
         actions.push(PeerAction::Adopt);
         actions.extend(self.drive(Side::In, Event::AutomaticStart));
@@ -51,14 +75,8 @@ impl Peer {
     /// Something on a connection. An OPEN is when two of them are told from each other.
     pub(super) fn connection(&mut self, side: Side, event: Event) -> Vec<PeerAction> {
         let state = self.fsm(side).state();
-        if let Some(postponed) = self.postponed.as_mut().filter(|one| one.side == side) {
-            if event == Event::ConnectRetryTimerExpires {
-                return self.go_on();
-            }
-            if event == Event::KeepAliveMsg {
-                postponed.confirmed = true;
-                return Vec::new();
-            }
+        if let Some(actions) = self.meanwhile(side, &event) {
+            return actions;
         }
         if let (Event::BgpOpen(open), State::OpenSent) = (&event, state) {
             let open = open.clone();
@@ -79,6 +97,24 @@ impl Peer {
         self.drive(side, event)
     }
 
+    /// What comes where an OPEN waits. A second OPEN is as wrong as ever.
+    fn meanwhile(&mut self, side: Side, event: &Event) -> Option<Vec<PeerAction>> {
+        let waiting = self.postponed.at(side).as_mut()?;
+        if *event == Event::KeepAliveMsg {
+            waiting.confirmed = true;
+            return Some(Vec::new());
+        }
+        let second = matches!(event, Event::BgpOpen(_));
+        if !second && *event != Event::ConnectRetryTimerExpires {
+            return None;
+        }
+        let mut actions = self.go_on(side);
+        if second {
+            actions.extend(self.drive(side, event.clone()));
+        }
+        Some(actions)
+    }
+
     /// A wrong password looks like a dead peer.
     fn silence(&self) -> Failure {
         match self.session.password {
@@ -88,14 +124,11 @@ impl Peer {
     }
 
     fn opened(&mut self, side: Side, open: Open) -> Vec<PeerAction> {
-        let other = side.other();
-        let first = self.postponed.is_none() && self.fsm(other).state() == State::OpenSent;
-        if first && self.fits(&open) && self.loser(&open) == side {
-            self.postponed = Some(Postponed {
-                side,
-                open,
-                confirmed: false,
-            });
+        // The peer's own connection, where it is the one to survive, is its to go on with.
+        let survives = side == Side::In && self.loser(&open) == Side::Out;
+        if self.fits(&open) && self.fsm(side.other()).state() == State::OpenSent && !survives {
+            let confirmed = false;
+            *self.postponed.at(side) = Some(Waiting { open, confirmed });
             return vec![PeerAction::Arm(side, Timer::ConnectRetry, POSTPONED)];
         }
         self.judge(side, open)
@@ -108,7 +141,7 @@ impl Peer {
 
     fn judge(&mut self, side: Side, open: Open) -> Vec<PeerAction> {
         let other = side.other();
-        let shown = self.postponed.as_ref().is_some_and(|one| one.side == other);
+        let shown = self.postponed.has(other);
         let mut actions = Vec::new();
         let fits = self.fits(&open);
         match self.fsm(other).state() {
@@ -139,33 +172,31 @@ impl Peer {
         self.fsm(side).state() == State::OpenConfirm
     }
 
-    /// The other connection has ended, or the postponed one has.
+    /// The other connection has ended, or the one with an OPEN that waits has.
     pub(super) fn resume(&mut self) -> Vec<PeerAction> {
-        let Some(postponed) = &self.postponed else {
-            return Vec::new();
-        };
-        let side = postponed.side;
-        if self.fsm(side).state() != State::OpenSent {
-            self.postponed = None;
-            return vec![PeerAction::Disarm(side, Timer::ConnectRetry)];
-        }
-        match self.fsm(side.other()).state() {
-            State::OpenSent => Vec::new(),
-            State::Idle | State::Connect | State::Active | State::OpenConfirm | State::Established => {
-                self.go_on()
+        let mut actions = Vec::new();
+        for side in Side::ALL {
+            if self.postponed.has(side) && self.fsm(side).state() != State::OpenSent {
+                *self.postponed.at(side) = None;
+                actions.push(PeerAction::Disarm(side, Timer::ConnectRetry));
             }
         }
+        for side in Side::ALL {
+            if self.postponed.has(side) && self.fsm(side.other()).state() != State::OpenSent {
+                actions.extend(self.go_on(side));
+            }
+        }
+        actions
     }
 
-    /// The postponed OPEN has come now, and what came after it.
-    fn go_on(&mut self) -> Vec<PeerAction> {
-        let Some(postponed) = self.postponed.take() else {
+    /// The OPEN that waited has come now, and what came after it.
+    fn go_on(&mut self, side: Side) -> Vec<PeerAction> {
+        let Some(waiting) = self.postponed.at(side).take() else {
             return Vec::new();
         };
-        let side = postponed.side;
         let mut actions = vec![PeerAction::Disarm(side, Timer::ConnectRetry)];
-        actions.extend(self.judge(side, postponed.open));
-        if postponed.confirmed {
+        actions.extend(self.judge(side, waiting.open));
+        if waiting.confirmed {
             actions.extend(self.drive(side, Event::KeepAliveMsg));
         }
         actions

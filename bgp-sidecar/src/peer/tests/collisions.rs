@@ -17,7 +17,11 @@ fn the_connection_that_the_greater_identifier_made_survives() {
         for (id, survivor) in [(1, Side::Out), (9, Side::In)] {
             let mut peer = two();
             on(&mut peer, first, open(id, false));
-            let actions = on(&mut peer, first.other(), open(id, false));
+            let mut actions = on(&mut peer, first.other(), open(id, false));
+            if survivor == Side::Out {
+                // The peer has closed nothing meanwhile.
+                actions = on(&mut peer, survivor, Event::ConnectRetryTimerExpires);
+            }
             assert!(dumped(&actions, survivor.other()), "{first:?} {id}: {actions:?}");
             assert_eq!(peer.fsm(survivor).state(), State::OpenConfirm, "{first:?} {id}");
             assert_eq!(peer.fsm(survivor.other()).state(), State::Idle);
@@ -81,7 +85,10 @@ fn an_open_over_the_lesser_connection_waits_for_the_other_one() {
         let (mut peer, lesser) = postponed(id);
         // The peer did not wait.
         assert_eq!(on(&mut peer, lesser, Event::KeepAliveMsg), []);
-        let actions = on(&mut peer, lesser.other(), open(id, false));
+        let mut actions = on(&mut peer, lesser.other(), open(id, false));
+        if lesser == Side::In {
+            actions = on(&mut peer, Side::Out, Event::ConnectRetryTimerExpires);
+        }
         assert!(dumped(&actions, lesser), "{actions:?}");
         assert_eq!(peer.fsm(lesser.other()).state(), State::OpenConfirm);
         let actions = on(&mut peer, lesser.other(), Event::KeepAliveMsg);
@@ -127,6 +134,49 @@ fn an_open_waits_for_a_second_and_no_longer() {
         let actions = on(&mut peer, lesser.other(), open(id, false));
         assert!(dumped(&actions, lesser));
     }
+}
+
+/// FRR that finds an OPEN and a KEEPALIVE of ours together over the greater one closes both.
+#[test]
+fn over_our_own_connection_we_go_on_when_the_peer_has_closed_the_lesser_one() {
+    let closed = [
+        Event::NotifMsg(Notification::cease(cease::COLLISION)),
+        Event::TcpConnectionFails(Failure::Lost),
+    ];
+    for (closed, (shown, confirmed)) in closed
+        .into_iter()
+        .flat_map(|one| [(true, true), (true, false), (false, false)].map(|shown| (one.clone(), shown)))
+    {
+        let mut peer = two();
+        let quiet = |actions: &[PeerAction]| Side::ALL.iter().all(|side| sent(actions, *side).is_empty());
+        assert!(quiet(&on(&mut peer, Side::Out, open(1, false))));
+        if shown {
+            assert!(quiet(&on(&mut peer, Side::In, open(1, false))));
+        }
+        if confirmed {
+            assert!(quiet(&on(&mut peer, Side::Out, Event::KeepAliveMsg)));
+        }
+        assert_eq!(states(&peer), (State::OpenSent, State::OpenSent));
+        let actions = on(&mut peer, Side::In, closed);
+        assert_eq!(sent(&actions, Side::Out)[0], &Message::Keepalive, "{actions:?}");
+        assert_eq!(peer.established().is_some(), confirmed);
+        assert_eq!(peer.incoming.state(), State::Idle);
+    }
+}
+
+#[test]
+fn the_lesser_one_serves_when_ours_ends_while_both_wait() {
+    let mut peer = two();
+    for side in Side::ALL {
+        on(&mut peer, side, open(1, false));
+    }
+    let actions = on(&mut peer, Side::Out, Event::TcpConnectionFails(Failure::Lost));
+    assert!(
+        sent(&actions, Side::In).contains(&&Message::Keepalive),
+        "{actions:?}"
+    );
+    assert_eq!(states(&peer), (State::Idle, State::OpenConfirm));
+    assert_eq!(retry(&actions), None);
 }
 
 #[test]

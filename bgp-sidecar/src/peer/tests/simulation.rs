@@ -22,8 +22,8 @@ struct World {
     peers: [Peer; 2],
     connections: Vec<Connection>,
     retry: [bool; 2],
-    /// By end: an OPEN there waits for the other connection's, and for how long is measured.
-    late: [Option<Side>; 2],
+    /// By end: OPENs that wait there, and for how long is measured.
+    late: [Vec<Side>; 2],
     /// Sessions that stood at an end and were lost there.
     lost: usize,
 }
@@ -57,7 +57,7 @@ impl World {
             peers: [0, 1].map(|one| machine(one, ids, passive, false)),
             connections: Vec::new(),
             retry: [false; 2],
-            late: [None; 2],
+            late: Default::default(),
             lost: 0,
         };
         (0..2).for_each(|one| world.begin(one));
@@ -78,7 +78,7 @@ impl World {
         }
         self.peers[one] = again;
         self.retry[one] = false;
-        self.late[one] = None;
+        self.late[one].clear();
         self.begin(one);
     }
 
@@ -146,11 +146,9 @@ impl World {
                 PeerAction::Arm(side, Timer::ConnectRetry, _)
                     if self.peers[end].fsm(side).state() == State::OpenSent =>
                 {
-                    self.late[end] = Some(side);
+                    self.late[end].push(side);
                 }
-                PeerAction::Disarm(side, Timer::ConnectRetry) if self.late[end] == Some(side) => {
-                    self.late[end] = None;
-                }
+                PeerAction::Disarm(side, Timer::ConnectRetry) => self.late[end].retain(|one| *one != side),
                 PeerAction::Down(_) => self.lost += 1,
                 PeerAction::Arm(..)
                 | PeerAction::Disarm(..)
@@ -173,8 +171,8 @@ impl World {
         }
         if steps.is_empty() {
             steps.extend((0..2).filter(|end| self.retry[*end]).map(Step::Retry));
-            let late = |end: usize| self.late[end].map(|side| Step::Late(end, side));
-            steps.extend((0..2).filter_map(late));
+            let late = |end: usize| self.late[end].iter().map(move |side| Step::Late(end, *side));
+            steps.extend((0..2).flat_map(late));
         }
         steps
     }
@@ -204,7 +202,7 @@ impl World {
                 self.act(end, None, actions);
             }
             Step::Late(end, side) => {
-                self.late[end] = None;
+                self.late[end].retain(|one| *one != side);
                 let actions = on(&mut self.peers[end], side, Event::ConnectRetryTimerExpires);
                 self.act(end, None, actions);
             }
