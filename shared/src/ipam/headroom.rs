@@ -15,6 +15,7 @@ use crate::model::ippool::IPPool;
 use crate::model::key::{Key, Path, Plural, Prefix};
 use crate::txn::{Reads, Snapshot};
 
+mod first;
 mod pool;
 mod room;
 
@@ -36,6 +37,7 @@ pub fn reads() -> Reads {
 }
 
 /// What a node must know of a block.
+#[derive(Clone)]
 struct Summary {
     host: Option<String>,
     /// Free and not reserved.
@@ -75,13 +77,21 @@ impl<'a> Survey<'a> {
     pub fn headroom(&self, request: &AssignRequest, ipv4: bool) -> Headroom {
         let counted = Facts::of(self.snapshot, request).and_then(|mut facts| {
             let room = self.count(&facts, ipv4)?;
-            // The first assignment removes affinities to blocks that are others', which may then be borrowed from.
-            let before = facts.owned.len();
-            facts.owned.retain(|own| !self.is_stale(&request.host, own.cidr));
-            if facts.owned.len() == before || room.pods() == 0 {
+            let host = &request.host;
+            let stale = |cidr: IpNet| self.is_stale(host, cidr);
+            if room.pods() == 0 || !facts.owned.iter().any(|own| stale(own.cidr)) {
                 return Ok(room);
             }
-            self.count(&facts, ipv4)
+            // The first assignment removes affinities to blocks that are others', which may then be borrowed from.
+            if room.own + room.new > 0 {
+                facts.owned.retain(|own| !stale(own.cidr));
+                return self.count(&facts, ipv4);
+            }
+            let later = self.after_first(&mut facts, ipv4)?;
+            facts.owned.retain(|own| !later.is_stale(host, own.cidr));
+            let mut room = later.count(&facts, ipv4)?;
+            room.others += 1;
+            Ok(room)
         });
         counted.unwrap_or_else(Headroom::none)
     }
@@ -163,6 +173,11 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Whether an assignment of that host would take it over.
+    fn is_ours(&self, host: &str, block: &Summary) -> bool {
+        block.unused || block.host.as_deref() == Some(host)
+    }
+
     /// What others' blocks have, in the order in which assignments look at them.
     fn others(&self, facts: &Facts<'_>, pools: &[&IPPool], held: &mut u64, room: &mut Headroom) -> End {
         let strict = facts.settings.strict_affinity.value;
@@ -173,9 +188,7 @@ impl<'a> Survey<'a> {
                     .iter()
                     .filter_map(|(_, cidr)| self.blocks.get(cidr)?.as_ref())
             };
-            let ours = |block: &Summary| {
-                block.free > 0 && (block.unused || block.host.as_ref() == Some(&facts.request.host))
-            };
+            let ours = |block: &Summary| block.free > 0 && self.is_ours(&facts.request.host, block);
             for block in blocks().filter(|block| ours(block)) {
                 room.others += block.free;
                 *held += 1;

@@ -200,3 +200,23 @@ fn a_pool_of_single_addresses_gives_what_the_default_limit_allows() {
     );
     assert_eq!(self::room(&scene, "n1").pods(), 1024);
 }
+
+/// An affinity to a block that names no host any more: the first ADD removes it and borrows, the second takes the block.
+#[test]
+fn what_the_first_add_borrows_beside_a_block_that_is_nobodys_counts() {
+    let leaves = [(2, false), (0, true), (1, false)];
+    let plan = Plan {
+        strict: false,
+        auto: true,
+        limit: 1,
+        cooldown: false,
+        sizes: (29, 30),
+        reserved: None,
+        taken: leaves.into_iter().chain([(1, false); 4]).collect(),
+        named: Vec::new(),
+        foreign: vec![(2, 2)],
+    };
+    let scene = scene(&plan);
+    assert_eq!(room(&scene, "n0").pods(), 9);
+    agree(&scene, "n0").unwrap();
+}
