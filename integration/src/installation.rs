@@ -162,7 +162,12 @@ impl<'a> Installation<'a> {
     }
 
     fn collect(&self, path: &Path, entries: &mut Vec<Entry>) {
-        let found = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        // What an installer that runs has renamed meanwhile is there under its name.
+        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if gone(&error) => return,
+            found => found.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        };
         let name = path
             .strip_prefix(self.root.path())
             .unwrap_or(path)
@@ -175,7 +180,10 @@ impl<'a> Installation<'a> {
         } else {
             Ok(Vec::new())
         };
-        let content = content.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let content = match content {
+            Err(error) if gone(&error) => return,
+            content => content.unwrap_or_else(|error| panic!("{name}: {error}")),
+        };
         entries.push((name, found.permissions().mode() & 0o7777, content));
         if found.is_dir() {
             for entry in fs::read_dir(path).into_iter().flatten().flatten() {
