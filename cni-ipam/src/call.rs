@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use shared::cni::timeouts::Timeouts;
-use shared::cni::{Attachment, CniError, Code, Env, NetConf};
+use shared::cni::{Attachment, CniError, Code, Env, NetConf, held};
 use shared::log::Log;
 use shared::state::attachment::{self, Side};
 use shared::state::lock;
@@ -65,7 +65,9 @@ impl Call {
         let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
         let store = {
             let _inside = runtime.enter();
-            shared::store::open::open(&choice, limit).map_err(error::store)?
+            shared::store::open::open(&choice, limit)
+                .map_err(error::store)?
+                .alone()
         };
         Ok(Self {
             config,
@@ -85,6 +87,19 @@ impl Call {
             Some(runtime) => runtime.block_on(part),
             None => Err(CniError::new(Code::IoFailure, "this call is over")),
         }
+    }
+
+    /// Where the caller has started this call before it needs it: gets ready, and waits for its word. Nothing was
+    /// touched so far.
+    pub(crate) fn wait_while_held(&self, env: &Env) -> Result<(), CniError> {
+        if !held::is_held(env) {
+            return Ok(());
+        }
+        self.run(async {
+            self.store.dial().await;
+            Ok(())
+        })?;
+        held::until_released()
     }
 
     /// What an attachment file of this call is about.

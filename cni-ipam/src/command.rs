@@ -49,6 +49,7 @@ impl Plugin for CniIpam {
         let call = Call::begin("ADD", env, conf, Some(attachment))?;
         let mut request = call.config.request(conf, attachment, &call.node, call.now)?;
         request.uid = uuid::Uuid::new_v4().to_string();
+        call.wait_while_held(env)?;
         self.serve(call, addresses, |call| {
             let leases = call.run(assign::add(call, attachment, &mut request))?;
             Ok(assign::result(&leases, &request))
@@ -57,6 +58,7 @@ impl Plugin for CniIpam {
 
     fn del(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
         let call = Call::begin("DEL", env, conf, Some(attachment))?;
+        call.wait_while_held(env)?;
         self.serve(call, nothing, |call| {
             call.run(release::del(call, attachment, env))
         })

@@ -1,18 +1,22 @@
 //! The routers of other makers among themselves: what the tests of our daemon see through them is what they have.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use integration::bird::{self, Bird};
 use integration::fabric::{Router, Session, Tor, Watched, attach, holds_while};
 use integration::frr::{self, Frr};
 use integration::gobgp::Gobgp;
 use integration::netns::Netns;
+use integration::wait::eventually;
 
 const BIRD: &str = "192.168.1.11";
 const FRR: &str = "192.168.1.12";
 const GOBGP: &str = "192.168.1.13";
 const AS_BIRD: u32 = 4_200_002_024;
 const AS_FRR: u32 = 65_012;
+/// After this long a withdrawal is said once more.
+const AGAIN: Duration = Duration::from_secs(15);
 
 fn leaf() -> Netns {
     let leaf = Netns::new("leaf");
@@ -92,12 +96,23 @@ fn communities_are_read_from_each() {
             (route.communities == marked).then_some(())
         });
     }
-    // What is withdrawn while a peer is still being told for the first time may stay with it.
-    three.bird.learns("10.13.0.0/24", GOBGP);
-    three.frr.learns("10.13.0.0/24", GOBGP);
-    three.gobgp.withdraw("10.13.0.0/24");
-    three.bird.loses("10.13.0.0/24");
-    three.frr.loses("10.13.0.0/24");
+    // What is withdrawn while a peer is still being told for the first time may stay with it: then it is said once more.
+    let prefix = "10.13.0.0/24";
+    let holders = [&three.bird as &dyn Router, &three.frr];
+    eventually("what GoBGP withdraws is withdrawn", || {
+        holders
+            .iter()
+            .for_each(|router| drop(router.learns(prefix, GOBGP)));
+        three.gobgp.withdraw(prefix);
+        let since = Instant::now();
+        while since.elapsed() < AGAIN {
+            if holders.iter().all(|router| !router.prefixes().contains(prefix)) {
+                return Some(());
+            }
+        }
+        three.gobgp.announce(prefix, GOBGP);
+        None
+    });
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     let mtu = mtu::wanted(&call.config)?;
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
+    let mut held = call.hold_ipam("ADD", &target);
+    if let (Some(held), None) = (&mut held, &call.config.kubernetes) {
+        // Nothing will be added to it.
+        held.tell(hostlocal::stdin(&call.conf, &call.node, None)?)?;
+    }
     later::settle(call, &target.id).await?;
     let facts = async {
         gates::open(&call.config.gates).await?;
@@ -48,6 +53,9 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     let (mut known, facts) = tokio::try_join!(learn(call, &target), facts)?;
     if let Some(stored) = is_repeat(call, &target, &known)? {
         return repeat::add(call, &target, known.snapshot, stored).await;
+    }
+    if let Some(held) = held.as_mut().filter(|held| held.told().is_empty()) {
+        held.tell(stdin(call, &known, &facts)?)?;
     }
     call.take_interface(&target.host_interface)?;
     let mut pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
@@ -60,6 +68,7 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
         pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
     }
     let mut undo = Undo::new(call, &target);
+    undo.lease.held = held;
     let answer = match attach(call, &target, (known, &facts), pair, &mut undo).await {
         Ok(answer) => answer,
         Err(cause) => return Err(undo.run(cause).await),
@@ -128,6 +137,7 @@ async fn attach<'a>(
     let (host, mac) = (pair.host_interface(target), pair.mac());
     let answer = answer::result(&call.config, target, (&host, mac, pair.mtu()), &addresses, ipam);
     let wanted = wanted(call, target, &known, made(&host, mac));
+    undo.lease.end(call)?;
     call.step("the pair has its addresses")?;
     let wanted = undo.record.insert(wanted);
     write(call, target, known.snapshot, wanted).await?;

@@ -33,6 +33,7 @@ use crate::{apply, error, plan};
 pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniError> {
     let gone = Gone::new(call, attachment)?;
     let target = &gone.target;
+    let held_plugin = call.hold_release(target);
     let seen = look(call, &gone).await?;
     if is_elsewhere(call, &gone, &seen).await? {
         let text = "the container lives under another interface's name; nothing is this one's";
@@ -46,7 +47,7 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
     } else if holds_interface(call, &gone, &seen) {
         tear(call, target, held(gone.file.as_ref(), &seen)).await?;
     }
-    let running = call.start_release(target)?;
+    let running = call.start_release(target, held_plugin)?;
     let record = forget_record(call, &gone, seen).await;
     call.released(running)?;
     if record? == Forgotten::Nothing && gone.file.is_some() {

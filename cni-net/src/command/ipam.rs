@@ -53,6 +53,16 @@ impl Call {
         Delegate::find(path, &self.config.ipam)
     }
 
+    /// Starts our own plugin before it is needed: it gets ready while this one works, and touches nothing until
+    /// [`Running::release`]. `None` where that cannot be done; then it is started when it is needed.
+    pub(super) fn hold_ipam(&self, command: &str, target: &Target<'_>) -> Option<Running> {
+        let path = &target.attachment.path;
+        let binary = self.find_ipam(path).ok()?;
+        let attachment = attachment_of(target, None);
+        let env = self.env_within(self.deadline());
+        Delegate::hold(&binary, command, Some(&attachment), path, &env)
+    }
+
     /// Starts its ADD, for this address if there is one.
     pub(super) fn start_ipam(
         &self,
@@ -66,19 +76,34 @@ impl Call {
         Delegate::start(&binary, "ADD", Some(&attachment), path, &env, stdin)
     }
 
-    /// Its answer.
-    pub(super) fn answer(&self, running: Running) -> Result<AddResult, CniError> {
-        self.answer_by(running, self.deadline())
+    /// Its answer; it need not have ended.
+    pub(super) fn answer(&self, running: &mut Running) -> Result<AddResult, CniError> {
+        AddResult::parse(self.conf.cni_version, &running.answer(self.deadline())?)
     }
 
-    /// The same, with other patience.
+    /// The same when it has ended, with other patience.
     pub(super) fn answer_by(&self, running: Running, deadline: Instant) -> Result<AddResult, CniError> {
         AddResult::parse(self.conf.cni_version, &running.wait(deadline)?)
     }
 
-    /// Starts its DEL, which has what is left of this call's time.
-    pub(super) fn start_release(&self, target: &Target<'_>) -> Result<Running, CniError> {
-        self.start("DEL", target, self.env_within(self.deadline()))
+    /// Starts its DEL, which has what is left of this call's time; the one that is held, if it can be had.
+    pub(super) fn start_release(
+        &self,
+        target: &Target<'_>,
+        held: Option<Running>,
+    ) -> Result<Running, CniError> {
+        match held {
+            Some(mut running) => running.release().map(|()| running),
+            None => self.start("DEL", target, self.env_within(self.deadline())),
+        }
+    }
+
+    /// Starts its DEL, held.
+    pub(super) fn hold_release(&self, target: &Target<'_>) -> Option<Running> {
+        let mut running = self.hold_ipam("DEL", target)?;
+        let stdin = hostlocal::stdin(&self.conf, &self.node, None).ok()?;
+        running.tell(stdin).ok()?;
+        Some(running)
     }
 
     /// Waits for the DEL that was started.

@@ -19,6 +19,10 @@ const FINISH: Duration = Duration::from_secs(4);
 #[derive(Default)]
 pub(super) struct Lease {
     running: Option<Running>,
+    /// One that was started before it was needed, and touches nothing until it is released.
+    pub(super) held: Option<Running>,
+    /// Those that have answered, and may have things to do that nobody waits for.
+    answered: Vec<Running>,
     given: Given,
     stdin: Vec<u8>,
     /// Addresses that are asked for one by one, as Calico's plugin wants it.
@@ -71,13 +75,16 @@ impl Lease {
         (addresses, stdin): (Addresses, Vec<u8>),
     ) -> Result<(), CniError> {
         self.stdin = stdin;
+        if addresses != Addresses::Any {
+            self.held = None;
+        }
         match addresses {
             Addresses::WithoutIpam(addresses) => {
                 self.own = addresses;
                 return Ok(());
             }
             Addresses::Any => {
-                self.running = Some(call.start_ipam(target, self.stdin.clone(), None)?);
+                self.running = Some(self.any(call, target)?);
                 self.given = Given::Unknown;
             }
             Addresses::Named(addresses) => {
@@ -87,6 +94,19 @@ impl Lease {
             }
         }
         Ok(())
+    }
+
+    /// The one that is held, where it was told what is to be asked now; else another.
+    fn any(&mut self, call: &Call, target: &Target<'_>) -> Result<Running, CniError> {
+        if let Some(mut held) = self
+            .held
+            .take()
+            .filter(|held| held.told() == self.stdin.trim_ascii_end())
+        {
+            held.release()?;
+            return Ok(held);
+        }
+        call.start_ipam(target, self.stdin.clone(), None)
     }
 
     fn ask_next(&mut self, call: &Call, target: &Target<'_>) -> Result<(), CniError> {
@@ -104,8 +124,9 @@ impl Lease {
     ) -> Result<(AddResult, Vec<IpAddr>), CniError> {
         let chosen = self.own.is_empty() && self.given == Given::Unknown;
         let mut whole = answer::alone(&self.own);
-        while let Some(running) = self.running.take() {
-            let ipam = call.answer(running)?;
+        while let Some(mut running) = self.running.take() {
+            let ipam = call.answer(&mut running)?;
+            self.answered.push(running);
             whole = answer::and(whole, ipam);
             self.ask_next(call, target)?;
         }
@@ -120,12 +141,25 @@ impl Lease {
         Ok((whole, addresses))
     }
 
+    /// Waits until the plugin has ended, which must be well.
+    pub(super) fn end(&mut self, call: &Call) -> Result<(), CniError> {
+        let mut ends = self
+            .answered
+            .drain(..)
+            .map(|one| one.wait_for_end(call.deadline()));
+        ends.by_ref().find(Result::is_err).unwrap_or(Ok(()))
+    }
+
     /// Waits until the plugin rests: killed in the middle it might still hold an address that no DEL finds.
     pub(super) fn settle(&mut self, call: &Call) {
+        let finish = Instant::now() + FINISH;
+        for answered in self.answered.drain(..) {
+            let _ = answered.wait_for_end(finish);
+        }
         let Some(running) = self.running.take() else {
             return;
         };
-        let answer = call.answer_by(running, Instant::now() + FINISH);
+        let answer = call.answer_by(running, finish);
         if self.given != Given::Unknown {
             return;
         }

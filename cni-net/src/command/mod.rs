@@ -95,7 +95,7 @@ impl Call {
         // Its time begins when the locks are held.
         let left = limit.saturating_sub(started.elapsed()).mul_f64(share);
         let store = runtime.inside(|| shared::store::open::open(&choice, left));
-        let store = store.map_err(error::store)?;
+        let store = store.map_err(error::store)?.alone();
         let faults = (Cell::new(0), fault::armed(&config, env));
         let (env, conf) = (env.clone(), conf.clone());
         Ok(Self {

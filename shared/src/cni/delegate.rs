@@ -6,6 +6,9 @@
 //!                                                       stdout as JSON, or the child's own error object
 //! ```
 //!
+//! A plugin of ours can be started before anybody knows that it will be needed ([`Delegate::hold`], [`super::held`]): it prepares
+//! itself on another processor and touches nothing until it is released.
+//!
 //! One child and no thread. The child dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG): start
 //! it from the main thread, or from one that lives until `wait`. Our own plugin asks for that itself, as soon as it runs
 //! ([`die_with_caller`]): then it need not be forked, which copies the page tables of a process that has its store open.
@@ -21,8 +24,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::error::{CniError, Code};
+use super::held;
 use super::request::{Attachment, Env};
 
+mod pidfd;
 mod running;
 
 pub use running::Running;
@@ -72,25 +77,63 @@ impl Delegate {
         env: &Env,
         stdin: Vec<u8>,
     ) -> Result<Running, CniError> {
-        let mut child = Command::new(binary);
-        child
-            .env_clear()
-            .envs(env.vars().iter().filter(|(key, _)| !is_parameter(key)))
-            .envs(parameters(command, attachment, cni_path))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        if binary.file_name() == Some(OWN.as_ref()) {
-            child.env(DIE_WITH, std::process::id().to_string());
-        } else {
-            die_with_parent(&mut child);
-        }
-        let child = child
-            .spawn()
-            .map_err(|error| failed(binary, command, &format!("cannot start: {error}")))?;
-        let call = format!("{} {command}", binary.display());
-        Running::adopt(child, call, stdin, Instant::now())
-            .map_err(|error| failed(binary, command, &error.to_string()))
+        let mut running = spawn(
+            binary,
+            command,
+            plugin(binary, command, attachment, cni_path, env),
+        )?;
+        running.tell(stdin)?;
+        running.release()?;
+        Ok(running)
     }
+
+    /// The same for a plugin that can be held: it has no stdin yet, and begins only when it is released. `None` for any
+    /// other plugin: it would take the end of its stdin for the word to go.
+    pub fn hold(
+        binary: &Path,
+        command: &str,
+        attachment: Option<&Attachment>,
+        cni_path: &[PathBuf],
+        env: &Env,
+    ) -> Option<Running> {
+        let mut child = plugin(binary, command, attachment, cni_path, env);
+        child.env(held::VARIABLE, "1");
+        is_own(binary).then(|| spawn(binary, command, child).ok())?
+    }
+}
+
+fn is_own(binary: &Path) -> bool {
+    binary.file_name() == Some(OWN.as_ref())
+}
+
+fn plugin(
+    binary: &Path,
+    command: &str,
+    attachment: Option<&Attachment>,
+    cni_path: &[PathBuf],
+    env: &Env,
+) -> Command {
+    let mut child = Command::new(binary);
+    child
+        .env_clear()
+        .envs(env.vars().iter().filter(|(key, _)| !is_parameter(key)))
+        .envs(parameters(command, attachment, cni_path))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    if is_own(binary) {
+        child.env(DIE_WITH, std::process::id().to_string());
+    } else {
+        die_with_parent(&mut child);
+    }
+    child
+}
+
+fn spawn(binary: &Path, command: &str, mut child: Command) -> Result<Running, CniError> {
+    let child = child
+        .spawn()
+        .map_err(|error| failed(binary, command, &format!("cannot start: {error}")))?;
+    let call = format!("{} {command}", binary.display());
+    Running::adopt(child, call, Instant::now()).map_err(|error| failed(binary, command, &error.to_string()))
 }
 
 fn is_parameter(key: &str) -> bool {

@@ -18,6 +18,7 @@ pub mod config;
 #[cfg(feature = "edge")]
 pub mod delegate;
 pub mod error;
+pub mod held;
 pub mod request;
 pub mod result;
 pub mod timeouts;
@@ -87,7 +88,7 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     {
         return code;
     }
-    let stdin = stdin();
+    let stdin = stdin(&env);
     if let (Some("-t"), Ok(stdin)) = (flag.as_deref(), &stdin)
         && let Some(code) = plugin.flag(&env, "-t", stdin)
     {
@@ -189,15 +190,17 @@ fn versions(asked: SpecVersion) -> String {
 }
 
 /// All of stdin. A terminal counts as empty: somebody started the plugin by hand and waits for an answer.
-fn stdin() -> Result<Vec<u8>, CniError> {
+fn stdin(env: &Env) -> Result<Vec<u8>, CniError> {
     let mut stdin = std::io::stdin().lock();
-    let mut bytes = Vec::new();
-    if !stdin.is_terminal() {
-        stdin
-            .read_to_end(&mut bytes)
-            .map_err(|error| CniError::new(Code::IoFailure, format!("stdin: {error}")))?;
+    if stdin.is_terminal() {
+        return Ok(Vec::new());
     }
-    Ok(bytes)
+    let mut bytes = Vec::new();
+    let read = match held::is_held(env) {
+        true => held::read_value(&mut stdin),
+        false => stdin.read_to_end(&mut bytes).map(|_| bytes),
+    };
+    read.map_err(|error| CniError::new(Code::IoFailure, format!("stdin: {error}")))
 }
 
 /// Prints the answer and closes stdout, so that the runtime has it before anything that comes later.

@@ -1,12 +1,15 @@
 //! Reading and writing /proc/sys, in the namespace of the calling thread.
 #![expect(clippy::disallowed_methods, reason = "edge: /proc/sys")]
 
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::KernelError;
 use crate::op::{Need, Sysctl};
+
+/// More than any sysctl that is looked at here.
+const LONGEST: usize = 256;
 
 fn file(key: &str) -> PathBuf {
     Path::new("/proc/sys").join(key)
@@ -14,7 +17,10 @@ fn file(key: &str) -> PathBuf {
 
 /// What the file holds; `None` if it is not there or cannot be read.
 pub(super) fn read(key: &str) -> Option<String> {
-    let text = std::fs::read_to_string(file(key)).ok()?;
+    // One read holds it: the kernel gives a sysctl whole. (`read_to_string` asks for the file's size first, and reads twice.)
+    let mut bytes = [0; LONGEST];
+    let count = File::open(file(key)).ok()?.read(&mut bytes).ok()?;
+    let text = str::from_utf8(bytes.get(..count)?).ok()?;
     Some(text.trim().to_owned())
 }
 

@@ -99,6 +99,15 @@ fn mark(marker: &Path) -> Result<(), StoreError> {
 }
 
 impl Store {
+    /// For a process that does one thing at a time: see [`Embedded::alone`].
+    #[must_use]
+    pub fn alone(self) -> Self {
+        match self {
+            Store::Embedded(embedded) => Store::Embedded(embedded.alone()),
+            Store::Etcd(etcd) => Store::Etcd(etcd),
+        }
+    }
+
     /// Text that names the same datastore on every node of a cluster, for file names and records.
     pub fn identity(&self) -> String {
         match self {

@@ -6,7 +6,7 @@
 )]
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
+use super::pidfd::pidfd;
 use crate::cni::error::{CniError, Code};
+use crate::cni::held::RELEASE;
 
 /// More than any answer: a plugin that prints more is broken.
 const ANSWER_LONGEST: usize = 16 << 20;
@@ -34,6 +36,8 @@ pub struct Running {
     /// What of stdin is not written yet begins here.
     written: usize,
     input: Vec<u8>,
+    /// Stdin does not end with what is to be written now.
+    held: bool,
     stdout: Option<ChildStdout>,
     output: Vec<u8>,
     pidfd: Option<OwnedFd>,
@@ -41,13 +45,8 @@ pub struct Running {
 }
 
 impl Running {
-    pub(super) fn adopt(
-        mut child: Child,
-        call: String,
-        input: Vec<u8>,
-        started: Instant,
-    ) -> io::Result<Self> {
-        let mut running = Self {
+    pub(super) fn adopt(mut child: Child, call: String, started: Instant) -> io::Result<Self> {
+        let running = Self {
             stdin: child.stdin.take(),
             stdout: child.stdout.take(),
             pidfd: pidfd(&child),
@@ -55,19 +54,58 @@ impl Running {
             call,
             started,
             written: 0,
-            input,
+            input: Vec::new(),
+            held: true,
             output: Vec::new(),
             reaped: false,
         };
         running.stdin.as_ref().map(nonblocking).transpose()?;
         running.stdout.as_ref().map(nonblocking).transpose()?;
-        running.feed()?;
         Ok(running)
+    }
+
+    /// Its stdin, which stays open behind it.
+    pub fn tell(&mut self, mut stdin: Vec<u8>) -> Result<(), CniError> {
+        stdin.truncate(stdin.trim_ascii_end().len());
+        self.input = stdin;
+        self.feed().map_err(|error| self.failed(&error.to_string()))
+    }
+
+    /// What it was told.
+    pub fn told(&self) -> &[u8] {
+        &self.input
+    }
+
+    /// It may begin; its stdin ends.
+    pub fn release(&mut self) -> Result<(), CniError> {
+        self.input.push(RELEASE);
+        self.held = false;
+        self.feed().map_err(|error| self.failed(&error.to_string()))
+    }
+
+    /// Its answer, as soon as it is out: the plugin may still have things to do. It has ended where this is an error; else
+    /// [`Running::wait_for_end`] tells whether it ended well.
+    pub fn answer(&mut self, deadline: Instant) -> Result<Value, CniError> {
+        let ended = self.until(deadline, |running| running.stdout.is_none());
+        let answer = serde_json::from_slice::<Value>(self.output.trim_ascii());
+        match (ended, answer) {
+            (Ok(true), Ok(answer)) if CniError::from_answer(&answer).is_none() => Ok(answer),
+            _ => self.outcome(deadline),
+        }
+    }
+
+    /// Waits until it has ended: an error where that is not with success.
+    pub fn wait_for_end(mut self, deadline: Instant) -> Result<(), CniError> {
+        self.outcome(deadline).map(|_| ())
     }
 
     /// The plugin's answer: its stdout as JSON, null where it printed nothing. A plugin that failed gives its own
     /// error object, one that is not done at the deadline is killed.
     pub fn wait(mut self, deadline: Instant) -> Result<Value, CniError> {
+        self.outcome(deadline)
+    }
+
+    fn outcome(&mut self, deadline: Instant) -> Result<Value, CniError> {
         let status = match self.finish(deadline) {
             Ok(Some(status)) => status,
             Ok(None) => {
@@ -88,6 +126,22 @@ impl Running {
                 Err(CniError::from_answer(&answer).unwrap_or_else(|| self.failed(&status.to_string())))
             }
             (false, Err(_)) => Err(self.failed(&status.to_string())),
+        }
+    }
+
+    /// Serves the pipes until it is so (true), or the deadline.
+    fn until(&mut self, deadline: Instant, so: impl Fn(&Self) -> bool) -> io::Result<bool> {
+        loop {
+            self.feed()?;
+            self.drain()?;
+            if so(self) {
+                return Ok(true);
+            }
+            // One that has ended and left its pipe to another closes nothing any more.
+            if self.poll(deadline)? || Instant::now() >= deadline {
+                self.drain()?;
+                return Ok(so(self));
+            }
         }
     }
 
@@ -125,7 +179,8 @@ impl Running {
         fds.extend(ends.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let reads = self.stdout.as_ref().map(AsFd::as_fd);
         fds.extend(reads.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        let writes = self.stdin.as_ref().map(AsFd::as_fd);
+        let writes = self.stdin.as_ref().filter(|_| self.written < self.input.len());
+        let writes = writes.map(AsFd::as_fd);
         fds.extend(writes.map(|fd| PollFd::new(fd, PollFlags::POLLOUT)));
         match poll(&mut fds, up_to(left)) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
@@ -140,7 +195,9 @@ impl Running {
         while let Some(stdin) = &mut self.stdin {
             let rest = self.input.get(self.written..).unwrap_or_default();
             if rest.is_empty() {
-                self.stdin = None;
+                if !self.held {
+                    self.stdin = None;
+                }
                 break;
             }
             match stdin.write(rest) {
@@ -230,15 +287,4 @@ fn up_to(left: Duration) -> PollTimeout {
 fn nonblocking<T: AsFd>(pipe: &T) -> io::Result<()> {
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(())
-}
-
-/// A descriptor that becomes readable when the child ends; `None` on a kernel that has none.
-#[expect(unsafe_code, reason = "edge: neither std nor nix has pidfd_open")]
-fn pidfd(child: &Child) -> Option<OwnedFd> {
-    let pid = libc::pid_t::try_from(child.id()).ok()?;
-    // SAFETY: pidfd_open(2) takes two integers; the child is not reaped yet, so the number is its own.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-    // SAFETY: the call above made this descriptor (close-on-exec) and nobody else has it.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::super::deadline::Deadline;
 use super::super::{Change, StoreError};
 use super::table::Table;
+use super::turn;
 use crate::model::key::{Key, Plural, Prefix};
 use crate::txn::{Commit, Guard, Reads, Snapshot, Txn, Write};
 
@@ -242,8 +243,9 @@ pub(super) fn give_birth(files: &Arc<Files>, deadline: &Deadline) -> Result<(), 
     let files = Arc::clone(files);
     let path = files.path.clone();
     std::thread::spawn(move || {
+        let turn = turn::wait(&files.path);
         let outcome = files.commit(&txn);
-        drop(files);
+        drop((turn, files));
         reply.send(outcome)
     });
     match answer.recv_timeout(left) {
