@@ -54,7 +54,7 @@ pub(crate) struct Observed {
     /// What the host's table says about the addresses asked for.
     pub(crate) paths: BTreeMap<IpAddr, Path>,
     /// Sysctls that could be read.
-    pub(crate) sysctls: BTreeMap<(Side, String), String>,
+    pub(crate) sysctls: Sysctls,
     /// Host interfaces that forwarding would make deaf to router advertisements.
     pub(crate) accepting_ra: Vec<String>,
 }
@@ -84,21 +84,44 @@ const OF_POD: [&str; 5] = [
     "net/ipv6/conf/lo/disable_ipv6",
 ];
 
+/// Sysctls, each with the side it was read on.
+pub(crate) type Sysctls = BTreeMap<(Side, String), String>;
+
+/// What is the same whatever becomes of interfaces: it can be read before it is needed.
+pub(crate) fn sysctls(kernel: &Kernel) -> Result<Sysctls, KernelError> {
+    let mut all = Sysctls::new();
+    read(kernel, &mut all, Side::Host, OF_HOST.map(str::to_owned).to_vec())?;
+    if kernel.has_pod() {
+        read(kernel, &mut all, Side::Pod, OF_POD.map(str::to_owned).to_vec())?;
+    }
+    Ok(all)
+}
+
 /// Looks. A side whose namespace is not open, or whose name is not given, has no interface.
 pub(crate) async fn observe(kernel: &Kernel, target: &Target) -> Result<Observed, KernelError> {
-    let mut observed = Observed::default();
-    let mut of_host: Vec<String> = OF_HOST.map(str::to_owned).to_vec();
+    observe_with(kernel, target, sysctls(kernel)?).await
+}
+
+/// The same, where [`sysctls`] were read before.
+pub(crate) async fn observe_with(
+    kernel: &Kernel,
+    target: &Target,
+    sysctls: Sysctls,
+) -> Result<Observed, KernelError> {
+    let mut observed = Observed {
+        sysctls,
+        ..Observed::default()
+    };
     if let Some(name) = &target.host_if {
         observed.host = kernel.link(Side::Host, name).await?;
     }
     if let Some(link) = &observed.host {
-        of_host.extend(target.sysctls.iter().cloned());
+        read(kernel, &mut observed.sysctls, Side::Host, target.sysctls.clone())?;
         let found = kernel.addresses(Side::Host, link).await?;
         observed
             .addresses
             .extend(found.into_iter().map(|net| (Side::Host, net)));
     }
-    sysctls(kernel, &mut observed, Side::Host, of_host)?;
     if kernel.has_pod() {
         if let Some(name) = &target.pod_if {
             observed.pod = kernel.link(Side::Pod, name).await?;
@@ -111,12 +134,6 @@ pub(crate) async fn observe(kernel: &Kernel, target: &Target) -> Result<Observed
             observed.routes = kernel.routes(Side::Pod, &link).await?;
             observed.neighbours = kernel.neighbours(Side::Pod, &link).await?;
         }
-        sysctls(
-            kernel,
-            &mut observed,
-            Side::Pod,
-            OF_POD.map(str::to_owned).to_vec(),
-        )?;
     }
     routes(kernel, &mut observed, &target.addresses).await?;
     Ok(observed)
@@ -151,10 +168,9 @@ pub(crate) async fn routes(
     Ok(())
 }
 
-fn sysctls(kernel: &Kernel, into: &mut Observed, side: Side, keys: Vec<String>) -> Result<(), KernelError> {
+fn read(kernel: &Kernel, into: &mut Sysctls, side: Side, keys: Vec<String>) -> Result<(), KernelError> {
     let values = kernel.sysctls(side, keys.clone())?;
     let read = keys.into_iter().zip(values);
-    into.sysctls
-        .extend(read.filter_map(|(key, value)| Some(((side, key), value?))));
+    into.extend(read.filter_map(|(key, value)| Some(((side, key), value?))));
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::apiserver::{ApiServer, notes};
 use crate::json::with;
 use crate::lab::{Kind, Lab};
 use crate::node::{Node, Pod};
+use crate::plugin::Call;
 use crate::race::usage;
 
 /// Who is measured.
@@ -113,9 +114,10 @@ impl Contestant {
     pub fn run(&self, verb: &str, pods: &[Pod], ways: usize, times: &mut Times) {
         let next = AtomicUsize::new(0);
         let calls = Mutex::new(Vec::with_capacity(pods.len()));
-        let worker = || {
+        let plugin = self.conf["type"].as_str().unwrap_or_default().to_owned();
+        let work = || {
             while let Some(pod) = pods.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let took = self.node().call(verb, &self.conf, pod).quiet().run().ok().took;
+                let took = Call::new(&plugin, verb, &self.conf).about(pod).timed();
                 calls
                     .lock()
                     .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -125,7 +127,7 @@ impl Contestant {
         let start = Instant::now();
         std::thread::scope(|scope| {
             for _ in 0..ways {
-                scope.spawn(worker);
+                scope.spawn(|| self.node().netns().enter(work));
             }
         });
         times.walls.push(start.elapsed());

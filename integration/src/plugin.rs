@@ -129,6 +129,12 @@ impl Call {
     pub fn run(self) -> Answer {
         self.start().wait()
     }
+
+    /// Makes the call in the namespace of this thread; how long it took, see [`Cmd::timed`].
+    pub fn timed(self) -> Duration {
+        let set = |command: Cmd, (key, value): (&String, &String)| command.env(key, value);
+        self.env.iter().fold(self.command, set).stdin(self.stdin).timed()
+    }
 }
 
 /// Ours first, Debian's behind.

@@ -162,6 +162,34 @@ impl Cmd {
         self.run().ok().stdout
     }
 
+    /// Runs it to its end, which must be good, as a runtime does: started without a copy of this process's page tables, its
+    /// standard output read by this thread. How long it took.
+    pub fn timed(self) -> Duration {
+        let Self {
+            mut inner,
+            label,
+            stdin,
+            ..
+        } = self;
+        inner
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let since = Instant::now();
+        let mut child = inner
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {label}: {error}"));
+        if let Some(mut pipe) = child.stdin.take() {
+            drop(pipe.write_all(&stdin));
+        }
+        let answer = child.wait_with_output();
+        let took = since.elapsed();
+        let answer = answer.unwrap_or_else(|error| panic!("{label}: {error}"));
+        let said = String::from_utf8_lossy(&answer.stdout);
+        assert!(answer.status.success(), "{label}: {}: {said}", answer.status);
+        took
+    }
+
     /// Starts a server; what it says goes to `log`.
     pub fn serve(self, log: &Path) -> Daemon {
         let Self { mut inner, label, .. } = self.dies_with_us();

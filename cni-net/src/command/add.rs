@@ -24,13 +24,12 @@ use shared::txn::Snapshot;
 
 use super::learn::{self, Known, learn, pod_cidrs};
 use super::obtain::{obtain, write_file};
-use super::pair::Wish;
+use super::pair::{Ready, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
 use super::wire::Wire;
 use super::{Call, Target, answer, kubernetes, later, repeat};
 use crate::facts::{Addresses, Facts};
-use crate::netns::Netns;
 use crate::record::{self, Stored, Told, Wanted};
 use crate::{error, gates, hostlocal, mtu};
 
@@ -50,7 +49,8 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
         gates::open(&call.config.gates).await?;
         kubernetes::facts(call, &target).await
     };
-    let (mut known, facts) = tokio::try_join!(learn(call, &target), facts)?;
+    let ready = async { Ready::new(&netns) };
+    let (mut known, facts, ready) = tokio::try_join!(learn(call, &target), facts, ready)?;
     if let Some(stored) = is_repeat(call, &target, &known)? {
         return repeat::add(call, &target, known.snapshot, stored).await;
     }
@@ -58,14 +58,14 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
         held.tell(stdin(call, &known, &facts)?)?;
     }
     call.take_interface(&target.host_interface)?;
-    let mut pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
+    let mut pair = plan(call, &target, (&known, &facts), (ready, mtu)).await?;
     if pair.takes_over() {
         // Somebody may have made the interface and its record since the read, which had no lock.
         known = learn(call, &target).await?;
         if let Some(stored) = is_repeat(call, &target, &known)? {
             return repeat::add(call, &target, known.snapshot, stored).await;
         }
-        pair = plan(call, &target, (&known, &facts), (&netns, mtu)).await?;
+        pair = plan(call, &target, (&known, &facts), (Ready::new(&netns)?, mtu)).await?;
     }
     let mut undo = Undo::new(call, &target);
     undo.lease.held = held;
@@ -91,12 +91,12 @@ async fn plan(
     call: &Call,
     target: &Target<'_>,
     (known, facts): (&Known, &Facts),
-    (netns, mtu): (&Netns, Option<u32>),
+    (ready, mtu): (Ready, Option<u32>),
 ) -> Result<Wire, CniError> {
     let recorded = || record::may_spoof(known.existing.as_ref());
     let mut wiring = call.wiring(target, facts.may_spoof().unwrap_or_else(recorded))?;
     wiring.mac = facts.mac().or(wiring.mac);
-    Wire::plan(call, target, Wish { netns, mtu, wiring }).await
+    Wire::plan(call, target, Wish { ready, mtu, wiring }).await
 }
 
 async fn attach<'a>(

@@ -34,7 +34,9 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
     let gone = Gone::new(call, attachment)?;
     let target = &gone.target;
     let held_plugin = call.hold_release(target);
-    let seen = look(call, &gone).await?;
+    // The kernel's side is opened while the datastore is waited for.
+    let (seen, kernel) = tokio::join!(look(call, &gone), async { open(call, target) });
+    let seen = seen?;
     if is_elsewhere(call, &gone, &seen).await? {
         let text = "the container lives under another interface's name; nothing is this one's";
         call.log.info(text, &[]);
@@ -45,7 +47,7 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
             wire::detach(call, target).await?;
         }
     } else if holds_interface(call, &gone, &seen) {
-        tear(call, target, held(gone.file.as_ref(), &seen)).await?;
+        tear(call, target, kernel?, held(gone.file.as_ref(), &seen)).await?;
     }
     let running = call.start_release(target, held_plugin)?;
     let record = forget_record(call, &gone, seen).await;
@@ -92,8 +94,8 @@ fn held(file: Option<&attachment::Attachment>, seen: &Seen) -> Vec<IpAddr> {
     addresses
 }
 
-/// Takes the interfaces away, as far as there are any.
-async fn tear(call: &Call, target: &Target<'_>, addresses: Vec<IpAddr>) -> Result<(), CniError> {
+/// The kernel, and the pod's interface where its namespace is still there.
+fn open(call: &Call, target: &Target<'_>) -> Result<(Kernel, Option<String>), CniError> {
     let netns = target
         .attachment
         .netns
@@ -114,7 +116,16 @@ async fn tear(call: &Call, target: &Target<'_>, addresses: Vec<IpAddr>) -> Resul
         Some(Ok(kernel)) => (kernel, Some(target.attachment.ifname.clone())),
         Some(Err(_)) | None => (Kernel::open(None).map_err(error::kernel)?, None),
     };
-    let kernel = kernel.detaching(!call.config.await_link_removal);
+    Ok((kernel.detaching(!call.config.await_link_removal), pod_if))
+}
+
+/// Takes the interfaces away, as far as there are any.
+async fn tear(
+    call: &Call,
+    target: &Target<'_>,
+    (kernel, pod_if): (Kernel, Option<String>),
+    addresses: Vec<IpAddr>,
+) -> Result<(), CniError> {
     let host_if = Some(target.host_interface.clone());
     teardown(
         call,

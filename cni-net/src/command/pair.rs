@@ -10,7 +10,7 @@ use shared::op::{Mac, Op, Side};
 use super::{Call, Target};
 use crate::apply::{self, Applied};
 use crate::netns::Netns;
-use crate::observe::{self, Observed};
+use crate::observe::{self, Observed, Sysctls};
 use crate::wiring::Wiring;
 use crate::{error, mtu, plan};
 
@@ -26,10 +26,25 @@ pub(super) struct Pair {
 }
 
 /// What `Pair::plan` wants to know.
-pub(super) struct Wish<'a> {
-    pub(super) netns: &'a Netns,
+pub(super) struct Wish {
+    pub(super) ready: Ready,
     pub(super) mtu: Option<u32>,
     pub(super) wiring: Wiring,
+}
+
+/// The kernel, and what it said of things that no other call changes.
+pub(super) struct Ready {
+    kernel: Kernel,
+    sysctls: Sysctls,
+}
+
+impl Ready {
+    /// Opens it: before anything is planned, while the datastore is waited for.
+    pub(super) fn new(netns: &Netns) -> Result<Self, CniError> {
+        let kernel = Kernel::open(Some(netns.as_fd())).map_err(error::kernel)?;
+        let sysctls = observe::sysctls(&kernel).map_err(error::kernel)?;
+        Ok(Self { kernel, sysctls })
+    }
 }
 
 impl Call {
@@ -74,14 +89,14 @@ impl Call {
 
 impl Pair {
     /// Looks at what is there and plans; refuses before anything is touched.
-    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish<'_>) -> Result<Self, CniError> {
-        let kernel = Kernel::open(Some(wish.netns.as_fd())).map_err(error::kernel)?;
+    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish) -> Result<Self, CniError> {
+        let Ready { kernel, sysctls } = wish.ready;
         let mut wiring = wish.wiring;
         wiring.mtu = match wish.mtu {
             Some(mtu) => mtu,
             None => call.uplink_mtu(&kernel).await?,
         };
-        let observed = observe::observe(&kernel, &(&wiring).into())
+        let observed = observe::observe_with(&kernel, &(&wiring).into(), sysctls)
             .await
             .map_err(error::kernel)?;
         call.refuse_foreign(target, observed.host.is_some())?;
