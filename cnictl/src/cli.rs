@@ -16,6 +16,7 @@ use crate::commands::{
 };
 use crate::datastore::place::Place;
 use crate::datastore::{self, Chosen};
+use crate::decide::Verb;
 use crate::decide::label::Change as Labels;
 use crate::decide::patch::Patch;
 use crate::dry::Dry;
@@ -84,7 +85,11 @@ impl Ready {
 
     /// Whether a datastore may begin with it.
     fn makes(&self) -> bool {
-        matches!(self, Ready::Apply(_) | Ready::Configure(_))
+        match self {
+            // What is to be replaced must be there.
+            Ready::Apply(request) => request.verb != Verb::Replace,
+            _ => matches!(self, Ready::Configure(_)),
+        }
     }
 }
 

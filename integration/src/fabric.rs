@@ -21,6 +21,7 @@ pub use leaf::{Leaf, MANAGEMENT, Meter, default_by};
 pub use meanwhile::{Pings, holds_while};
 pub use monitor::Monitor;
 pub use neighbour::Neighbour;
+pub(crate) use router::Speaks;
 pub use router::{Route, Router, Session, Watched};
 
 /// What a router is to be, in no maker's words.

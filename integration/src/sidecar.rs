@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
-use crate::fabric::Folder;
+use crate::fabric::{Folder, Speaks};
 use crate::lab::Lab;
 use crate::node::Node;
 use crate::process::{Answer, Cmd};
@@ -261,6 +261,7 @@ impl<'a> Sidecar<'a> {
     /// Waits for a learned route by these next hops.
     pub fn installs(&self, destination: &str, gateways: &[&str]) -> KernelRoute {
         let what = format!("{} has {destination} via {gateways:?}", self.node.name);
+        let _speaks = Speaks(|| self.node.netns().try_ip("route").told());
         eventually(&what, || {
             let route = self.route(destination, LEARNED)?;
             (route.gateways == gateways).then_some(route)

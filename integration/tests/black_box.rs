@@ -82,6 +82,7 @@ mod fights;
 mod flaps;
 mod gates;
 mod grpc_proxy;
+mod held;
 mod install;
 mod install_away;
 mod install_kubernetes;

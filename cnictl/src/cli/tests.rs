@@ -8,11 +8,12 @@ use super::*;
 const POOL: &str =
     "{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: p}, spec: {cidr: 10.0.0.0/24}}";
 /// Every command that needs a datastore and does not begin one.
-const LOOKS: [&str; 15] = [
+const LOOKS: [&str; 16] = [
     "get ippool",
     "get node -w",
     "describe ippool",
     "delete ippool p",
+    "replace -f POOL",
     "patch ippool p -p {}",
     "label node n a=b",
     "ipam show",

@@ -95,7 +95,7 @@ pub trait Watched: Router {
 impl<R: Router + ?Sized> Watched for R {}
 
 /// Says something when the test fails while it lives.
-struct Speaks<F: Fn() -> String>(F);
+pub(crate) struct Speaks<F: Fn() -> String>(pub(crate) F);
 
 impl<F: Fn() -> String> Drop for Speaks<F> {
     fn drop(&mut self) {

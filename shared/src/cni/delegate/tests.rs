@@ -9,12 +9,18 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod early;
+
 const PATIENT: Duration = Duration::from_secs(180);
 
 /// A plugin made of a shell script. Another process writes the file: a descriptor open for writing here could
 /// slip into a child that another test forks, and the kernel refuses to run what is open for writing.
 fn plugin(dir: &TempDir, script: &str) -> PathBuf {
-    let path = dir.path().join("plugin");
+    named(dir, "plugin", script)
+}
+
+fn named(dir: &TempDir, name: &str, script: &str) -> PathBuf {
+    let path = dir.path().join(name);
     let mut writer = Command::new("/bin/sh")
         .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
         .arg(&path)
