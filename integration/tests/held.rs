@@ -88,5 +88,5 @@ fn an_add_that_is_refused_leaves_nothing_of_it() {
 }
 
 fn occupy(netns: &Netns) {
-    netns.ip("link add eth0 type dummy");
+    netns.ip("link add eth0 type bridge");
 }
