@@ -130,7 +130,8 @@ impl Call {
 
     /// Writes the one line of this call.
     pub(crate) fn tell(&self, message: &str, error: Option<&CniError>, addresses: &str) {
-        let took = format!("{}ms", self.started.elapsed().as_millis());
+        let asked = held::released_at().unwrap_or(self.started);
+        let took = format!("{}ms", asked.elapsed().as_millis());
         let requests = self.store.requests().to_string();
         let mut fields = vec![
             ("node", self.node.as_str()),

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Deserialize;
 use shared::cni::NetConf;
+use shared::cni::request::TIME_LEFT;
 use shared::cni::timeouts::Timeouts;
 use shared::cni::{Attachment, Env};
 use shared::cni::{CniError, Code};
@@ -246,7 +247,7 @@ fn address(source: &str, text: &str) -> Result<IpAddr, CniError> {
 /// The time left: the verb's own limit, or what the calling plugin has left of its own.
 pub(crate) fn budget(env: &Env, own: Duration) -> Duration {
     let given = env
-        .get("MANX_TIME_LEFT_MS")
+        .get(TIME_LEFT)
         .and_then(|ms| ms.parse().ok())
         .map(Duration::from_millis);
     given.map_or(own, |given| given.min(own))

@@ -87,10 +87,9 @@ const OF_POD: [&str; 5] = [
 /// Sysctls, each with the side it was read on.
 pub(crate) type Sysctls = BTreeMap<(Side, String), String>;
 
-/// What is the same whatever becomes of interfaces: it can be read before it is needed.
-pub(crate) fn sysctls(kernel: &Kernel) -> Result<Sysctls, KernelError> {
+/// Those of the pod, where nobody else is at work: they can be read before they are needed.
+pub(crate) fn of_pod(kernel: &Kernel) -> Result<Sysctls, KernelError> {
     let mut all = Sysctls::new();
-    read(kernel, &mut all, Side::Host, OF_HOST.map(str::to_owned).to_vec())?;
     if kernel.has_pod() {
         read(kernel, &mut all, Side::Pod, OF_POD.map(str::to_owned).to_vec())?;
     }
@@ -99,19 +98,21 @@ pub(crate) fn sysctls(kernel: &Kernel) -> Result<Sysctls, KernelError> {
 
 /// Looks. A side whose namespace is not open, or whose name is not given, has no interface.
 pub(crate) async fn observe(kernel: &Kernel, target: &Target) -> Result<Observed, KernelError> {
-    observe_with(kernel, target, sysctls(kernel)?).await
+    observe_with(kernel, target, of_pod(kernel)?).await
 }
 
-/// The same, where [`sysctls`] were read before.
+/// The same, where the pod's sysctls were read before.
 pub(crate) async fn observe_with(
     kernel: &Kernel,
     target: &Target,
-    sysctls: Sysctls,
+    of_pod: Sysctls,
 ) -> Result<Observed, KernelError> {
     let mut observed = Observed {
-        sysctls,
+        sysctls: of_pod,
         ..Observed::default()
     };
+    let of_host = OF_HOST.map(str::to_owned).to_vec();
+    read(kernel, &mut observed.sysctls, Side::Host, of_host)?;
     if let Some(name) = &target.host_if {
         observed.host = kernel.link(Side::Host, name).await?;
     }

@@ -2,14 +2,17 @@
 //! FRR and BIRD find carry the pods'.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use integration::bird::Bird;
 use integration::frr::Frr;
+use integration::json::list;
 use integration::netns::Netns;
 use integration::sidecar::Sidecar;
 use integration::site::{RACK, Site};
+use integration::wait::eventually;
 use integration::{Kind, Lab, Node};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bgp_setup::{ONE, TWO, mesh, pings, pod};
 
@@ -19,6 +22,8 @@ const SECOND: Site = Site {
     bridge: "br2",
     uplink: "second",
 };
+/// What OSPF takes at most, and more.
+const ANEW: Duration = Duration::from_secs(30);
 const LOOPBACKS: [&str; 2] = ["10.255.0.4", "10.255.0.5"];
 
 fn frr(netns: &Arc<Netns>) -> Frr {
@@ -51,6 +56,24 @@ fn bird(netns: &Arc<Netns>) -> Bird {
     )
 }
 
+/// Waits until BIRD has put both wires into the kernel. Where a second adjacency comes up just when it computes its tree it may
+/// go without the wire ("Cannot find next hop for LSA") until something else happens: then it computes anew.
+fn both_found(bird: &Bird, node: &Node) {
+    let mut since = Instant::now();
+    eventually("BIRD uses both wires", || {
+        let routes = node.netns().ip_json(&format!("route show {}/32", LOOPBACKS[0]));
+        let hops = |route: &Value| list(route, "/nexthops").len();
+        if routes.iter().any(|route| hops(route) == 2) {
+            return Some(());
+        }
+        if since.elapsed() > ANEW {
+            bird.birdc("restart ospf1");
+            since = Instant::now();
+        }
+        None
+    });
+}
+
 fn wired(lab: &Lab, node: &Node, host: u8, loopback: &str) {
     SECOND.plug(&lab.leaf, node.netns(), host);
     node.netns().ip(&format!("address add {loopback}/32 dev lo"));
@@ -75,7 +98,8 @@ fn next_hops_are_found_by_ospf_and_followed_when_a_wire_breaks() {
     let (first, here, of_one) = pod(&lab.node);
     let (second, there, of_two) = pod(&other);
     let _frr = frr(lab.node.shared_netns());
-    let _bird = bird(other.shared_netns());
+    let bird = bird(other.shared_netns());
+    both_found(&bird, &other);
     let (near, beyond) = ([ONE, "192.168.2.4"], [TWO, "192.168.2.5"]);
     one.installs(&of_two, &beyond);
     two.installs(&of_one, &near);
@@ -89,6 +113,7 @@ fn next_hops_are_found_by_ospf_and_followed_when_a_wire_breaks() {
         let answer = pings(&first.netns, &there);
         assert!(answer.stdout.contains(" 0% packet loss"), "{}", answer.told());
         lab.leaf.ip(&format!("link set {port} up"));
+        both_found(&bird, &other);
         one.installs(&of_two, &beyond);
         two.installs(&of_one, &near);
     }

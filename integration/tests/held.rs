@@ -55,9 +55,10 @@ fn it_starts_early_and_touches_nothing(kind: Kind) {
     let (good, lines) = traced(&lab, "DEL", &pod);
     assert!(good);
     let started = first(&lines, &["execve(", "/cni-ipam\""]);
-    // It opens the pod's namespace to look at what is to be removed.
+    // `cni-net` opens the pod's namespace to look at what is to be removed.
+    let opened = first(&lines, &["open", &pod.netns.path().display().to_string()]);
     let touched = first(&lines, &["/locks/", ".ipam\""]);
-    assert!(started < touched, "{}", lines.join("\n"));
+    assert!(started < opened && opened < touched, "{}", lines.join("\n"));
 }
 
 #[test]

@@ -86,6 +86,8 @@ struct Daemon {
     secrets: Option<Secrets>,
     /// The last trouble with listening, so that it is told once.
     deaf: Option<String>,
+    /// The last look at the kernel failed.
+    blind: bool,
     strangers: u64,
     /// The sessions' changes that were noted last.
     noted: u64,
@@ -126,9 +128,8 @@ impl Daemon {
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
             }
-            let secrets = self.secrets.is_some();
-            self.again
-                .need(secrets || self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed());
+            let undone = self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed() || self.blind;
+            self.again.need(undone || self.secrets.is_some());
             self.note();
             self.tell_ready();
         }
@@ -179,8 +180,11 @@ impl Daemon {
     }
 
     /// What is looked at every few seconds while there is reason to: a port that was taken, a peer that reads nothing, files
-    /// with passwords, this node's record that could not be written.
+    /// with passwords, this node's record that could not be written, a look at the kernel that failed.
     async fn again(&mut self) {
+        if self.blind {
+            self.look().await;
+        }
         self.listen();
         self.register_again().await;
         self.secrets_again().await;
@@ -207,7 +211,9 @@ impl Daemon {
 
     /// Everything in the kernel, anew.
     async fn look(&mut self) {
-        match self.kernel.look().await {
+        let seen = self.kernel.look().await;
+        self.blind = seen.is_err();
+        match seen {
             Ok(seen) => self.step(Event::Kernel(seen.table, seen.ours)).await,
             Err(error) => self
                 .log

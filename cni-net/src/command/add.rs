@@ -2,13 +2,14 @@
 //!
 //! | step | what | undone by |
 //! |---|---|---|
+//! | 0 | the IPAM plugin is started and held, the kernel is opened ([`early`]) | killed, closed |
 //! | 1 | one read: is the datastore ready, whose is the pod's record; the gates and, beside it, the API server | – |
 //! | 2 | take the interface's turn, look at the kernel, plan the pair: refusals come before any effect | – |
 //! | 3 | attachment file | removed |
-//! | 4 | start the IPAM plugin | its DEL |
+//! | 4 | release the IPAM plugin, or start it | its DEL |
 //! | 5 | build the pair while it works | the inverse of each instruction |
 //! | 6 | its addresses; addresses, routes and neighbours of the pair | the same |
-//! | 7 | one write: the record, and the network's profile where it is missing | removed |
+//! | 7 | the IPAM plugin has ended well; one write: the record, and the network's profile where it is missing | removed |
 //!
 //! A deleted interface cannot be brought back. So where one of an older container of the pod stands in the way,
 //! step 5 waits for step 4's answer, as in Calico. Unless the pod asks by name for an address that the older container
@@ -28,8 +29,9 @@ use super::pair::{Ready, Wish};
 use super::seeded::Seeded;
 use super::undo::Undo;
 use super::wire::Wire;
-use super::{Call, Target, answer, kubernetes, later, repeat};
+use super::{Call, Target, answer, early, kubernetes, later, repeat};
 use crate::facts::{Addresses, Facts};
+use crate::netns::Netns;
 use crate::record::{self, Stored, Told, Wanted};
 use crate::{error, gates, hostlocal, mtu};
 
@@ -39,17 +41,13 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     let mtu = mtu::wanted(&call.config)?;
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
-    let mut held = call.hold_ipam("ADD", &target);
-    if let (Some(held), None) = (&mut held, &call.config.kubernetes) {
-        // Nothing will be added to it.
-        held.tell(hostlocal::stdin(&call.conf, &call.node, None)?)?;
-    }
+    let mut held = early::plugin(call, &target)?;
     later::settle(call, &target.id).await?;
     let facts = async {
         gates::open(&call.config.gates).await?;
         kubernetes::facts(call, &target).await
     };
-    let ready = async { Ready::new(&netns) };
+    let ready = async { Ok(early::kernel(call, &netns)) };
     let (mut known, facts, ready) = tokio::try_join!(learn(call, &target), facts, ready)?;
     if let Some(stored) = is_repeat(call, &target, &known)? {
         return repeat::add(call, &target, known.snapshot, stored).await;
@@ -58,14 +56,14 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
         held.tell(stdin(call, &known, &facts)?)?;
     }
     call.take_interface(&target.host_interface)?;
-    let mut pair = plan(call, &target, (&known, &facts), (ready, mtu)).await?;
+    let mut pair = plan(call, &target, (&known, &facts), (&netns, ready, mtu)).await?;
     if pair.takes_over() {
         // Somebody may have made the interface and its record since the read, which had no lock.
         known = learn(call, &target).await?;
         if let Some(stored) = is_repeat(call, &target, &known)? {
             return repeat::add(call, &target, known.snapshot, stored).await;
         }
-        pair = plan(call, &target, (&known, &facts), (Ready::new(&netns)?, mtu)).await?;
+        pair = plan(call, &target, (&known, &facts), (&netns, None, mtu)).await?;
     }
     let mut undo = Undo::new(call, &target);
     undo.lease.held = held;
@@ -91,12 +89,22 @@ async fn plan(
     call: &Call,
     target: &Target<'_>,
     (known, facts): (&Known, &Facts),
-    (ready, mtu): (Ready, Option<u32>),
+    (netns, ready, mtu): (&Netns, Option<Result<Ready, CniError>>, Option<u32>),
 ) -> Result<Wire, CniError> {
     let recorded = || record::may_spoof(known.existing.as_ref());
     let mut wiring = call.wiring(target, facts.may_spoof().unwrap_or_else(recorded))?;
     wiring.mac = facts.mac().or(wiring.mac);
-    Wire::plan(call, target, Wish { ready, mtu, wiring }).await
+    Wire::plan(
+        call,
+        target,
+        Wish {
+            netns,
+            ready,
+            mtu,
+            wiring,
+        },
+    )
+    .await
 }
 
 async fn attach<'a>(

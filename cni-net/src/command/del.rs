@@ -10,6 +10,8 @@
 //!
 //! (*) Unless this container's ADD was killed when it had just replaced that one's interface.
 //!
+//! The IPAM plugin is started first and held until the interface is gone.
+//!
 //! Interfaces go before addresses: an address is free only when nothing holds it.
 
 use std::net::IpAddr;
@@ -35,7 +37,8 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
     let target = &gone.target;
     let held_plugin = call.hold_release(target);
     // The kernel's side is opened while the datastore is waited for.
-    let (seen, kernel) = tokio::join!(look(call, &gone), async { open(call, target) });
+    let opened = async { call.config.remote.is_none().then(|| open(call, target)) };
+    let (seen, opened) = tokio::join!(look(call, &gone), opened);
     let seen = seen?;
     if is_elsewhere(call, &gone, &seen).await? {
         let text = "the container lives under another interface's name; nothing is this one's";
@@ -47,7 +50,8 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
             wire::detach(call, target).await?;
         }
     } else if holds_interface(call, &gone, &seen) {
-        tear(call, target, kernel?, held(gone.file.as_ref(), &seen)).await?;
+        let opened = opened.unwrap_or_else(|| open(call, target))?;
+        tear(call, target, opened, held(gone.file.as_ref(), &seen)).await?;
     }
     let running = call.start_release(target, held_plugin)?;
     let record = forget_record(call, &gone, seen).await;

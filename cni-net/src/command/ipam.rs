@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::cni::delegate::{Delegate, Running};
+use shared::cni::request::TIME_LEFT;
 use shared::cni::{AddResult, Args, Attachment, CniError, Env};
 
 use super::{Call, Target, leftover};
@@ -173,8 +174,7 @@ impl Call {
             .saturating_duration_since(Instant::now())
             .saturating_sub(REST);
         let mut env = self.env.clone();
-        env.0
-            .insert("MANX_TIME_LEFT_MS".to_owned(), left.as_millis().to_string());
+        env.0.insert(TIME_LEFT.to_owned(), left.as_millis().to_string());
         env
     }
 }

@@ -143,23 +143,19 @@ impl Lease {
 
     /// Waits until the plugin has ended, which must be well.
     pub(super) fn end(&mut self, call: &Call) -> Result<(), CniError> {
-        let mut ends = self
-            .answered
-            .drain(..)
-            .map(|one| one.wait_for_end(call.deadline()));
-        ends.by_ref().find(Result::is_err).unwrap_or(Ok(()))
+        let ends = self.answered.drain(..);
+        ends.map(|one| one.wait_for_end(call.deadline()))
+            .fold(Ok(()), Result::and)
     }
 
     /// Waits until the plugin rests: killed in the middle it might still hold an address that no DEL finds.
     pub(super) fn settle(&mut self, call: &Call) {
         let finish = Instant::now() + FINISH;
+        let answer = self.running.take().map(|running| call.answer_by(running, finish));
         for answered in self.answered.drain(..) {
             let _ = answered.wait_for_end(finish);
         }
-        let Some(running) = self.running.take() else {
-            return;
-        };
-        let answer = call.answer_by(running, finish);
+        let Some(answer) = answer else { return };
         if self.given != Given::Unknown {
             return;
         }

@@ -22,6 +22,7 @@ mod add;
 mod answer;
 mod check;
 mod del;
+mod early;
 mod fault;
 mod gc;
 mod gone;

@@ -26,24 +26,26 @@ pub(super) struct Pair {
 }
 
 /// What `Pair::plan` wants to know.
-pub(super) struct Wish {
-    pub(super) ready: Ready,
+pub(super) struct Wish<'a> {
+    pub(super) netns: &'a Netns,
+    /// What came of opening the kernel before.
+    pub(super) ready: Option<Result<Ready, CniError>>,
     pub(super) mtu: Option<u32>,
     pub(super) wiring: Wiring,
 }
 
-/// The kernel, and what it said of things that no other call changes.
+/// The kernel, and what it said of the pod.
 pub(super) struct Ready {
     kernel: Kernel,
-    sysctls: Sysctls,
+    of_pod: Sysctls,
 }
 
 impl Ready {
-    /// Opens it: before anything is planned, while the datastore is waited for.
+    /// Opens it.
     pub(super) fn new(netns: &Netns) -> Result<Self, CniError> {
         let kernel = Kernel::open(Some(netns.as_fd())).map_err(error::kernel)?;
-        let sysctls = observe::sysctls(&kernel).map_err(error::kernel)?;
-        Ok(Self { kernel, sysctls })
+        let of_pod = observe::of_pod(&kernel).map_err(error::kernel)?;
+        Ok(Self { kernel, of_pod })
     }
 }
 
@@ -89,14 +91,14 @@ impl Call {
 
 impl Pair {
     /// Looks at what is there and plans; refuses before anything is touched.
-    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish) -> Result<Self, CniError> {
-        let Ready { kernel, sysctls } = wish.ready;
+    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish<'_>) -> Result<Self, CniError> {
+        let Ready { kernel, of_pod } = wish.ready.unwrap_or_else(|| Ready::new(wish.netns))?;
         let mut wiring = wish.wiring;
         wiring.mtu = match wish.mtu {
             Some(mtu) => mtu,
             None => call.uplink_mtu(&kernel).await?,
         };
-        let observed = observe::observe_with(&kernel, &(&wiring).into(), sysctls)
+        let observed = observe::observe_with(&kernel, &(&wiring).into(), of_pod)
             .await
             .map_err(error::kernel)?;
         call.refuse_foreign(target, observed.host.is_some())?;

@@ -34,7 +34,7 @@ pub(super) struct Lead {
 
 impl Wire {
     /// Looks at what is there and plans; refuses before anything is touched.
-    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish) -> Result<Self, CniError> {
+    pub(super) async fn plan(call: &Call, target: &Target<'_>, wish: Wish<'_>) -> Result<Self, CniError> {
         if call.config.remote.is_none() {
             return Ok(Self::Kernel(Box::new(Pair::plan(call, target, wish).await?)));
         }

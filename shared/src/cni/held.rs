@@ -9,6 +9,8 @@
 //! then. A caller that changes its mind kills the plugin before it closes the pipe.
 
 use std::io::{self, BufRead};
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use serde::de::IgnoredAny;
 
@@ -53,12 +55,23 @@ fn end_of_value(bytes: &[u8]) -> Option<usize> {
     Some(values.byte_offset())
 }
 
+/// When this process was released.
+static RELEASED: OnceLock<Instant> = OnceLock::new();
+
 /// Returns when the caller says so.
 ///
 /// # Errors
 /// The caller is gone, or has changed its mind.
+#[expect(clippy::disallowed_methods, reason = "edge: when the call really begins")]
 pub fn until_released() -> Result<(), CniError> {
-    read_release(&mut std::io::stdin().lock())
+    read_release(&mut std::io::stdin().lock())?;
+    RELEASED.get_or_init(Instant::now);
+    Ok(())
+}
+
+/// When that was. `None`: it was not, and nobody has asked this process for anything.
+pub fn released_at() -> Option<Instant> {
+    RELEASED.get().copied()
 }
 
 fn read_release(stdin: &mut impl BufRead) -> Result<(), CniError> {

@@ -74,7 +74,7 @@ pub struct Answered {
 pub fn serve(plugin: &impl Plugin) -> ExitCode {
     let begun = Instant::now();
     answer_for_panics();
-    let env = Env::of_process();
+    let mut env = Env::of_process();
     #[cfg(feature = "edge")]
     if delegate::die_with_caller(&env).is_err() {
         // Nobody is there to hear of it.
@@ -94,6 +94,7 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     {
         return code;
     }
+    env.spend(begun.elapsed());
     let request = match stdin {
         Ok(stdin) => request::parse(&env, &stdin, plugin.uses_netns()),
         Err(error) => Err(request::Refused {
@@ -104,8 +105,13 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     let (version, outcome) = carry_out(plugin, &env, &request);
     let code = outcome.as_ref().err().map_or(0, |error| error.code.number());
     let said = say(&rendered(version, outcome));
-    if let Some((verb, conf)) = request.as_ref().ok().and_then(counted) {
-        let took = begun.elapsed();
+    let asked = if held::is_held(&env) {
+        held::released_at()
+    } else {
+        Some(begun)
+    };
+    if let (Some((verb, conf)), Some(asked)) = (request.as_ref().ok().and_then(counted), asked) {
+        let took = asked.elapsed();
         plugin.answered(&env, conf, Answered { verb, code, took });
     }
     plugin.after_answer();

@@ -82,6 +82,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         facts: answers::facts(&node),
         secrets: None,
         deaf: None,
+        blind: false,
         draining: false,
         ready: false,
         entry: Entry::default(),

@@ -138,7 +138,8 @@ impl Running {
                 return Ok(true);
             }
             // One that has ended and left its pipe to another closes nothing any more.
-            if self.poll(deadline)? || Instant::now() >= deadline {
+            let ended = self.poll(deadline)? || self.pidfd.is_none() && self.child.try_wait()?.is_some();
+            if ended || Instant::now() >= deadline {
                 self.drain()?;
                 return Ok(so(self));
             }

@@ -1,6 +1,6 @@
 //! Edge: the datastore of one node, in LMDB: no server, many short-lived processes at once.
 //!
-//! Files: `data.mdb` (keys, revision counter, change log) and `lock.mdb` below one directory. Every opener must
+//! Files: `data.mdb` (keys, revision counter, change log), `lock.mdb` and `writer.lock` below one directory. Every opener must
 //! come from one build (LMDB's mutex lies in the shared file), see processes by the same numbers (a container
 //! that opens it needs hostPID), and be on this machine.
 

@@ -1,10 +1,12 @@
 //! Edge: whose turn it is to write. LMDB's own lock can only be waited for, without a limit; so every writer takes this one
-//! first, which can also be asked for: who has it finds LMDB's free and needs no thread to wait for it.
+//! first, which can also be asked for: who has it finds LMDB's free and needs no thread to wait for it. (A program of a
+//! version before this file takes LMDB's alone: all programs of a node are replaced together.)
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 /// The turn, until it is dropped.
@@ -17,7 +19,14 @@ pub(super) fn if_free(store: &Path) -> Option<Turn> {
 
 /// The turn, when it comes.
 pub(super) fn wait(store: &Path) -> Option<Turn> {
-    Flock::lock(file(store)?, FlockArg::LockExclusive).ok()
+    let mut file = file(store)?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusive) {
+            Ok(turn) => return Some(turn),
+            Err((again, Errno::EINTR)) => file = again,
+            Err(_) => return None,
+        }
+    }
 }
 
 fn file(store: &Path) -> Option<File> {

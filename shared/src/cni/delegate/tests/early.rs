@@ -31,7 +31,9 @@ fn a_plugin_that_knows_nothing_of_being_held_begins_when_it_is_released() {
 fn a_plugin_that_is_not_needed_ends_and_has_done_nothing() {
     for told in [None, Some(b"{}".to_vec())] {
         let (dir, mut running) = held(&format!("echo $$ > \"$0.pid\"; {MARK}"));
-        told.map(|stdin| running.tell(stdin).unwrap());
+        if let Some(stdin) = told {
+            running.tell(stdin).unwrap();
+        }
         let file = dir.path().join(format!("{OWN}.pid"));
         let pid = || std::fs::read_to_string(&file).unwrap_or_default();
         eventually("the start", || pid().ends_with('\n'));
@@ -70,6 +72,17 @@ fn an_answer_is_read_before_its_plugin_has_ended_and_the_end_is_asked_for_afterw
     };
     assert_eq!(done(0), Ok(()));
     assert_eq!(done(3).unwrap_err().code, Code::IpamPluginFailed);
+}
+
+#[test]
+fn a_grandchild_that_keeps_stdout_open_delays_no_answer_with_or_without_pidfds() {
+    for old in [false, true] {
+        let (dir, running) = start("sleep 1000 & echo $! > \"$0.pid\"; echo 5", None, b"");
+        let mut running = if old { running.on_an_old_kernel() } else { running };
+        assert_eq!(running.answer(Instant::now() + PATIENT), Ok(json!(5)), "{old}");
+        let pid = std::fs::read_to_string(dir.path().join("plugin.pid")).unwrap();
+        Command::new("/bin/kill").arg(pid.trim()).status().unwrap();
+    }
 }
 
 #[test]
