@@ -18,7 +18,7 @@ fn routers() {
 }
 
 #[test]
-fn a_route_of_two_next_hops_names_the_first_and_goes_whole() {
+fn a_route_of_two_next_hops_names_one_and_goes_whole() {
     between(|kernel, _| async move {
         all(&kernel, &up()).await;
         routers();
@@ -29,7 +29,10 @@ fn a_route_of_two_next_hops_names_the_first_and_goes_whole() {
                 panic!("{address} has no path over an interface");
             };
             assert_eq!((found.kind, found.protocol), (RouteKind::Multipath, 12));
-            assert_eq!((found.gateway, link.name.as_str()), (Some(addr(one)), CALI));
+            // IPv4's first; which of IPv6's, a hash decides that each boot of the machine makes anew.
+            let known = [Some(addr(one)), Some(addr(two)).filter(|two| two.is_ipv6())];
+            assert!(known.contains(&found.gateway), "{:?}", found.gateway);
+            assert_eq!(link.name.as_str(), CALI);
             assert_eq!(found.destination.addr(), addr(address));
             let gone = Op::DelRoute {
                 side: Side::Host,
