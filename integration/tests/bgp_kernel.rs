@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use integration::fabric::{Tor, Watched};
+use integration::gobgp::Gobgp;
 use integration::json::with;
-use integration::lab::pool;
+use integration::lab::{LEAF, pool};
+use integration::process::Cmd;
+use integration::require;
 use integration::sidecar::{BLACKHOLE, LEARNED, Sidecar};
 use integration::wait::{eventually, within};
 use serde_json::json;
@@ -45,6 +48,43 @@ fn a_route_of_ours_that_is_deleted_is_back_within_a_second() {
         (sidecar.shown().lost() >= least).then_some(())
     });
     assert!(tor.route(&block, ONE).is_some());
+}
+
+/// How many descriptors a process may have.
+fn descriptors(pid: i32, most: &str) {
+    let words = [format!("--pid={pid}"), format!("--nofile={most}:")];
+    Cmd::new(require::tool("prlimit")).args(words).run().ok_only();
+}
+
+#[test]
+fn a_look_that_fails_is_taken_again() {
+    let lab = lab();
+    peer(&lab, "tor", TOR, NUMBER);
+    lab.node.netns().ip("route del default");
+    let mut tor = Gobgp::tor(&lab.leaf, &Tor::new(TOR, NUMBER).knows(ONE, NUMBER));
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    tor.up(ONE);
+    let beyond = "10.99.0.1";
+    tor.announce(FABRIC, beyond);
+    let way = format!("{beyond}/32 via {LEAF}");
+    eventually("it is known", || sidecar.shown().fate(TOR, FABRIC));
+    assert!(sidecar.route(FABRIC, LEARNED).is_none(), "no way there");
+    // Nothing else will make it look.
+    eventually("the node's addresses are its own", || {
+        let addresses = lab.node.netns().ip("-6 address");
+        (!addresses.contains("tentative")).then_some(())
+    });
+    descriptors(sidecar.pid(), "3");
+    lab.node.netns().ip(&format!("route add {way}"));
+    eventually("it cannot look", || {
+        sidecar
+            .log()
+            .contains("the kernel's routes cannot be read")
+            .then_some(())
+    });
+    assert!(sidecar.route(FABRIC, LEARNED).is_none());
+    descriptors(sidecar.pid(), "1024");
+    sidecar.installs(FABRIC, &[LEAF]);
 }
 
 /// Somebody writes over it: the destination, the metric, and another way.
