@@ -85,11 +85,11 @@ impl Ready {
 
     /// Whether a datastore may begin with it.
     fn makes(&self) -> bool {
-        match self {
+        if let Ready::Apply(request) = self {
             // What is to be replaced must be there.
-            Ready::Apply(request) => request.verb != Verb::Replace,
-            _ => matches!(self, Ready::Configure(_)),
+            return request.verb != Verb::Replace;
         }
+        matches!(self, Ready::Configure(_))
     }
 }
 

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use sim::words::Words;
 
+/// A day of a large cluster is a hundred million small allocations.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let told = Words::parse(&arguments).and_then(|words| sim::run(&words));
