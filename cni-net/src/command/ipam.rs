@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::cni::delegate::{Delegate, Running};
-use shared::cni::request::TIME_LEFT;
+use shared::cni::timeouts::TIME_LEFT;
 use shared::cni::{AddResult, Args, Attachment, CniError, Env};
 
 use super::{Call, Target, leftover};

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::config::{self, NetConf};
 use super::error::{CniError, Code};
@@ -12,9 +11,6 @@ use super::version::SpecVersion;
 
 /// The longest interface name the kernel takes (IFNAMSIZ - 1).
 const IFNAME_LONGEST: usize = 15;
-
-/// How long a plugin's caller may still wait for it, in milliseconds: `cni-net` tells `cni-ipam`.
-pub const TIME_LEFT: &str = "MANX_TIME_LEFT_MS";
 
 /// The whole environment, read once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,15 +25,6 @@ impl Env {
                 .map(|(key, value)| (text(key), text(value)))
                 .collect(),
         )
-    }
-
-    /// Takes what was spent from the time that the caller has left.
-    pub fn spend(&mut self, spent: Duration) {
-        let left = self.get(TIME_LEFT).and_then(|left| left.parse::<u64>().ok());
-        if let Some(left) = left.map(Duration::from_millis) {
-            let left = left.saturating_sub(spent).as_millis().to_string();
-            self.0.insert(TIME_LEFT.to_owned(), left);
-        }
     }
 
     /// A variable; an empty one is absent.

@@ -10,9 +10,24 @@ use std::time::Duration;
 
 use super::config::NetConf;
 use super::error::{CniError, Code};
+use super::request::Env;
 
 /// The longest that may be asked for: a runtime gives up long before.
 const LONGEST: f64 = 3600.0;
+
+/// How long a plugin's caller may still wait for it, in milliseconds: `cni-net` tells `cni-ipam`.
+pub const TIME_LEFT: &str = "MANX_TIME_LEFT_MS";
+
+impl Env {
+    /// Takes what was spent from the time that the caller has left.
+    pub fn spend(&mut self, spent: Duration) {
+        let left = self.get(TIME_LEFT).and_then(|left| left.parse::<u64>().ok());
+        if let Some(left) = left.map(Duration::from_millis) {
+            let left = left.saturating_sub(spent).as_millis().to_string();
+            self.0.insert(TIME_LEFT.to_owned(), left);
+        }
+    }
+}
 
 /// The limit of each verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,5 +94,20 @@ mod tests {
             assert_eq!(error.code, Code::InvalidConfig, "{wrong}");
             assert!(error.msg.contains("timeouts.add"), "{}", error.msg);
         }
+    }
+
+    #[test]
+    fn what_was_spent_is_not_left_and_nothing_is_told_where_nothing_was() {
+        let left = |left: &str, spent: u64| {
+            let mut env = Env([(TIME_LEFT.to_owned(), left.to_owned())].into());
+            env.spend(Duration::from_millis(spent));
+            env.get(TIME_LEFT).map(str::to_owned)
+        };
+        assert_eq!(left("700", 250).as_deref(), Some("450"));
+        assert_eq!(left("700", 900).as_deref(), Some("0"));
+        assert_eq!(left("soon", 1).as_deref(), Some("soon"));
+        let mut env = Env::default();
+        env.spend(Duration::from_secs(1));
+        assert_eq!(env, Env::default());
     }
 }
