@@ -6,7 +6,8 @@
 //! ended, or had its time. And a connection that is still being made is given up for one over which an OPEN has come.
 //!
 //! Where the connection that we made survives, its OPEN waits as well, until the peer has closed its own. FRR that finds our
-//! OPEN and our KEEPALIVE together makes the connection its session while it still closes its own, and closes both.
+//! OPEN and our KEEPALIVE together makes the connection its session while it still closes its own, and closes both. What we see
+//! of that is its beginning: it is given a moment more.
 
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::wire::Open;
 
 /// Some never look at a connection while they have another, and some leave it to us to close the lesser one.
 const POSTPONED: Duration = Duration::from_secs(1);
+/// What a peer that has closed the lesser connection still has to do.
+const SETTLES: Duration = Duration::from_millis(200);
 
 /// OPENs that wait, by the connection that they came over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +32,8 @@ struct Waiting {
     open: Open,
     /// A KEEPALIVE came after it.
     confirmed: bool,
+    /// The peer has closed the lesser connection.
+    settles: bool,
 }
 
 impl Postponed {
@@ -127,8 +132,11 @@ impl Peer {
         // The peer's own connection, where it is the one to survive, is its to go on with.
         let survives = side == Side::In && self.loser(&open) == Side::Out;
         if self.fits(&open) && self.fsm(side.other()).state() == State::OpenSent && !survives {
-            let confirmed = false;
-            *self.postponed.at(side) = Some(Waiting { open, confirmed });
+            *self.postponed.at(side) = Some(Waiting {
+                open,
+                confirmed: false,
+                settles: false,
+            });
             return vec![PeerAction::Arm(side, Timer::ConnectRetry, POSTPONED)];
         }
         self.judge(side, open)
@@ -183,10 +191,28 @@ impl Peer {
         }
         for side in Side::ALL {
             if self.postponed.has(side) && self.fsm(side.other()).state() != State::OpenSent {
-                actions.extend(self.go_on(side));
+                actions.extend(self.survived(side));
             }
         }
         actions
+    }
+
+    /// The connection that this one was to survive is gone.
+    fn survived(&mut self, side: Side) -> Vec<PeerAction> {
+        let open = self
+            .postponed
+            .at(side)
+            .as_ref()
+            .map(|waiting| waiting.open.clone());
+        let survives = side == Side::Out && open.is_some_and(|open| self.loser(&open) == Side::In);
+        match self.postponed.at(side) {
+            Some(waiting) if survives && waiting.settles => Vec::new(),
+            Some(waiting) if survives => {
+                waiting.settles = true;
+                vec![PeerAction::Arm(side, Timer::ConnectRetry, SETTLES)]
+            }
+            Some(_) | None => self.go_on(side),
+        }
     }
 
     /// The OPEN that waited has come now, and what came after it.

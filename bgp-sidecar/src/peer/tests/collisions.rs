@@ -158,9 +158,14 @@ fn over_our_own_connection_we_go_on_when_the_peer_has_closed_the_lesser_one() {
         }
         assert_eq!(states(&peer), (State::OpenSent, State::OpenSent));
         let actions = on(&mut peer, Side::In, closed);
-        assert_eq!(sent(&actions, Side::Out)[0], &Message::Keepalive, "{actions:?}");
-        assert_eq!(peer.established().is_some(), confirmed);
+        let moment = PeerAction::Arm(Side::Out, Timer::ConnectRetry, Duration::from_millis(200));
+        assert!(quiet(&actions) && actions.contains(&moment), "{actions:?}");
         assert_eq!(peer.incoming.state(), State::Idle);
+        // What else happens meanwhile puts nothing off.
+        assert_eq!(on(&mut peer, Side::Out, Event::KeepAliveMsg), []);
+        let actions = on(&mut peer, Side::Out, Event::ConnectRetryTimerExpires);
+        assert_eq!(sent(&actions, Side::Out)[0], &Message::Keepalive, "{actions:?}");
+        assert!(peer.established().is_some());
     }
 }
 
