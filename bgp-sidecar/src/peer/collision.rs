@@ -199,12 +199,8 @@ impl Peer {
 
     /// The connection that this one was to survive is gone.
     fn survived(&mut self, side: Side) -> Vec<PeerAction> {
-        let open = self
-            .postponed
-            .at(side)
-            .as_ref()
-            .map(|waiting| waiting.open.clone());
-        let survives = side == Side::Out && open.is_some_and(|open| self.loser(&open) == Side::In);
+        let ours = |waiting: &Waiting| self.loser(&waiting.open) == Side::In;
+        let survives = side == Side::Out && self.postponed.outgoing.as_ref().is_some_and(ours);
         match self.postponed.at(side) {
             Some(waiting) if survives && waiting.settles => Vec::new(),
             Some(waiting) if survives => {
