@@ -124,8 +124,10 @@ until_it 'the other block is in the kernel' in_ns "$tor-node4" sh -c 'ip route s
 run ip -n "$tor-node4" route show proto 77
 run in_ns "$tor-node4" dist/cnictl node status --run-dir "$dir/4/run"
 
-say 'Pod to pod, across the rack; the switch to a pod'
+say 'Pod to pod across the rack, both ways; pods and the switch'
 run in_ns "$tor-pod4" ping -n -c 2 -i 0.2 -W 2 "$(address 5)"
+run in_ns "$tor-pod5" ping -n -c 2 -i 0.2 -W 2 "$(address 4)"
+for host in $nodes; do run in_ns "$tor-pod$host" ping -n -c 1 -W 2 192.168.1.1; done
 run in_ns "$tor" ping -n -c 1 -W 2 "$(address 4)"
 
 say 'Both pods go, and both nodes leave'

@@ -78,10 +78,12 @@ pub struct Local {
 }
 
 impl Local {
-    /// The same speaker to its peers: what a cluster id changes is what they are told, and no session ends for it.
+    /// The same speaker to its peers: what a cluster id or an address changes is what they are told, and no session ends
+    /// for it but one from that very address.
     pub fn is_still(&self, previous: &Self) -> bool {
         let aligned = Self {
             cluster: previous.cluster,
+            addresses: previous.addresses.clone(),
             ..self.clone()
         };
         aligned == *previous

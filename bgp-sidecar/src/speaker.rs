@@ -170,8 +170,10 @@ pub struct Speaker {
     /// A restart: what the kernel holds stays until peers had their time.
     starting: bool,
     restarting: bool,
-    /// Blackholes that outlive their announcement for a moment.
+    /// Single addresses that have a blackhole from their release on, for a moment.
     released: BTreeSet<IpNet>,
+    /// Destinations of the kernel's that go a moment after their withdrawal, each in its own time.
+    leaving: BTreeSet<IpNet>,
     stopped: bool,
 }
 
@@ -198,6 +200,7 @@ impl Speaker {
             starting: false,
             restarting: false,
             released: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             stopped: false,
         }
     }

@@ -237,6 +237,7 @@ impl Router for Frr {
             "show bgp summary",
             "show bgp ipv4 unicast",
             "show bgp ipv6 unicast",
+            "show bgp neighbors",
         ];
         orders.map(|order| self.vtysh(order).told()).concat()
     }

@@ -50,6 +50,24 @@ fn a_route_of_ours_that_is_deleted_is_back_within_a_second() {
     assert!(tor.route(&block, ONE).is_some());
 }
 
+#[test]
+fn forwarding_that_somebody_switches_off_is_on_again() {
+    let lab = lab();
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"ip6": "fd00:192:168:1::4/64"}));
+    eventually("it is ready", || sidecar.shown().asked("/readyz"));
+    let node = lab.node.netns();
+    for sysctl in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
+        node.set_sysctl(sysctl, "0");
+        // Whatever happens to a link makes it look.
+        node.ip("link add looks type bridge");
+        eventually(&format!("{sysctl} is on"), || {
+            (node.sysctl(sysctl) == "1").then_some(())
+        });
+        node.ip("link del looks");
+    }
+    assert!(sidecar.log().contains("forwarding was off, and is on again"));
+}
+
 /// How many descriptors a process may have.
 fn descriptors(pid: i32, most: &str) {
     let words = [format!("--pid={pid}"), format!("--nofile={most}:")];

@@ -102,6 +102,12 @@ fn the_exception_helps_without_reflection_and_goes_with_the_address() {
     assert_eq!(exception.gateways, [TWO]);
     assert_eq!(trap.owner.route(LENT_OUT, LEARNED), None);
     nothing_lost(&trap);
+    for (node, borrowed_in, borrowed_out) in [(&trap.owner, 0.0, 1.0), (&trap.borrower, 1.0, 0.0)] {
+        let shown = node.shown();
+        shown.counts("manx_ipam_addresses_used", 1.0);
+        shown.counts("manx_ipam_borrowed_in", borrowed_in);
+        shown.counts("manx_ipam_borrowed_out", borrowed_out);
+    }
     other.del(&other.conf(), &trap.second);
     trap.owner.forgets(LENT_OUT);
     trap.leaf.loses("1.1.1.2/32");

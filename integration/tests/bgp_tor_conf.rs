@@ -15,7 +15,7 @@ use super::bgp_setup::{ONE, ONE6, TOR, TOR6, TWO, mesh, peer, pod_of};
 const AS: u32 = 64_512;
 
 /// Two nodes played by GoBGP.
-fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>) {
+fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>, limits: &[&str]) {
     let lab = Lab::new(Kind::Embedded);
     let tor = start(&lab);
     let node = |host: u8| {
@@ -66,16 +66,30 @@ fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>) {
         let way = lab.leaf.ip("route get 10.244.9.9");
         way.contains("via 192.168.1.14").then_some(())
     });
+    // In both families.
+    let told = tor.told();
+    for limit in limits {
+        assert!(
+            told.matches(limit).count() >= 2,
+            "{limit:?} is not in force: {told}"
+        );
+    }
 }
 
 #[test]
 fn the_example_for_bird_takes_pods_and_nothing_else() {
-    takes_pods_and_nothing_else(bird);
+    takes_pods_and_nothing_else(bird, &["Import limit:   1000", "Action:       restart"]);
 }
 
 #[test]
 fn the_example_for_frr_takes_pods_and_nothing_else() {
-    takes_pods_and_nothing_else(frr);
+    takes_pods_and_nothing_else(
+        frr,
+        &[
+            "Maximum prefixes allowed 1000",
+            "Threshold for warning message 80%",
+        ],
+    );
 }
 
 fn bird(lab: &Lab) -> Box<dyn Router> {

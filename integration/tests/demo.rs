@@ -40,7 +40,10 @@ fn the_second_act_shows_two_nodes_and_a_switch_and_leaves_nothing() {
     ] {
         assert!(said.contains(text), "{text:?} is missing in\n{said}");
     }
-    assert_eq!(said.matches(" 0% packet loss").count(), 2, "{said}");
+    // Each pod to the other and to the switch, the switch to a pod.
+    let statistics = "--- 192.168.1.1 ping statistics ---";
+    assert_eq!(said.matches(statistics).count(), 2, "{said}");
+    assert_eq!(said.matches(" 0% packet loss").count(), 5, "{said}");
     let namespaces = Cmd::new(require::tool("ip")).args(["netns", "list"]).ok();
     assert!(!namespaces.contains(&switch), "{namespaces}");
 }

@@ -171,3 +171,43 @@ fn every_metric_of_alerts_and_dashboard_is_explained_and_every_alert_says_what_t
         );
     }
 }
+
+/// What the issue of the alerts is, and from where on: an alert that asks something else is none.
+#[test]
+fn alerts_ask_for_what_they_are_named_after() {
+    let whole = text("conf/prometheus/alerts.yaml");
+    let alerts: Vec<String> = whole
+        .split("- alert: ")
+        .skip(1)
+        .map(|alert| alert.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for (name, asks) in [
+        ("BGPPeerDown", "expr: manx_bgp_peer_up == 0 for:"),
+        ("BGPPeerDown", "manx_bgp_peer_last_error{instance='%s',peer='%s'}"),
+        ("BGPNoPeerUp", "manx_bgp_peers{state=\"Established\"}) == 0 for:"),
+        ("BGPAnnouncedIsNotOwned", "manx_bgp_prefixes_withheld{"),
+        ("ManxDatastoreAway", "expr: manx_datastore_up == 0 for:"),
+        (
+            "ManxSpoolNotDraining",
+            "manx_release_spool_depth - manx_release_spool_foreign > 0 for:",
+        ),
+        (
+            "ManxPoolNearlyFull",
+            "(manx_ippool_addresses_used / manx_ippool_addresses) > 0.85 for:",
+        ),
+        (
+            "ManxNodeAtBlockLimit",
+            "manx_ipam_blocks >= manx_ipam_blocks_limit",
+        ),
+    ] {
+        let alert = alerts.iter().find(|alert| alert.starts_with(&format!("{name} ")));
+        let alert = alert.unwrap_or_else(|| panic!("no alert {name}"));
+        assert!(alert.contains(asks), "{name} does not ask {asks:?}: {alert}");
+    }
+    let bracket = |alert: &str, one: char| alert.matches(one).count();
+    for alert in &alerts {
+        for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {
+            assert_eq!(bracket(alert, open), bracket(alert, close), "{alert}");
+        }
+    }
+}

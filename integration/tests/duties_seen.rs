@@ -5,9 +5,10 @@ use std::fs;
 use integration::fabric::{Tor, Watched as _};
 use integration::json::{list, text, with};
 use integration::lab::pool;
+use integration::process::Cmd;
 use integration::sidecar::Sidecar;
 use integration::wait::eventually;
-use integration::{Kind, Lab};
+use integration::{Kind, Lab, require};
 use serde_json::{Value, json};
 
 use super::bgp_setup::{Make, ONE, TOR, TWO, lab, mesh, peer, pod, pod_of, singles};
@@ -145,7 +146,9 @@ fn of_two_machines_with_one_node_name_the_second_ends_with_the_first_ones_name_a
     let key = eventually("the first has its key", || lab.etcd().get(ALIVE));
     let record = "/calico/resources/v3/projectcalico.org/nodes/worker01";
     let registered = lab.etcd().get(record);
-    let mut second = Sidecar::start(&lab, &twin, &json!({"nodename": "worker01"}));
+    // What it is told about itself would make another node of the first one.
+    let other = json!({"nodename": "worker01", "ip": format!("{TWO}/24"), "as": "64999"});
+    let mut second = Sidecar::start(&lab, &twin, &other);
     let said = second.refuses();
     assert!(said.contains("speaks for node worker01"), "{said}");
     let machine = text(&key, "/machine_id");
@@ -154,6 +157,59 @@ fn of_two_machines_with_one_node_name_the_second_ends_with_the_first_ones_name_a
     assert_eq!(lab.etcd().get(record), registered);
     assert_eq!(lab.etcd().get(ALIVE), Some(key));
     assert!(tor.route(&block, ONE).is_some() && tor.route(&block, TWO).is_none());
+}
+
+/// Content and folder: a power cut leaves one snapshot or the other.
+#[test]
+fn the_snapshot_is_on_the_disk_before_it_has_its_name_and_its_name_after() {
+    let lab = Lab::new(Kind::Etcd);
+    lab.pool("first", "10.0.0.0/24", 26);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    eventually("it is ready", || sidecar.shown().asked("/readyz"));
+    let file = lab.path("trace");
+    let trace = Cmd::new(require::tool("strace"))
+        .args([
+            "-f",
+            "-q",
+            "-y",
+            "-e",
+            "trace=fsync,fdatasync,rename,renameat,renameat2",
+            "-o",
+        ])
+        .args([
+            file.display().to_string(),
+            "-p".to_owned(),
+            sidecar.pid().to_string(),
+        ])
+        .start();
+    let mut number = 0;
+    let lines = eventually("a snapshot is written", || {
+        number += 1;
+        lab.pool("another", &format!("10.0.{number}.0/24"), 26);
+        let text = fs::read_to_string(&file).ok()?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        // Whatever was on its way when it was looked at is whole by the second.
+        let named = lines.iter().filter(|line| line.contains("rename")).count();
+        (named >= 3).then_some(lines)
+    });
+    trace.interrupt();
+    trace.wait();
+    let at = |from: usize, parts: &[&str]| {
+        let fits = |line: &String| parts.iter().all(|part| line.contains(part));
+        let found = lines.iter().skip(from).position(fits);
+        from + found.unwrap_or_else(|| panic!("no {parts:?} from line {from} of {lines:#?}"))
+    };
+    let first = at(0, &["rename(", ".json.new"]);
+    let content = at(first + 1, &["sync(", ".json.new>"]);
+    let name = at(first + 1, &["rename(", ".json.new"]);
+    let state = format!("<{}", lab.node.state_dir().display());
+    let folder = at(name + 1, &["sync(", &state]);
+    let next = lines
+        .iter()
+        .skip(name + 1)
+        .position(|line| line.contains("rename"));
+    assert!(content < name, "{lines:#?}");
+    assert!(next.is_none_or(|next| folder < name + 1 + next), "{lines:#?}");
 }
 
 #[test]

@@ -16,6 +16,15 @@ pub enum Op {
     Delete(Route),
 }
 
+impl Op {
+    /// Whose route it is about.
+    pub fn destination(&self) -> IpNet {
+        match self {
+            Self::Replace(route) | Self::Delete(route) => route.destination,
+        }
+    }
+}
+
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,7 +9,7 @@ use super::sessions::import_of;
 use super::{Action, Level, Neighbour, Speaker, TimerKey};
 use crate::adj_rib_out::Sources;
 use crate::cluster::Picture;
-use crate::origin::{self, Verdict};
+use crate::origin::{self, Origin, Verdict};
 use crate::peer::{Peer, PeerEvent, Start};
 use crate::policy::{Export, Own};
 use crate::rib::Changes;
@@ -31,9 +31,6 @@ impl Speaker {
             return actions.push(Self::log(Level::Error, why));
         }
         self.tell_problems(previous.as_deref(), &next, actions);
-        let same_self = previous
-            .as_ref()
-            .is_some_and(|previous| same_speaker(&previous.local, &next.local));
         self.export = Export {
             cluster: next.local.as_ref().ok().and_then(|local| local.cluster),
             pools: next.pools.clone(),
@@ -42,7 +39,7 @@ impl Speaker {
         };
         self.picture = Some(Arc::clone(&next));
         self.find_ways(actions);
-        self.sessions(&next, same_self, actions);
+        self.sessions(previous.as_deref(), &next, actions);
         let changes = self.originate(previous.as_deref(), &next, actions);
         self.changed(changes);
         let Some(previous) = previous else {
@@ -87,21 +84,15 @@ impl Speaker {
         actions: &mut Vec<Action>,
     ) -> Changes {
         let mut changes = Changes::default();
-        let nothing = origin::Origin::default();
+        let nothing = Origin::default();
         let before = previous.map_or(&nothing, |one| &one.origin);
         for prefix in before.announced.difference(&next.origin.announced) {
             changes.merge(self.rib.withdraw_own(*prefix));
         }
-        let held = origin::to_hold(before, &next.origin);
-        let released = self.released.clone();
-        if !held.is_empty() {
-            self.released.extend(held);
-            actions.push(Action::Arm(TimerKey::Withdrawn, HOLD));
+        for prefix in next.origin.announced.difference(&before.announced) {
+            self.stay(*prefix, actions);
         }
-        self.released
-            .retain(|prefix| !next.origin.own.contains(&prefix.addr()));
-        let changed = released.symmetric_difference(&self.released).copied();
-        self.pending.destinations.extend(changed);
+        self.hold(before, &next.origin, actions);
         let Ok(local) = &next.local else {
             return changes;
         };
@@ -117,7 +108,25 @@ impl Speaker {
         changes
     }
 
-    fn sessions(&mut self, next: &Picture, same_self: bool, actions: &mut Vec<Action>) {
+    /// Single addresses that were released, until everybody knows; or until they are ours again.
+    fn hold(&mut self, before: &Origin, next: &Origin, actions: &mut Vec<Action>) {
+        let released = self.released.clone();
+        for prefix in origin::to_hold(before, next) {
+            self.released.insert(prefix);
+            // Whatever time was left of another release of it.
+            self.leaving.remove(&prefix);
+            self.leave(prefix, HOLD, actions);
+        }
+        let back = released.iter().filter(|prefix| next.own.contains(&prefix.addr()));
+        for prefix in back {
+            self.released.remove(prefix);
+            self.stay(*prefix, actions);
+        }
+        let changed = released.symmetric_difference(&self.released).copied();
+        self.pending.destinations.extend(changed);
+    }
+
+    fn sessions(&mut self, previous: Option<&Picture>, next: &Picture, actions: &mut Vec<Action>) {
         let wanted: BTreeSet<PeerKey> = next.sessions.sessions.iter().map(|one| one.key).collect();
         let gone: Vec<PeerKey> = self.neighbours.keys().copied().collect();
         for key in gone.into_iter().filter(|key| !wanted.contains(key)) {
@@ -125,12 +134,15 @@ impl Speaker {
         }
         actions.push(Action::Peers(next.sessions.sessions.clone()));
         let Ok(local) = &next.local else { return };
+        let before = previous.and_then(|previous| previous.local.as_ref().ok());
+        let same_self = before.is_some_and(|before| local.is_still(before));
+        let moved = before.is_some_and(|before| before.addresses != local.addresses);
         for session in &next.sessions.sessions {
             let known = self.neighbours.get(&session.key).map(|one| one.session.clone());
             match known {
                 Some(known) if same_self && only_policy(&known, session) => {
                     self.reconfigure(session, local);
-                    if known != *session {
+                    if moved || known != *session {
                         self.policy(session.key, actions);
                     }
                 }
@@ -258,13 +270,6 @@ fn problems(picture: &Picture) -> BTreeSet<String> {
     let sessions = picture.sessions.problems.iter().map(ToString::to_string);
     let local = picture.local.as_ref().err().cloned();
     sessions.chain(local).chain(picture.problems.clone()).collect()
-}
-
-fn same_speaker(previous: &Result<Local, String>, next: &Result<Local, String>) -> bool {
-    match (previous, next) {
-        (Ok(previous), Ok(next)) => next.is_still(previous),
-        (previous, next) => previous == next,
-    }
 }
 
 /// Nothing that was agreed on in OPEN, and nothing that TCP depends on, is another.

@@ -172,7 +172,7 @@ impl Speaker {
                 self.changed(changes);
             }
             TimerKey::Start => self.started(actions),
-            TimerKey::Withdrawn => self.withdrawn(actions),
+            TimerKey::Withdrawn(prefix) => self.withdrawn(prefix, actions),
         }
     }
 

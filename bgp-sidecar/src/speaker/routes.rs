@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Action, Level, Speaker, TimerKey};
-use crate::fib::{Inputs, KernelTable, Kind, Op, Plan, Routes, WAY, diff, learned, resolve, wanted};
+use crate::fib::{Inputs, KernelTable, Op, Plan, Routes, diff, learned, resolve, wanted};
 use crate::rib::{Changes, Reach};
 
 /// What a restarted node's peers have to say everything again, before routes that nobody confirmed go.
@@ -140,18 +140,30 @@ impl Speaker {
         if !self.starting {
             self.apply(plan.remove, actions);
         }
-        if !plan.after_withdrawal.is_empty() {
-            actions.push(Action::Arm(TimerKey::Withdrawn, WITHDRAWAL));
+        for op in plan.after_withdrawal {
+            self.leave(op.destination(), WITHDRAWAL, actions);
+        }
+    }
+
+    /// What has a time already keeps it: somebody else's comings and goings, and further looks, make it no longer.
+    pub(super) fn leave(&mut self, destination: IpNet, time: Duration, actions: &mut Vec<Action>) {
+        if self.leaving.insert(destination) {
+            actions.push(Action::Arm(TimerKey::Withdrawn(destination), time));
+        }
+    }
+
+    /// It is announced again.
+    pub(super) fn stay(&mut self, destination: IpNet, actions: &mut Vec<Action>) {
+        if self.leaving.remove(&destination) {
+            actions.push(Action::Disarm(TimerKey::Withdrawn(destination)));
         }
     }
 
     /// Every peer has heard of the withdrawal, or of the end of its session, or will not.
-    pub(super) fn withdrawn(&mut self, actions: &mut Vec<Action>) {
-        self.released.clear();
-        let late = |((_, metric), kind): &(&(IpNet, u32), &Kind)| **kind == Kind::Blackhole || *metric == WAY;
-        let late = self.ours.iter().filter(late);
-        let scope = late.map(|((destination, _), _)| *destination).collect();
-        let plan = self.plan(Some(&scope));
+    pub(super) fn withdrawn(&mut self, destination: IpNet, actions: &mut Vec<Action>) {
+        self.leaving.remove(&destination);
+        self.released.remove(&destination);
+        let plan = self.plan(Some(&[destination].into()));
         self.apply(plan.after_withdrawal, actions);
     }
 

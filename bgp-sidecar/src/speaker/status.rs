@@ -94,9 +94,11 @@ impl Speaker {
     /// Without a way to the peer that is the cause, whatever the connection met.
     fn cause(&self, key: PeerKey, one: &Neighbour) -> Option<String> {
         let nowhere = self.refused.get(&key).filter(|_| one.up.is_none());
+        // A connection that lost to another is no failure; a session that did is down for it until something else is met.
+        let last = one.last.as_ref().filter(|_| one.up.is_none());
         nowhere
             .cloned()
-            .or_else(|| one.peer.cause().map(ToString::to_string))
+            .or_else(|| one.peer.cause().or(last).map(ToString::to_string))
     }
 
     /// What a peer has sent, with what became of it; what is used and not in the kernel says why, and what is

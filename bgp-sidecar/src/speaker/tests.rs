@@ -3,6 +3,7 @@
 mod ending;
 mod network;
 mod reflectors;
+mod releases;
 mod sessions;
 mod slow;
 mod warnings;

@@ -1,5 +1,7 @@
 //! The timers' names.
 
+use ipnet::IpNet;
+
 use crate::fsm::Timer;
 use crate::peer::Side;
 use crate::session::PeerKey;
@@ -15,6 +17,6 @@ pub enum TimerKey {
     Stale(PeerKey),
     /// After a start, the kernel's routes that nobody has confirmed.
     Start,
-    /// What was withdrawn has reached everybody: its blackhole may go.
-    Withdrawn,
+    /// That this was withdrawn has reached everybody: its blackhole may go.
+    Withdrawn(IpNet),
 }

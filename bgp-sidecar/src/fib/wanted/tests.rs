@@ -89,6 +89,34 @@ fn a_lent_address_leads_to_its_holder_beside_what_is_learned() {
     assert_eq!(Given::default().wanted(&[]), Wanted::default());
 }
 
+/// 10.9.0.0/16 is behind 192.168.1.1.
+fn behind_a_router(next_hop: IpAddr) -> Result<Resolved, Unresolved> {
+    if !net("10.9.0.0/16").contains(&next_hop) {
+        return on_link(next_hop);
+    }
+    Ok(Resolved {
+        hops: vec![hop("192.168.1.1")],
+        cost: 0,
+        on_link: false,
+    })
+}
+
+#[test]
+fn a_lent_address_whose_holder_is_on_no_link_leads_to_the_router_on_the_way_there() {
+    let lent = [(address("10.48.7.70"), address("10.9.0.5"))].into();
+    let none = BTreeSet::new();
+    let inputs = Inputs {
+        blocks: &none,
+        released: &none,
+        lent: &lent,
+        ways: &Ways::new(),
+        encapsulated: &[],
+        resolve: &behind_a_router,
+    };
+    let expected: Routes = [((net("10.48.7.70/32"), LENT), Kind::via([hop("192.168.1.1")]))].into();
+    assert_eq!(wanted(&inputs, []).routes, expected);
+}
+
 #[test]
 fn a_way_to_a_peer_is_beside_what_is_learned_of_its_address() {
     let given = Given {

@@ -177,3 +177,16 @@ fn a_stop_for_good_is_a_hard_reset_where_a_mild_one_would_be_graceful() {
         assert_eq!(actions.last(), Some(&Action::Down(Cause::LocalCease(told))));
     }
 }
+
+#[test]
+fn a_configured_keepalive_time_counts_up_to_a_third_of_the_hold_time() {
+    for (configured, seconds) in [(None, 30), (Some(10), 10), (Some(60), 30), (Some(0), 1)] {
+        let config = Config {
+            keepalive: configured,
+            ..config()
+        };
+        let actions = at(State::OpenSent, config).step(Event::BgpOpen(theirs()));
+        let every = Action::Arm(Timer::Keepalive, Duration::from_secs(seconds));
+        assert!(actions.contains(&every), "{configured:?}: {actions:?}");
+    }
+}

@@ -21,6 +21,8 @@ pub(super) struct Heart {
     told: mpsc::Receiver<Missed>,
     last: Rc<Notify>,
     heard: Rc<Cell<Option<Timestamp>>>,
+    /// The key is ours.
+    beaten: Rc<Notify>,
 }
 
 impl Heart {
@@ -32,7 +34,9 @@ impl Heart {
         let last = Rc::new(Notify::new());
         let end = Rc::clone(&last);
         let heard = Rc::new(Cell::new(None));
-        let beaten = Rc::clone(&heard);
+        let when = Rc::clone(&heard);
+        let beaten = Rc::new(Notify::new());
+        let ours = Rc::clone(&beaten);
         let task = tokio::task::spawn_local(async move {
             loop {
                 let store = current();
@@ -46,7 +50,8 @@ impl Heart {
                     }
                 };
                 if missed.is_none() {
-                    beaten.set(Some(super::start::now()));
+                    when.set(Some(super::start::now()));
+                    ours.notify_one();
                 }
                 let pause = if missed.is_some() { BEAT / 5 } else { BEAT };
                 if let Some(missed) = missed
@@ -69,6 +74,15 @@ impl Heart {
             told,
             last,
             heard,
+            beaten,
+        }
+    }
+
+    /// What became of a beat: nothing to tell, if the key is ours.
+    pub(super) async fn beat(&mut self) -> Option<Missed> {
+        tokio::select! {
+            missed = self.told.recv() => missed,
+            () = self.beaten.notified() => None,
         }
     }
 

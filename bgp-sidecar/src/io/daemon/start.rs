@@ -21,7 +21,7 @@ use crate::cluster::{Cluster, Data};
 use crate::io::calls::Calls;
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::{Kernel, Seen};
-use crate::io::life::{self, Identity};
+use crate::io::life::{self, Identity, Missed};
 use crate::io::snapshot::{Keeper, Name, Saved};
 use crate::io::tcp::Net;
 use crate::origin::Verdict;
@@ -108,6 +108,9 @@ impl Daemon {
         let facts = seen.clone();
         self.step(Event::Kernel(seen.table, seen.ours)).await;
         let first = tokio::time::timeout(PATIENCE, self.datastore.next()).await;
+        if let Ok(Update::Data(..)) = &first {
+            self.be_alone().await?;
+        }
         let (data, revision) = match (first, kept) {
             (Ok(Update::Data(data, revision)), None) => (data, revision),
             (Ok(Update::Data(data, revision)), Some(kept)) => match self.judge(&kept.data, &data, revision) {
@@ -124,6 +127,26 @@ impl Daemon {
             (Err(_), None) => return self.wait(facts, "no answer").await,
         };
         self.enter(&facts, (data, revision)).await
+    }
+
+    /// Nothing is written and nobody is spoken to before it is known whether another machine speaks for this node.
+    async fn be_alone(&mut self) -> Result<(), String> {
+        let answer = async {
+            loop {
+                match self.heart.beat().await {
+                    // The next one may know.
+                    Some(Missed::Away(_)) => {}
+                    known => return known,
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Some(Missed::Refused(why))) => return Err(why),
+            Ok(Some(Missed::Waiting(why))) => self.waits(&why),
+            // A datastore that takes no lease: a refusal comes when it does.
+            Ok(None | Some(Missed::Away(_))) | Err(_) => {}
+        }
+        Ok(())
     }
 
     /// The first picture of a datastore that answers: with this node's own record in it.
@@ -152,6 +175,7 @@ impl Daemon {
         self.log.warning(text, &[("error", why)]);
         loop {
             if let Update::Data(data, revision) = self.datastore.next().await {
+                self.be_alone().await?;
                 return self.enter(&facts, (data, revision)).await;
             }
         }

@@ -1,5 +1,6 @@
 use super::network::Network;
 use super::*;
+use crate::wire::{Announcement, Attributes, Message, Notification, Refresh, Update, encode};
 
 /// Nodes that all speak with each other.
 pub(super) fn mesh(numbers: &[u8]) -> Network {
@@ -51,7 +52,7 @@ fn a_block_given_back_is_withdrawn_first_and_its_blackhole_goes_a_moment_later()
     network.configure(1, next);
     assert_eq!(network.nodes[&2].via(block(1)), None, "withdrawn");
     assert!(network.nodes[&1].has_blackhole(block(1)), "and still dropped");
-    network.expire(1, TimerKey::Withdrawn);
+    network.expire(1, TimerKey::Withdrawn(block(1)));
     assert!(!network.nodes[&1].has_blackhole(block(1)));
 }
 
@@ -72,7 +73,7 @@ fn a_single_address_has_a_blackhole_only_from_its_release_to_its_withdrawal() {
     network.configure(1, without);
     assert_eq!(network.nodes[&2].via(host), None);
     assert!(network.nodes[&1].has_blackhole(host));
-    network.expire(1, TimerKey::Withdrawn);
+    network.expire(1, TimerKey::Withdrawn(host));
     assert!(!network.nodes[&1].has_blackhole(host));
 }
 
@@ -107,6 +108,83 @@ fn another_next_hop_mode_resets_nothing() {
     };
     network.configure(1, picture(1, vec![own]));
     assert!(!network.nodes[&2].log.iter().any(|line| line.contains("is down")));
+}
+
+#[test]
+fn another_address_of_this_node_resets_no_session_and_is_the_next_hop_from_then_on() {
+    let mut network = mesh(&[1, 2]);
+    let mut more = picture(1, vec![session(2)]);
+    let local = more.local.as_mut().unwrap();
+    local.addresses.push("2001:db8::1".parse().unwrap());
+    network.configure(1, more.clone());
+    more.local.as_mut().unwrap().addresses[0] = address(11);
+    network.configure(1, more);
+    let other = &network.nodes[&2];
+    assert!(
+        !other.log.iter().any(|line| line.contains("is down")),
+        "{:?}",
+        other.log
+    );
+    assert_eq!(other.via(block(1)), Some(address(11)));
+    let told = &network.nodes[&1].speaker.advertised(key(2));
+    assert_eq!(told[0].attributes.next_hop.address, address(11));
+}
+
+#[test]
+fn what_a_session_ended_of_is_shown_and_counted_until_it_is_up_again() {
+    let mut network = mesh(&[1, 2]);
+    let cease = Message::Notification(Notification::cease(7));
+    let octets = encode(&cease, &Negotiated::default());
+    let side = network.nodes[&1].speaker.neighbours[&key(2)].up.unwrap();
+    let shown = |network: &Network| {
+        let peer = &network.nodes[&1].speaker.peers()[0];
+        (peer.state, peer.cause.clone(), peer.flaps)
+    };
+    assert_eq!(shown(&network), (State::Established, None, 0));
+    network.step(1, Event::Octets(key(2), side, octets.concat()));
+    let (state, cause, flaps) = shown(&network);
+    assert_ne!(state, State::Established);
+    assert_eq!(cause, Some(Cause::Collision.to_string()));
+    assert_eq!(flaps, 1);
+    network.retry();
+    assert_eq!(shown(&network), (State::Established, None, 1));
+}
+
+#[test]
+fn what_a_peer_does_not_say_again_between_its_marks_goes() {
+    let mut network = mesh(&[1, 2]);
+    let mut more = picture(1, vec![session(2)]);
+    more.origin.announced.insert(net("10.0.9.0/26"));
+    network.configure(1, more);
+    assert_eq!(network.nodes[&2].via(net("10.0.9.0/26")), Some(address(1)));
+    let side = network.nodes[&2].speaker.neighbours[&key(1)].up.unwrap();
+    let agreed = network.nodes[&1].speaker.neighbours[&key(2)]
+        .agreed
+        .clone()
+        .unwrap();
+    assert!(agreed.enhanced_refresh);
+    let told = network.nodes[&1].speaker.out.advertised(key(2));
+    let again = told.filter(|(nlri, _)| nlri.prefix == block(1));
+    let announced = again.map(|(nlri, attributes)| Announcement {
+        attributes: Attributes::clone(attributes),
+        nlri: vec![nlri],
+    });
+    let update = Update {
+        announced: announced.collect(),
+        ..Update::default()
+    };
+    let messages = [
+        Message::Refresh(Refresh::Begin(Family::Ipv4)),
+        Message::Update(update),
+        Message::Refresh(Refresh::End(Family::Ipv4)),
+    ];
+    let octets = messages
+        .iter()
+        .flat_map(|message| encode(message, &agreed))
+        .collect::<Vec<_>>();
+    network.step(2, Event::Octets(key(1), side, octets.concat()));
+    assert_eq!(network.nodes[&2].via(net("10.0.9.0/26")), None);
+    assert_eq!(network.nodes[&2].via(block(1)), Some(address(1)));
 }
 
 #[test]

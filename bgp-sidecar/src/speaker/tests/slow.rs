@@ -96,6 +96,13 @@ fn what_came_and_went_together_is_nobodys_business() {
     let same = picture(1, vec![session(2)]);
     node.speaker.take(Event::Picture(Arc::new(same)), &mut actions);
     node.speaker.settle(&mut actions);
-    let silent = |action: &Action| matches!(action, Action::Peers(_) | Action::Arm(TimerKey::Withdrawn, _));
+    let silent = |action: &Action| {
+        matches!(
+            action,
+            Action::Peers(_)
+                | Action::Disarm(TimerKey::Withdrawn(_))
+                | Action::Arm(TimerKey::Withdrawn(_), _)
+        )
+    };
     assert!(actions.iter().all(silent), "{actions:?}");
 }

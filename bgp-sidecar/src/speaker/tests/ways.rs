@@ -64,7 +64,7 @@ fn a_way_outlives_its_peer_by_a_moment_and_comes_back_when_somebody_takes_it() {
     assert_eq!(way(&network), Some(address(9)), "put back");
     network.configure(1, picture(1, Vec::new()));
     assert_eq!(way(&network), Some(address(9)), "the farewell takes it");
-    network.expire(1, TimerKey::Withdrawn);
+    network.expire(1, TimerKey::Withdrawn(address(2).into()));
     assert_eq!(way(&network), None);
 }
 
