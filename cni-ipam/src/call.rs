@@ -49,12 +49,7 @@ impl Call {
         let node = node.map_err(|error| error::state(&error))?.name;
         if let ("ADD", Some(attachment)) = (verb, about) {
             // Before the store is opened: a call that is refused leaves no trace.
-            Config::refuse(conf, attachment, &node)?;
-            if Config::is_untold(conf, attachment)? {
-                let text = "kubernetes.kubeconfig is set, but only cni-net asks the API server: annotations are not \
-                            read, and a pool's namespaceSelector sees no labels";
-                log.warning(text, &[]);
-            }
+            look_at(conf, attachment, (&node, &log))?;
         }
         let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
         for warning in &warnings {
@@ -149,6 +144,17 @@ impl Call {
             None => self.log.info(message, &fields),
         }
     }
+}
+
+/// What an ADD may not ask for, or asks for in vain.
+fn look_at(conf: &NetConf, attachment: &Attachment, (node, log): (&str, &Log)) -> Result<(), CniError> {
+    Config::refuse(conf, attachment, node)?;
+    if Config::is_untold(conf, attachment)? {
+        let text = "kubernetes.kubeconfig is set, but only cni-net asks the API server: annotations are not read, and a \
+                    pool's namespaceSelector sees no labels";
+        log.warning(text, &[]);
+    }
+    Ok(())
 }
 
 /// The time of the whole call: the verb's own, or what the calling plugin has left of its own.

@@ -122,10 +122,11 @@ fn lets_pods_of_two_nodes_reach_each_other(start: impl FnOnce(&Lab) -> Box<dyn R
     });
     one.installs(&block.prefix, &[TWO]);
     two.discards(&block.prefix);
-    tor.must("a block by worker01", || {
-        let by = |route: &integration::fabric::Route| route.next_hop.as_deref() == Some(ONE);
-        tor.routes().iter().any(by).then_some(())
+    let back = tor.must("a block by worker01", || {
+        let mut routes = tor.routes().into_iter();
+        routes.find(|route| route.next_hop.as_deref() == Some(ONE) && route.prefix.starts_with("10.244."))
     });
+    two.installs(&back.prefix, &[ONE]);
     first.must_reach(&there);
     let rogue = tor
         .prefixes()

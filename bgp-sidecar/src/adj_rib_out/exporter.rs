@@ -24,8 +24,13 @@ struct Same {
 pub(super) struct Exporter<'a> {
     pub(super) from: Sources<'a>,
     interner: &'a mut Interner,
-    made: HashMap<Same, Result<Arc<Attributes>, Withheld>>,
+    made: HashMap<Same, Made>,
+    /// The one before: routes that follow each other are mostly alike.
+    last: Option<(Same, Made)>,
 }
+
+/// What a route is announced with, or why it is not.
+type Made = Result<Arc<Attributes>, Withheld>;
 
 impl<'a> Exporter<'a> {
     pub(super) fn new(from: Sources<'a>, interner: &'a mut Interner) -> Self {
@@ -33,6 +38,7 @@ impl<'a> Exporter<'a> {
             from,
             interner,
             made: HashMap::new(),
+            last: None,
         }
     }
 
@@ -55,11 +61,17 @@ impl<'a> Exporter<'a> {
             rule: shape.operations.as_ptr().addr(),
             tags: shape.tags.clone(),
         };
+        if let Some((last, made)) = &self.last
+            && *last == same
+        {
+            return made.clone().ok().map(|made| (made, from));
+        }
         let interner = &mut self.interner;
-        let made = self.made.entry(same).or_insert_with(|| {
+        let made = self.made.entry(same.clone()).or_insert_with(|| {
             let made = export.make(target, route, &shape);
             made.map(|attributes| interner.intern(&attributes))
         });
+        let (_, made) = self.last.insert((same, made.clone()));
         made.clone().ok().map(|made| (made, from))
     }
 }

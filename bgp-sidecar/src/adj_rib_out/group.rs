@@ -1,5 +1,6 @@
 //! Peers that are to be told the same, but for one thing: nobody is told what came from itself.
 
+use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -174,17 +175,16 @@ impl Group {
 
     fn put(&mut self, nlri: Nlri, after: Option<Told>, deltas: &mut Vec<Delta>) {
         let source = after.as_ref().and_then(|told| told.from);
-        let before = match &after {
-            Some(after) => match self.told.get_mut(&nlri) {
-                Some(told) if told.same(after) => return,
-                Some(told) => Some(std::mem::replace(told, after.clone())),
-                None => self.told.insert(nlri, after.clone()),
-            },
-            None => self.told.remove(&nlri),
+        let before = match (self.told.entry(nlri), &after) {
+            (Place::Vacant(_), None) => return,
+            (Place::Occupied(told), Some(after)) if told.get().same(after) => return,
+            (Place::Occupied(mut told), Some(after)) => Some(told.insert(after.clone())),
+            (Place::Occupied(told), None) => Some(told.remove()),
+            (Place::Vacant(place), Some(after)) => {
+                place.insert(after.clone());
+                None
+            }
         };
-        if before.is_none() && after.is_none() {
-            return;
-        }
         if let Some(source) = source {
             *self.from.entry(source).or_default() += 1;
         }

@@ -9,6 +9,7 @@ mod listen;
 mod mender;
 mod notify;
 mod orders;
+mod passwords;
 mod past;
 mod perform;
 mod pictures;
@@ -43,12 +44,12 @@ use debts::Debts;
 use heart::Heart;
 use labels::Labels;
 use mender::Mender;
+use passwords::Passwords;
 use pools::Counter;
 use register::Entry;
 use signals::{Signals, Told};
 use stuck::Stuck;
 use timers::Timers;
-use words::Secrets;
 
 pub(super) use orders::{check, withdraw};
 pub(super) use start::run;
@@ -82,8 +83,7 @@ struct Daemon {
     stuck: Stuck,
     again: Again,
     signals: Signals,
-    /// What peers' passwords were read last, where a peer has one in a file.
-    secrets: Option<Secrets>,
+    passwords: Passwords,
     /// The last trouble with listening, so that it is told once.
     deaf: Option<String>,
     /// The last look at the kernel failed.
@@ -125,11 +125,12 @@ impl Daemon {
                 },
                 told = labels::next(&mut self.labels) => self.copied(told),
                 asked = answers::next(&mut self.http) => self.answer(asked),
+                () = self.passwords.next() => self.passwords_again().await,
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
             }
             let undone = self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed() || self.blind;
-            self.again.need(undone || self.secrets.is_some());
+            self.again.need(undone || self.passwords.must_look());
             self.note();
             self.tell_ready();
         }
@@ -176,6 +177,7 @@ impl Daemon {
         }
         self.mender.look_at_all();
         self.calls.keep();
+        self.passwords_again().await;
         self.look().await;
     }
 
@@ -187,7 +189,7 @@ impl Daemon {
         }
         self.listen();
         self.register_again().await;
-        self.secrets_again().await;
+        self.passwords_again().await;
         for (key, side) in self.stuck.find(&self.net, &self.speaker) {
             let peer = key.address.to_string();
             let text = "the peer takes nothing from us: its connection is closed (RFC 9687)";

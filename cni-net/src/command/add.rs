@@ -120,14 +120,8 @@ async fn attach<'a>(
     file.without_ipam = matches!(source.0, Addresses::WithoutIpam(_));
     write_file(call, &file)?;
     let pair = undo.pair.insert(pair);
-    let (ipam, addresses) = obtain(
-        call,
-        target,
-        (&known, source),
-        &mut file,
-        (&mut *pair, &mut undo.lease),
-    )
-    .await?;
+    let undone = (&mut *pair, &mut undo.lease);
+    let (ipam, addresses) = obtain(call, target, (&known, source), &mut file, undone).await?;
     let nats = facts.nats(&addresses)?;
     let host_routes = call.leads(target, &ipam);
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });

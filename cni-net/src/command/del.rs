@@ -45,13 +45,12 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
         call.log.info(text, &[]);
         return Ok(());
     }
-    if call.config.remote.is_some() {
-        if may_detach(call, &gone, &seen) {
-            wire::detach(call, target).await?;
+    match opened {
+        None if may_detach(call, &gone, &seen) => wire::detach(call, target).await?,
+        Some(opened) if holds_interface(call, &gone, &seen) => {
+            tear(call, target, opened?, held(gone.file.as_ref(), &seen)).await?;
         }
-    } else if holds_interface(call, &gone, &seen) {
-        let opened = opened.unwrap_or_else(|| open(call, target))?;
-        tear(call, target, opened, held(gone.file.as_ref(), &seen)).await?;
+        None | Some(_) => {}
     }
     let running = call.start_release(target, held_plugin)?;
     let record = forget_record(call, &gone, seen).await;

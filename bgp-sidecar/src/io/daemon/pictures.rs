@@ -62,22 +62,23 @@ impl Daemon {
     }
 
     async fn repaint(&mut self) -> bool {
-        self.secrets = self.read_secrets();
+        self.passwords.known = self.read_secrets();
         let none = Secrets::new();
-        let secrets = self.secrets.as_ref().unwrap_or(&none);
+        let secrets = self.passwords.known.as_ref().unwrap_or(&none);
         let picture = Arc::new(self.cluster.picture(&self.settings, secrets));
         self.configure(picture).await
     }
 
     /// Where a peer has its password in a file.
-    fn read_secrets(&self) -> Option<Secrets> {
+    fn read_secrets(&mut self) -> Option<Secrets> {
         let wanted = self.cluster.secrets();
+        self.passwords.watch(&self.settings.secrets_dir, &wanted);
         (!wanted.is_empty()).then(|| start::secrets(&self.settings.secrets_dir, &wanted))
     }
 
-    /// The kubelet changes a mounted Secret's files, some time after the Secret, and tells nobody.
-    pub(super) async fn secrets_again(&mut self) {
-        if self.read_secrets() != self.secrets {
+    /// Files with passwords may be others now.
+    pub(super) async fn passwords_again(&mut self) {
+        if self.read_secrets() != self.passwords.known {
             self.log.info("files with passwords have changed", &[]);
             self.repaint().await;
         }

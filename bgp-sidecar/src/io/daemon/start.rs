@@ -80,7 +80,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         strangers: 0,
         http: answers::open(&settings, &log),
         facts: answers::facts(&node),
-        secrets: None,
+        passwords: super::Passwords::default(),
         deaf: None,
         blind: false,
         draining: false,

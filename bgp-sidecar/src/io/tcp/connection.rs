@@ -4,6 +4,7 @@
 //! reader throws away what still comes, since octets left unread would make the kernel send a RST, and a RST would
 //! destroy our last NOTIFICATION on its way. Both end after [`LINGER`].
 
+use std::cell::RefCell;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -26,6 +27,11 @@ pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// At most so much is read at once.
 const READ: usize = 64 * 1024;
+
+thread_local! {
+    /// Where it is read to, by whoever's turn it is: nobody keeps it while he waits.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
 
 /// Whose it is. The generation tells it from those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,13 +194,10 @@ async fn deliver(stream: &TcpStream, line: &Line) {
 async fn next(stream: &TcpStream) -> io::Result<Vec<u8>> {
     loop {
         stream.readable().await?;
-        let mut octets = Vec::with_capacity(READ);
-        match stream.try_read_buf(&mut octets) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => {
-                octets.shrink_to_fit();
-                return Ok(octets);
-            }
+        match BUFFER.with_borrow_mut(|buffer| stream.try_read(buffer).map(|length| buffer[..length].to_vec()))
+        {
+            Ok(octets) if octets.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(octets) => return Ok(octets),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

@@ -221,22 +221,9 @@ pub(super) fn give_birth(files: &Arc<Files>, deadline: &Deadline) -> Result<(), 
     if born > 0 {
         return Ok(());
     }
-    let information = json!({
-        "kind": "ClusterInformation",
-        "apiVersion": "projectcalico.org/v3",
-        "metadata": {
-            "name": "default",
-            "uid": uuid::Uuid::new_v4().to_string(),
-            "creationTimestamp": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        },
-        "spec": {
-            "clusterGUID": uuid::Uuid::new_v4().simple().to_string(),
-            "datastoreReady": true,
-        },
-    });
     let mut txn = Txn::default();
     txn.guard(Guard::Absent(key.clone()));
-    txn.write(Write::Put(key, information.to_string().into_bytes()));
+    txn.write(Write::Put(key, information().to_string().into_bytes()));
     let last = || format!("{}: another process holds the store's lock", files.path.display());
     let left = deadline.left(last)?;
     let (reply, answer) = channel();
@@ -255,6 +242,23 @@ pub(super) fn give_birth(files: &Arc<Files>, deadline: &Deadline) -> Result<(), 
             path.display()
         ))),
     }
+}
+
+/// A cluster of one machine, which is ready.
+fn information() -> serde_json::Value {
+    json!({
+        "kind": "ClusterInformation",
+        "apiVersion": "projectcalico.org/v3",
+        "metadata": {
+            "name": "default",
+            "uid": uuid::Uuid::new_v4().to_string(),
+            "creationTimestamp": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        },
+        "spec": {
+            "clusterGUID": uuid::Uuid::new_v4().simple().to_string(),
+            "datastoreReady": true,
+        },
+    })
 }
 
 /// LMDB's error, with the path and the way out.
