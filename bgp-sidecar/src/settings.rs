@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub import_policy: ImportPolicy,
     /// `exception_routes`: whether this node routes around its own blackholes to addresses it has lent.
     pub exception_routes: bool,
+    /// `audit_interval`: how often what is heard of is looked at all the same.
+    pub audit: Duration,
     /// `router_id`
     pub router_id: RouterId,
     /// `metrics_address`; `None` is nowhere.
@@ -180,6 +183,7 @@ fn settings(given: &mut Given) -> Settings {
         sessions: parse::sessions(given),
         import_policy: given.value("importPolicy", parse::import_policy),
         exception_routes: given.value("exception_routes", parse::flag),
+        audit: Duration::from_secs(given.value("audit_interval", parse::positive).into()),
         router_id: given.value("router_id", parse::router_id),
         metrics_address: given.value("metrics_address", parse::metrics_address),
         log_level: given.maybe("log_level", parse::log_level),

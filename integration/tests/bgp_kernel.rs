@@ -1,5 +1,6 @@
 //! The node's kernel: what someone else takes away comes back within a second, and what is not ours is not touched.
 
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use integration::fabric::{Tor, Watched};
@@ -66,6 +67,23 @@ fn forwarding_that_somebody_switches_off_is_on_again() {
         node.ip("link del looks");
     }
     assert!(sidecar.log().contains("forwarding was off, and is on again"));
+}
+
+#[test]
+fn what_nobody_tells_of_is_looked_at_in_the_interval_of_the_configuration() {
+    let lab = lab();
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"audit_interval": "1s"}));
+    eventually("it is ready", || sidecar.shown().asked("/readyz"));
+    let stranger = || lab.leaf.enter(|| TcpStream::connect((ONE, 179)));
+    let told = |count: usize| {
+        let text = "connections from no peer's address";
+        sidecar.log().matches(text).count() >= count
+    };
+    // Counted when they come, told of at the next look.
+    for count in [1, 2] {
+        stranger().expect("it listens");
+        eventually("the stranger is told of", || told(count).then_some(()));
+    }
 }
 
 /// How many descriptors a process may have.

@@ -54,8 +54,6 @@ use timers::Timers;
 pub(super) use orders::{check, withdraw};
 pub(super) use start::run;
 
-/// The kernel is looked at again even if nothing was heard of it.
-const AUDIT: Duration = Duration::from_secs(300);
 /// Everything that is open.
 struct Daemon {
     settings: Settings,
@@ -103,7 +101,7 @@ struct Daemon {
 impl Daemon {
     /// Until it is told to end.
     async fn serve(&mut self) -> Result<Ending, String> {
-        let mut audit = every(AUDIT);
+        let mut audit = every(self.settings.audit);
         loop {
             tokio::select! {
                 told = self.signals.next() => match told {

@@ -118,7 +118,7 @@ fn hold_time(text: &str) -> Parsed<u16> {
     }
 }
 
-fn positive(text: &str) -> Parsed<u16> {
+pub(super) fn positive(text: &str) -> Parsed<u16> {
     match seconds(text)? {
         0 => Err(format!("{text:?} is no time: write 1s or more")),
         time => Ok(time),

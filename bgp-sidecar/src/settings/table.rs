@@ -95,6 +95,7 @@ pub const KEYS: &[Key] = &[
     key("passive_peers", &[], "", "addresses of peers that are never dialled, comma-separated"),
     key("importPolicy", &[], "pools", "pools: only routes inside pools reach the kernel, unless a BGPFilter accepts them; all: every route"),
     key("exception_routes", &[], "true", "route around own blackholes to addresses that other nodes have borrowed"),
+    key("audit_interval", &[], "300s", "how often the kernel's routes, the spool and files with passwords are looked at though nothing was heard of them"),
     key("router_id", &["CALICO_ROUTER_ID"], "", "BGP identifier: four numbers, or hash; without it the node's IPv4 address"),
     key("metrics_address", &[], "127.0.0.1:9179", "where /metrics, /readyz and /livez are served; none serves them nowhere"),
     key("log_level", &[], "", "error, warning, info, debug, trace; without it BGPConfiguration's logSeverityScreen, then info"),

@@ -31,6 +31,7 @@ fn nothing_at_all_is_the_defaults_of_the_table() {
     assert_eq!(settings.run_dir, PathBuf::from("/run/manx"));
     assert_eq!(settings.metrics_address, Some("127.0.0.1:9179".parse().unwrap()));
     assert!(settings.exception_routes && !settings.log_json);
+    assert_eq!(settings.audit.as_secs(), 300);
     assert_eq!(settings.import_policy, ImportPolicy::Pools);
     assert_eq!((settings.listen_port, settings.log_level), (None, None));
     assert_eq!(settings.router_id, RouterId::Node);
@@ -180,6 +181,7 @@ fn a_wrong_value_names_key_value_source_and_way_out() {
         ("extra_families", "10.0.0.1=ipx", "ipv4, ipv6"),
         ("importPolicy", "some", "pools, all"),
         ("exception_routes", "maybe", "true nor false"),
+        ("audit_interval", "0", "1s or more"),
         ("router_id", "0.0.0.0", "hash"),
         ("metrics_address", "9179", "127.0.0.1:9179"),
         ("log_level", "loud", "trace"),

@@ -31,8 +31,6 @@ const MOST: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The pause after a payment that left something to be paid: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// Files are looked at this often whatever was heard.
-const AUDIT: Duration = Duration::from_secs(300);
 
 /// The task; gone with its value.
 pub(super) struct Debts {
@@ -117,7 +115,7 @@ impl Debtor {
             }
             let left = self.pay(&store()).await;
             let wait = match left {
-                Left::Nothing => AUDIT,
+                Left::Nothing => self.settings.audit,
                 Left::Something => pause,
             };
             pause = match left {
