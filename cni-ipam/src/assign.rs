@@ -86,6 +86,7 @@ fn tell(call: &Call, leases: &[Lease]) {
 /// Notes what the next commit will hold, so that a DEL finds it whatever becomes of this process.
 fn note(file: &mut attachment::Attachment, snapshot: &Snapshot, request: &AssignRequest, leases: &[Lease]) {
     file.cluster = gate::cluster(snapshot);
+    file.in_doubt |= snapshot.is_in_doubt();
     if !file.handles.contains(&request.handle) {
         file.handles.push(request.handle.clone());
     }

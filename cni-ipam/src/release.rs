@@ -74,14 +74,15 @@ fn split(held: &mut attachment::Attachment, only: &str) -> attachment::Attachmen
 }
 
 /// Frees everything the request names. Where an attachment file says that an ADD had begun but the datastore shows
-/// nothing of it, the Txn of a killed ADD may still be on its way: it is fenced off, and looked for once more.
+/// nothing of it, or that it sent more than one request, a Txn may still be on its way: it is fenced off, and looked for
+/// once more.
 async fn free(
     call: &Call,
     request: &ReleaseRequest,
     begun: Option<&attachment::Attachment>,
 ) -> Result<(), TransactError<CniError>> {
     let released = once(call, request).await?;
-    if let Some(file) = begun.filter(|_| !released.found) {
+    if let Some(file) = begun.filter(|file| !released.found || file.in_doubt) {
         fence(call, file).await?;
         once(call, request).await?;
     }

@@ -150,6 +150,11 @@ impl Times {
         at(&self.walls, 0.5)
     }
 
+    /// One call in the middle.
+    pub fn median(&self) -> Duration {
+        at(&self.calls, 0.5)
+    }
+
     /// The ratio of a round's wall time to the other's in the same round, in the middle of all rounds: what else the
     /// machine did then hit both.
     pub fn median_ratio(&self, other: &Times) -> f64 {

@@ -70,6 +70,28 @@ fn the_leaf_loses_an_address_of_its_own_within_a_second_of_its_release() {
     assert!(!gone.stdout.contains("Time to live exceeded"), "{}", gone.told());
 }
 
+/// A leaf whose BGP stands still has not heard of the release, and its default route would send the packets around.
+#[test]
+fn a_released_address_never_loops_while_the_leaf_still_leads_it_here() {
+    let (lab, leaf) = rack();
+    lab.pool("ippool-test-0", "1.1.1.0/29", 32);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({"as": NUMBER.to_string()}));
+    leaf.up(ONE);
+    let (pod, _) = pod_at(&lab.node, "1.1.1.1");
+    leaf.learns("1.1.1.1/32", ONE);
+    let leads = || lab.leaf.ip("route get 1.1.1.1").contains(&format!("via {ONE}"));
+    leaf.must("the leaf's kernel has it", || leads().then_some(()));
+    leaf.freeze(true);
+    lab.node.del(&lab.node.conf(), &pod);
+    sidecar.discards("1.1.1.1/32");
+    let gone = pings(&lab.leaf, "1.1.1.1");
+    assert!(leads(), "it has not heard of it");
+    assert!(!gone.stdout.contains("Time to live exceeded"), "{}", gone.told());
+    leaf.freeze(false);
+    leaf.loses("1.1.1.1/32");
+    sidecar.forgets("1.1.1.1/32");
+}
+
 /// Scenario A, last line.
 #[test]
 fn the_walk_ends_in_the_leafs_table() {

@@ -20,6 +20,7 @@ mod bgp_labels;
 mod bgp_listen;
 mod bgp_malformed;
 mod bgp_many;
+mod bgp_members;
 mod bgp_mesh;
 mod bgp_nodes;
 mod bgp_options;

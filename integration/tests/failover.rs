@@ -10,7 +10,7 @@ use integration::{Kind, Lab, Pod};
 
 use crate::disturbed::number;
 
-const MEMBERS: usize = 3;
+pub(crate) const MEMBERS: usize = 3;
 const PODS: u32 = 45;
 /// From so many pods on 99 of 100 calls keep the limit.
 const SOAK: u32 = 100;
@@ -18,16 +18,16 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// What one member suffers.
 #[derive(Clone, Copy, Debug)]
-enum Loss {
+pub(crate) enum Loss {
     Killed,
     Paused,
     CutOff,
 }
 
 impl Loss {
-    const ALL: [Self; 3] = [Self::Killed, Self::Paused, Self::CutOff];
+    pub(crate) const ALL: [Self; 3] = [Self::Killed, Self::Paused, Self::CutOff];
 
-    fn begins(self, lab: &Lab, member: usize) {
+    pub(crate) fn begins(self, lab: &Lab, member: usize) {
         let etcd = lab.etcd();
         match self {
             Self::Killed => etcd.kill(member),
@@ -36,7 +36,7 @@ impl Loss {
         }
     }
 
-    fn ends(self, lab: &Lab, member: usize) {
+    pub(crate) fn ends(self, lab: &Lab, member: usize) {
         let etcd = lab.etcd();
         match self {
             Self::Killed => etcd.revive(member),
@@ -49,7 +49,8 @@ impl Loss {
 
 /// Some pods come and go while a member is lost, which happens under the first of them; how long each call took.
 fn come_and_go(lab: &Lab, loss: Loss, member: usize, pods: u32) -> Vec<Duration> {
-    let conf = lab.node.conf();
+    // In the time that a call has when nobody says otherwise.
+    let conf = lab.node.hurried_conf();
     let call = |verb: &str, pod: &Pod| lab.node.call(verb, &conf, pod).quiet().start();
     let mut took = Vec::new();
     for number in 0..pods {

@@ -21,7 +21,8 @@ mod schedules {
     use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
     use crate::world::World;
-    use crate::world::steps::{self, Start, Step};
+    use crate::world::call::Fault;
+    use crate::world::steps::{self, Start, Step, Wish};
 
     /// Schedules of all tests together.
     const ALL: u64 = 14_160;
@@ -113,6 +114,23 @@ mod schedules {
         for start in [Start::Empty, Start::TwoHosts] {
             all_of(start, 1000, || steps::lateness(1..48));
         }
+    }
+
+    /// Two replies are lost and both requests are late. The first is seen when it has arrived, and the DEL gives its address
+    /// back; the second, for another block, arrives after that.
+    #[test]
+    fn of_two_late_requests_one_is_found_and_the_other_changes_nothing() {
+        let go = |fault| Step::Go(0, fault);
+        let steps = [
+            Step::Add(16, Wish::Pool(73)),
+            go(Fault::None),
+            go(Fault::None),
+            go(Fault::RequestLate),
+            go(Fault::None),
+            go(Fault::RequestLate),
+            Step::Arrive(2),
+        ];
+        run(Start::Inhabited, &steps).unwrap();
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `make bench`: ADD and DEL of 100 pods, ours on both stores, with client certificates and with an API server, beside Debian's
 //! `ptp` and `bridge` with `host-local`, one at a time and eight at once. Prints; judges nothing (the test `bench_ratio` does).
 
-use integration::bench::{Contestant, VERBS, contest};
+use integration::bench::{Contestant, Times, VERBS, contest};
 use integration::{Kind, Pod};
 
 const PODS: usize = 100;
 const ROUNDS: usize = 3;
+/// How the names of ours begin.
+const OURS: &str = "manx";
 
 fn main() {
     let names: Vec<String> = (0..PODS).map(|number| format!("bench{number}")).collect();
@@ -39,14 +41,48 @@ fn main() {
                     times.row()
                 );
             }
+            compare(verb, ways, &contestants, row);
         }
     }
-    let ours = contestants.iter().filter(|one| one.name.starts_with("manx"));
+    let ours = contestants.iter().filter(|one| one.name.starts_with(OURS));
     for (contestant, pod) in ours.zip(&pods) {
         let [net, ipam] = contestant.peak(pod).map(|kib| kib as f64 / 1024.0);
         println!(
             "resident at most in an ADD, {}: cni-net {net:.1} MiB, cni-ipam {ipam:.1} MiB",
             contestant.name
         );
+    }
+}
+
+/// How many times as fast as `ptp` each of ours was, beside what it is to be: one call at the median, or all of a round.
+fn compare(verb: &str, ways: usize, contestants: &[Contestant], row: &[Times]) {
+    let rival = contestants.iter().position(|one| one.name.starts_with("ptp"));
+    let Some(rival) = rival.map(|at| &row[at]) else {
+        return;
+    };
+    for (contestant, times) in contestants.iter().zip(row) {
+        if !contestant.name.starts_with(OURS) {
+            continue;
+        }
+        let ratio = match ways {
+            1 => rival.median().as_secs_f64() / times.median().as_secs_f64(),
+            _ => rival.median_ratio(times),
+        };
+        let aim = match (verb, ways) {
+            ("ADD", 1) if contestant.name.contains("TLS") => Some(1.8),
+            // Nobody else here asks an API server.
+            _ if contestant.name.contains("Kubernetes") => None,
+            ("ADD", 1) => Some(3.0),
+            ("DEL", 1) => Some(5.0),
+            ("ADD", _) => Some(2.5),
+            _ => None,
+        };
+        let judged = match aim {
+            None => String::new(),
+            Some(aim) if ratio >= aim => format!(", at least {aim}"),
+            Some(aim) => format!(", at least {aim}: missed"),
+        };
+        let name = format!("{verb} {ways}-way {}", contestant.name);
+        println!("{name:<34} {ratio:.2} times as fast as ptp{judged}");
     }
 }

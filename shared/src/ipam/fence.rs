@@ -1,7 +1,8 @@
 //! A fence against a write that is still on its way: the Txn of an ADD that was killed.
 //!
 //! Every allocation guards the block it writes, and every claim the host's Node. Writing them once more, unchanged but
-//! for the block's number, makes a Txn that was decided before fail for certain, however late it arrives.
+//! for the block's number, makes a Txn that was decided before fail for certain, however late it arrives. The Node is
+//! written even where all blocks are there: by the time that a claim arrives its block may be gone again.
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -47,34 +48,28 @@ pub fn reads(request: &FenceRequest) -> Reads {
     request.blocks().fold(node, Reads::key)
 }
 
-/// Rewrites every block that exists, and the Node if one does not. A block that cannot be read cannot be allocated
-/// from either.
+/// Rewrites every block that exists, and the Node. A block that cannot be read cannot be allocated from either.
 pub fn decide(snapshot: &Snapshot, request: &FenceRequest) -> Result<Decision<()>, IpamError> {
     if let Some(missing) = unread(snapshot, reads(request)) {
         return Ok(Decision::Read(missing));
     }
     let mut txn = Txn::default();
     for key in request.blocks() {
-        let Some(entry) = snapshot.get(&key) else {
-            let stored = snapshot.get(&request.node()).map(|node| node.value.clone());
-            txn.guard(snapshot.guard(&request.node()));
-            txn.write(Write::Put(
-                request.node(),
-                stored.unwrap_or_else(|| first_seen(request)),
-            ));
-            continue;
-        };
-        if let Ok(mut block) = Block::from_bytes(&entry.value) {
+        let block = snapshot.get(&key).map(|entry| Block::from_bytes(&entry.value));
+        if let Some(Ok(mut block)) = block {
             block.touch();
             txn.guard(snapshot.guard(&key));
             txn.write(Write::Put(key, block.to_bytes()));
         }
     }
-    Ok(if txn.writes.is_empty() {
-        Decision::Done(())
-    } else {
-        Decision::Commit(txn, ())
-    })
+    if request.blocks.is_empty() {
+        return Ok(Decision::Done(()));
+    }
+    let node = request.node();
+    let stored = snapshot.get(&node).map(|node| node.value.clone());
+    txn.guard(snapshot.guard(&node));
+    txn.write(Write::Put(node, stored.unwrap_or_else(|| first_seen(request))));
+    Ok(Decision::Commit(txn, ()))
 }
 
 fn first_seen(request: &FenceRequest) -> Vec<u8> {

@@ -67,8 +67,8 @@ impl<S: Datastore> Payer<'_, S> {
         let Some(freed) = freed.await? else {
             return Ok(false);
         };
-        if !freed.found {
-            // What a killed ADD sent to a datastore that slept may arrive only now.
+        if !freed.found || held.in_doubt {
+            // What an ADD sent to a datastore that slept may arrive only now.
             self.fence(held).await?;
             self.release(&request).await?;
         }

@@ -88,6 +88,9 @@ pub struct Attachment {
     /// The addresses are the pod's own: no IPAM plugin was asked for them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_ipam: bool,
+    /// A reply was lost, and more than one request sent: what is found of them need not be all that comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
 }
 
 fn path(dirs: &Dirs, side: Side, id: &Id) -> PathBuf {

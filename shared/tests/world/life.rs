@@ -49,6 +49,7 @@ impl World {
     fn next(&mut self, pod: usize) {
         if let Some(request) = self.pods[pod].next.take() {
             self.pods[pod].phase = Phase::Adding;
+            self.pods[pod].in_doubt = false;
             self.start(pod, Errand::Add, Verb::Assign(Box::new(request)));
         }
     }
@@ -196,9 +197,11 @@ impl World {
         let Some((errand, mut call)) = self.pods[pod].errand.take() else {
             return Ok(());
         };
+        let sending = call.is_sending();
         let progress = self.take(&mut call, Some(pod), fault)?;
         if errand == Errand::Add {
             self.pods[pod].note(&progress.noted);
+            self.pods[pod].in_doubt |= sending && !matches!(fault, Fault::None | Fault::Conflict);
         }
         match progress.ended {
             None => self.pods[pod].errand = Some((errand, call)),
@@ -240,7 +243,7 @@ impl World {
             }
             (Errand::FenceAdd, Ok(_)) => self.next(pod),
             (Errand::Look, Ok(Outcome::Released(released))) => match self.pods[pod].file.clone() {
-                Some(file) if !released.found => {
+                Some(file) if !released.found || file.in_doubt => {
                     let fence = self.fence(pod, file.blocks);
                     self.start(pod, Errand::Fence, fence);
                 }
@@ -251,7 +254,9 @@ impl World {
                 self.start(pod, Errand::LookAgain, verb);
             }
             (Errand::LookAgain, Ok(_)) => self.pods[pod].is_gone(),
-            (Errand::Replay, Ok(Outcome::Released(released))) if !released.found => {
+            (Errand::Replay, Ok(Outcome::Released(released)))
+                if !released.found || self.pods[pod].owes_in_doubt() =>
+            {
                 let blocks = self.pods[pod].owed.clone().unwrap_or_default().blocks;
                 let fence = self.fence(pod, blocks);
                 self.start(pod, Errand::ReplayFence, fence);

@@ -16,7 +16,7 @@ use shared::txn::{Entry, Reads, Revision, Txn};
 use crate::scene::{Scene, ready};
 
 mod calico;
-mod call;
+pub(crate) mod call;
 mod collector;
 mod damage;
 mod edit;

@@ -15,6 +15,8 @@ use super::steps::Wish;
 pub(crate) struct File {
     pub(crate) blocks: Vec<IpNet>,
     pub(crate) sequences: BTreeMap<IpAddr, u64>,
+    /// More than one request was sent.
+    pub(crate) in_doubt: bool,
 }
 
 /// What a container's running call is for.
@@ -64,6 +66,8 @@ pub(crate) struct Pod {
     pub(super) wish: Option<Wish>,
     /// An ADD was killed and tried again: it may hold what it was never told, until its DEL.
     pub(super) tried_again: bool,
+    /// A reply to its running ADD was lost.
+    pub(super) in_doubt: bool,
 }
 
 impl Pod {
@@ -84,6 +88,7 @@ impl Pod {
             next: None,
             wish: None,
             tried_again: false,
+            in_doubt: false,
         }
     }
 
@@ -105,6 +110,7 @@ impl Pod {
 
     pub(super) fn note(&mut self, leases: &[Lease]) {
         let file = self.file.get_or_insert_default();
+        file.in_doubt |= self.in_doubt && !leases.is_empty();
         for lease in leases {
             if !file.blocks.contains(&lease.block) {
                 file.blocks.push(lease.block);
@@ -115,6 +121,10 @@ impl Pod {
 }
 
 impl Pod {
+    pub(super) fn owes_in_doubt(&self) -> bool {
+        self.owed.as_ref().is_some_and(|owed| owed.in_doubt)
+    }
+
     pub(super) fn is_gone(&mut self) {
         self.phase = Phase::Gone;
         self.tried_again = false;
