@@ -1,6 +1,8 @@
 //! The allocator's programs on a real etcd whose replies get lost, whose requests come late, and whose callers are killed:
 //! nothing they leave contradicts anything, and after the DEL of a container nothing of it is there.
 
+use std::fs;
+
 use integration::audit::{audit, held};
 use integration::json::with;
 use integration::process::Running;
@@ -166,6 +168,44 @@ fn a_kill_at_any_point_between_a_request_and_its_reply_leaves_nothing_after_the_
             }
         }
     }
+}
+
+/// Whether the attachment file of a container says that more than one request was sent for it.
+fn is_in_doubt(node: &Node, container: &str) -> bool {
+    let files = fs::read_dir(node.run_dir().join("attachments")).expect("ADD made it");
+    let texts = files.map(|file| fs::read_to_string(file.expect("a file").path()).unwrap_or_default());
+    let of_it = |text: &String| text.contains(&format!("\"{container}\"")) && text.contains("\"handles\"");
+    let mut theirs = texts.filter(of_it);
+    theirs.any(|text| text.contains("\"in_doubt\":true"))
+}
+
+/// The first may be what its DEL finds, and the second come after that.
+#[test]
+fn an_add_that_had_to_send_twice_says_so_and_its_del_fences_off_the_other() {
+    const NODES: &str = "/calico/resources/v3/projectcalico.org/nodes/";
+    let lab = lab();
+    let site = site(&lab, 10, POOLS[1]);
+    let mut fenced = 0;
+    at_every_part(|part| {
+        let name = format!("twice-{part}");
+        site.proxy.arm(Fault::HoldRequest(part));
+        let mut call: Running = site.call("ADD", &name).start();
+        let held = eventually("a part is held, or the call has ended", || {
+            let ended = call.has_ended();
+            (site.proxy.is_holding() || ended).then(|| site.proxy.is_holding())
+        });
+        site.proxy.release(Held::Drop);
+        call.wait().result();
+        let twice = is_in_doubt(site.node, &name);
+        let revision = |key: &str| lab.etcd().under(NODES).get(key).map(|node| node.revision);
+        let node = format!("{NODES}{}", site.node.name);
+        let before = revision(&node);
+        site.del(&name);
+        assert_eq!(revision(&node) != before, twice, "{name}");
+        fenced += u32::from(twice);
+        held
+    });
+    assert!(fenced > 0, "no ADD had to send its write twice");
 }
 
 /// Kills an ADD at every part of its traffic, does what comes then, and lets the part arrive at last.

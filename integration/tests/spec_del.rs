@@ -3,8 +3,10 @@
 use std::fs;
 
 use integration::json::{with, without};
+use integration::plugin::Call;
 use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
+use serde_json::Value;
 
 on_both_stores!(
     a_second_del_succeeds,
@@ -96,5 +98,38 @@ fn del_needs_no_file_with_the_nodes_name(kind: Kind) {
     lab.node
         .add(&with(conf.clone(), "nodename_file_optional", true), &pod);
     lab.node.del(&conf, &pod);
+    before.unchanged(&lab);
+}
+
+/// Whether DEL leaves what the kernel has to do with the interface to a child that nobody waits for.
+fn leaves_it_to_a_child(lab: &Lab, conf: &Value) -> bool {
+    let pod = Pod::new("detached");
+    lab.node.add(conf, &pod);
+    let log = lab.path("trace");
+    Call::traced("cni-net", "DEL", conf, ("fork,vfork,clone,clone3", &log))
+        .about(&pod)
+        .within(lab.node.netns())
+        .run()
+        .silent();
+    assert_eq!(pod.netns.links(), Vec::<String>::new());
+    let trace = fs::read_to_string(&log).expect("strace wrote it");
+    // Plugins are started, and threads made, in the caller's memory; this one is a copy.
+    let copies =
+        |line: &&str| line.contains("fork(") || (line.contains("clone") && !line.contains("CLONE_VM"));
+    trace
+        .lines()
+        .any(|line| copies(&line) && !line.contains("vfork("))
+}
+
+#[test]
+fn del_waits_for_the_kernel_only_where_it_is_told_to() {
+    let (lab, before) = lab(Kind::Embedded);
+    let conf = lab.node.conf();
+    assert!(leaves_it_to_a_child(&lab, &conf));
+    before.unchanged(&lab);
+    assert!(!leaves_it_to_a_child(
+        &lab,
+        &with(conf, "await_link_removal", true)
+    ));
     before.unchanged(&lab);
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bgp_sidecar::cluster::{Cluster, Data};
+use cnictl::life;
 use shared::ipam::audit::{self, Around};
 use shared::ipam::{AssignRequest, ReleaseRequest, assign, release};
 use shared::model::Stored;
@@ -23,7 +24,7 @@ use shared::model::node::Node;
 use shared::model::workloadendpoint::WorkloadEndpoint;
 use shared::store::memory::Memory;
 use shared::store::{Datastore as _, transact};
-use shared::txn::Snapshot;
+use shared::txn::{Reads, Snapshot};
 
 const NODE: &str = "n1";
 const POOL: &str = r#"{"kind":"IPPool","apiVersion":"projectcalico.org/v3","metadata":{"name":"p","uid":"u"},"spec":{"cidr":"10.0.0.0/24","blockSize":29,"nodeSelector":"all()"}}"#;
@@ -39,6 +40,7 @@ pub fn stored_value(octets: &[u8]) {
     if let Some(key) = keys().get(usize::from(*place) % keys().len()) {
         store.put(key.clone(), value);
     }
+    alive(&store, value);
     announced(&store);
     let snapshot = ready(store.read(&audit::check_reads())).unwrap_or_default();
     let _ = audit::check(&snapshot, &Around::default());
@@ -91,6 +93,15 @@ fn keys() -> Vec<Key> {
         "n1-k8s-a-eth0",
     ));
     keys
+}
+
+/// The key by which a node's sidecar shows that it lives.
+fn alive(store: &Memory, value: &[u8]) {
+    let key = life::key(NODE);
+    store.put(key.clone(), value);
+    let snapshot = ready(store.read(&Reads::new().key(key.clone()))).unwrap_or_default();
+    assert!(!life::lines(&life::Life::of(&snapshot, NODE)).is_empty());
+    store.delete(key);
 }
 
 fn announced(store: &Memory) {
