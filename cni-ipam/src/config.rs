@@ -75,12 +75,12 @@ impl Config {
             dirs: Dirs::from(conf.raw(), env.vars()).map_err(crate::error::config)?,
             timeouts: Timeouts::of(conf)?,
             lock_file: conf
-                .text("ipam_lock_file")?
-                .map_or_else(|| PathBuf::from(LOCK_FILE), PathBuf::from),
+                .path("ipam_lock_file")?
+                .unwrap_or_else(|| PathBuf::from(LOCK_FILE)),
             log: LogConfig::of(conf)?,
             naming: Naming {
                 nodename: conf.text("nodename")?,
-                file: conf.text("nodename_file")?.map(PathBuf::from),
+                file: conf.path("nodename_file")?,
                 hostname: conf.text("hostname")?,
             },
         })

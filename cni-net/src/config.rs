@@ -93,7 +93,7 @@ impl Config {
         let yes = |path: &str, default: bool| Ok::<_, CniError>(conf.field::<bool>(path)?.unwrap_or(default));
         let mut config = Self {
             mtu: positive(conf, "mtu")?,
-            mtu_file: conf.text("mtu_file")?.map(PathBuf::from),
+            mtu_file: conf.path("mtu_file")?,
             require_mtu_file: yes("require_mtu_file", false)?,
             queues: conf
                 .field::<i64>("num_queues")?
@@ -113,8 +113,8 @@ impl Config {
             test_faults: yes("test_faults", false)?,
             ..Self::of_removal(conf)?
         };
-        if let Some(directory) = conf.text("endpoint_status_dir")? {
-            config.endpoint_status_dir = PathBuf::from(directory);
+        if let Some(directory) = conf.path("endpoint_status_dir")? {
+            config.endpoint_status_dir = directory;
         }
         Ok(config)
     }
@@ -186,7 +186,7 @@ fn policy(conf: &NetConf) -> Result<Policy, CniError> {
 fn node_names(conf: &NetConf) -> Result<NodeNames, CniError> {
     Ok(NodeNames {
         nodename: conf.text("nodename")?,
-        file: conf.text("nodename_file")?.map(PathBuf::from),
+        file: conf.path("nodename_file")?,
         file_optional: conf.field("nodename_file_optional")?.unwrap_or(false),
         hostname: conf.text("hostname")?,
     })

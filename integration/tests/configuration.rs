@@ -14,9 +14,10 @@ const READERS: [&str; 6] = [
     "shared/src/store/config",
 ];
 /// How they do it; the field is the first literal behind one of these.
-const WAYS: [&str; 10] = [
+const WAYS: [&str; 11] = [
     "conf.field",
     "conf.text(",
+    "conf.path(",
     ".setting(",
     "file(\"etcd",
     "path(\"policy",

@@ -18,7 +18,7 @@ const REFUSED: u64 = 121;
 const NODES: [&str; 3] = ["worker01", "worker02", "worker03"];
 
 /// Two pools: one of many blocks, one of a single block. Users as the documents say.
-fn lab() -> Lab {
+pub(crate) fn lab() -> Lab {
     let lab = Lab::secured();
     forwards(&lab.leaf);
     mesh(&lab, true);
@@ -59,7 +59,7 @@ fn shown_as(lab: &Lab, user: &str, conf: Value) -> Value {
 }
 
 /// The netconf of a node's plugins.
-fn conf(lab: &Lab, node: &Node) -> Value {
+pub(crate) fn conf(lab: &Lab, node: &Node) -> Value {
     shown_as(lab, &format!("cni.{}", node.name), node.conf())
 }
 
@@ -72,7 +72,7 @@ fn sidecar<'a>(lab: &Lab, node: &'a Node) -> Sidecar<'a> {
 }
 
 /// `cnictl` as a user.
-fn cnictl(lab: &Lab, user: &str, line: &str) -> Cmd {
+pub(crate) fn cnictl(lab: &Lab, user: &str, line: &str) -> Cmd {
     let (endpoints, tls) = lab.etcd().secured();
     let file = |name: &str| -> PathBuf { tls.path(name) };
     Cmd::new(require::dist("cnictl"))

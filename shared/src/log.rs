@@ -73,7 +73,7 @@ impl LogConfig {
                 .text("log_level")?
                 .map_or(Level::Info, |word| Level::parse(&word)),
             json: conf.text("log_format")?.as_deref() == Some("json"),
-            file: conf.text("log_file_path")?.map(PathBuf::from),
+            file: conf.path("log_file_path")?,
             max_size: conf.field("log_file_max_size")?.unwrap_or_default(),
         })
     }

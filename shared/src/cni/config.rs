@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +92,18 @@ impl NetConf {
     /// The text at a dotted path; `""` is absent, as in Calico.
     pub fn text(&self, path: &str) -> Result<Option<String>, CniError> {
         Ok(self.field::<String>(path)?.filter(|text| !text.is_empty()))
+    }
+
+    /// The absolute path of a file or folder at a dotted path: a relative one would depend on where the caller stands.
+    pub fn path(&self, path: &str) -> Result<Option<PathBuf>, CniError> {
+        let found = self.text(path)?.map(PathBuf::from);
+        match found {
+            Some(relative) if !relative.is_absolute() => {
+                let shown = Value::String(relative.display().to_string());
+                Err(wrong(path, &shown, "give an absolute path"))
+            }
+            found => Ok(found),
+        }
     }
 
     /// The whole document.
