@@ -1,5 +1,6 @@
 //! Edge: BIRD 2 in a namespace, its tables read by `birdc`.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -101,7 +102,8 @@ impl Bird {
                 "BIRD ended by itself: {}",
                 self.folder.told()
             );
-            socket.exists().then_some(())
+            // It is there a moment before somebody listens.
+            UnixStream::connect(&socket).ok().map(drop)
         });
     }
 
