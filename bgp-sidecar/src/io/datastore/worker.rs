@@ -47,6 +47,8 @@ pub(super) struct Worker<D: store::Datastore> {
     silence: Option<Duration>,
     data: Arc<Data>,
     revision: Revision,
+    /// All changes until then have come; word of a later revision may be here before its changes.
+    since: Revision,
     scope: Scope,
     /// Blocks read by themselves, at these revisions: older changes of theirs are still to come.
     fresh: BTreeMap<Key, Revision>,
@@ -70,6 +72,7 @@ impl<D: store::Datastore> Worker<D> {
             silence,
             data: Arc::default(),
             revision: Revision(0),
+            since: Revision(0),
             scope: Scope::none(),
             fresh: BTreeMap::new(),
             watch: None,
@@ -121,9 +124,7 @@ impl<D: store::Datastore> Worker<D> {
         }
         match scope.beyond(&self.scope) {
             Some(new) => self.adjust(scope, new.into_iter().collect()).await?,
-            None => {
-                self.list().await?;
-            }
+            None => drop(self.list().await?),
         }
         Ok(true)
     }
@@ -148,16 +149,14 @@ impl<D: store::Datastore> Worker<D> {
                 continue;
             }
             self.revision = revision_of(&reads, &snapshot);
+            self.since = self.revision;
             data.retain(|key, _| scope.holds(&self.node, key));
             let changed = !std::mem::replace(&mut self.listed, true) || *self.data != data;
             self.data = Arc::new(data);
             self.fresh.clear();
             self.narrow(scope);
-            self.watch = Some(
-                store
-                    .watch(&self.scope.watched(&self.node), self.revision)
-                    .await?,
-            );
+            let watched = self.scope.watched(&self.node);
+            self.watch = Some(store.watch(&watched, self.since).await?);
             return Ok(changed);
         }
         Err(StoreError::Unreachable(
@@ -209,7 +208,7 @@ impl<D: store::Datastore> Worker<D> {
                 // To open another asks the cluster, too; a failure is for the next list to tell.
                 let watched = self.scope.watched(&self.node);
                 let store = self.store();
-                self.watch = store.watch(&watched, self.revision).await.ok();
+                self.watch = store.watch(&watched, self.since).await.ok();
             }
         }
         None
@@ -240,6 +239,7 @@ impl<D: store::Datastore> Worker<D> {
                 if changed {
                     apply(Arc::make_mut(&mut self.data), changes);
                 }
+                self.since = self.since.max(revision);
                 self.at(revision);
                 changed
             }
@@ -248,7 +248,7 @@ impl<D: store::Datastore> Worker<D> {
 
     fn at(&mut self, revision: Revision) {
         self.revision = self.revision.max(revision);
-        self.fresh.retain(|_, read| *read > revision);
+        self.fresh.retain(|_, read| *read > self.since);
     }
 
     fn is_old(&self, change: &Change) -> bool {
@@ -279,7 +279,7 @@ impl<D: store::Datastore> Worker<D> {
         self.narrow(scope);
         let watched = self.scope.watched(&self.node);
         if watched != before {
-            self.watch = Some(store.watch(&watched, self.revision).await?);
+            self.watch = Some(store.watch(&watched, self.since).await?);
         }
         Ok(())
     }
