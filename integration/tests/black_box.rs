@@ -97,6 +97,7 @@ mod kills;
 mod kubernetes;
 mod kubernetes_faults;
 mod kubernetes_identity;
+mod kubernetes_trust;
 mod layering;
 mod leaks;
 mod lost_messages;

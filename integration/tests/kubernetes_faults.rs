@@ -20,14 +20,14 @@ on_both_stores!(
 
 const AGAIN: u64 = 11;
 const UNAVAILABLE: u64 = 50;
-const KUBECONFIG: u64 = 190;
-const REFUSED: u64 = 191;
+pub(crate) const KUBECONFIG: u64 = 190;
+pub(crate) const REFUSED: u64 = 191;
 const MISSING: u64 = 192;
 const NO_API: u64 = 194;
 /// Far more than any timeout here, on a machine that is busy.
 const IN_TIME: Duration = Duration::from_secs(20);
 
-fn lab(kind: Kind) -> (Lab, ApiServer, Value) {
+pub(crate) fn lab(kind: Kind) -> (Lab, ApiServer, Value) {
     let lab = Lab::new(kind);
     lab.pool("pool", "10.0.0.0/24", 26);
     let server = ApiServer::start(&lab);
@@ -36,7 +36,7 @@ fn lab(kind: Kind) -> (Lab, ApiServer, Value) {
     (lab, server, conf)
 }
 
-fn web() -> Pod {
+pub(crate) fn web() -> Pod {
     Pod::kubernetes("default", "web")
 }
 
@@ -191,73 +191,6 @@ fn nobody_is_asked_and_no_kubeconfig_opened_without_need(kind: Kind) {
     gc["cni.dev/valid-attachments"] = json!([]);
     lab.node.verb("GC", &gc).run().silent();
     assert_eq!(server.connections(), 0);
-}
-
-#[test]
-fn a_client_certificate_a_token_file_and_calicos_own_fields_are_all_understood() {
-    let (lab, server, conf) = lab(Kind::Embedded);
-    let certificate = format!(
-        "{{client-certificate: {}, client-key: {}}}",
-        server.file("client.pem").display(),
-        server.file("client.key").display()
-    );
-    let by_certificate = server.kubeconfig("by-certificate", &certificate);
-    std::fs::write(server.file("token"), "token-of-the-laboratory\n").expect("the token's file");
-    let by_file = server.kubeconfig("by-file", "{tokenFile: token}");
-    let nobody = server.kubeconfig("nobody", "{}");
-    let kubeconfig =
-        |path: &std::path::Path| with(conf.clone(), "kubernetes/kubeconfig", path.display().to_string());
-    let file = |name: &str| server.file(name).display().to_string();
-    let fields = json!({"type": "k8s", "k8s_api_root": format!("{}/api/v1/", server.url()),
-        "k8s_certificate_authority": file("ca.pem"), "k8s_auth_token": "token-of-the-laboratory"});
-    let alone = with(with(conf.clone(), "kubernetes", json!({})), "policy", fields);
-    let overruled = with(
-        kubeconfig(&nobody),
-        "policy/k8s_auth_token",
-        "token-of-the-laboratory",
-    );
-    for conf in [
-        kubeconfig(&by_certificate),
-        kubeconfig(&by_file),
-        alone,
-        overruled,
-    ] {
-        let pod = web();
-        lab.node.add(&conf, &pod);
-        lab.node.del(&conf, &pod);
-    }
-    let failure = lab.node.call("ADD", &kubeconfig(&nobody), &web()).run().failure();
-    assert_eq!(failure.code, REFUSED, "{failure:?}");
-    let mut asked = server.requests();
-    asked.truncate(2);
-    asked.sort();
-    assert_eq!(
-        asked,
-        [
-            "/api/v1/namespaces/default",
-            "/api/v1/namespaces/default/pods/web"
-        ]
-    );
-}
-
-#[test]
-fn a_server_of_another_authority_is_not_trusted() {
-    let (lab, server, conf) = lab(Kind::Embedded);
-    let elsewhere = Lab::new(Kind::Embedded);
-    let stranger = ApiServer::start(&elsewhere);
-    let conf = with(
-        conf,
-        "policy/k8s_certificate_authority",
-        stranger.file("ca.pem").display().to_string(),
-    );
-    let failure = lab.node.call("ADD", &conf, &web()).run().failure();
-    assert_eq!(failure.code, KUBECONFIG, "{failure:?}");
-    failure.says(&[&server.url(), "certificate"]);
-    assert_eq!(
-        server.requests(),
-        Vec::<String>::new(),
-        "no token was told to a stranger"
-    );
 }
 
 #[test]
