@@ -82,6 +82,7 @@ macro_rules! contract_of {
             watching::a_watch_tells_what_happened_and_what_happens
             watching::a_watch_on_two_prefixes_tells_each_change_once_and_in_order
             watching::a_future_of_a_watch_that_is_dropped_loses_nothing
+            watching::a_watch_goes_over_to_other_prefixes
             watching::a_watch_from_a_revision_that_was_never_reached_is_told
             $(watching::$more)*
         );)*
@@ -89,6 +90,9 @@ macro_rules! contract_of {
 }
 
 use contract::{counting, listing, watching};
+
+/// Watches that begin while somebody writes.
+const TURNS: u32 = 40;
 
 contract_of! {
     memory: what_happens_elsewhere_is_progress;
@@ -117,4 +121,32 @@ async fn etcd_counts_the_requests_it_answered() {
     assert_eq!(store.requests(), 0);
     contract::count(&store, "requests", 1).await;
     assert_eq!(store.requests(), 2, "one read, one Txn");
+}
+
+/// A watch that begins while others write: etcd brings some of its watchers up to date later, and does not say so.
+#[tokio::test]
+async fn what_etcd_has_not_told_yet_is_waited_for() {
+    in_time(async {
+        let world = etcd().await;
+        let kinds: Vec<String> = (0..9).map(|kind| format!("begun/{kind}/")).collect();
+        let prefixes: Vec<_> = kinds.iter().map(|kind| contract::prefix(kind)).collect();
+        for turn in 0..TURNS {
+            let start = contract::apply(&world.a, vec![contract::put("begun/start", "1")]).await;
+            let begin = world.b.watch(&prefixes, start);
+            let write = async {
+                let mut last = start;
+                // At any moment of the beginning.
+                tokio::time::sleep(std::time::Duration::from_micros(u64::from(turn) * 211 % 4000)).await;
+                for kind in kinds.iter().rev().chain(&kinds) {
+                    last =
+                        contract::apply(&world.a, vec![contract::put(&format!("{kind}{turn}"), "1")]).await;
+                }
+                last
+            };
+            let (watch, last) = tokio::join!(begin, write);
+            let told = contract::told(&mut watch.unwrap(), last).await;
+            assert_eq!(told.len(), 2 * kinds.len(), "in turn {turn}: {told:?}");
+        }
+    })
+    .await;
 }

@@ -93,13 +93,15 @@ impl Scope {
         }
     }
 
-    /// The blocks that it has and another does not, where they can be told one by one.
+    /// The blocks that it has and another does not, where blocks that both have are watched alike.
     pub fn beyond(&self, other: &Self) -> Option<BTreeSet<Key>> {
         match (self, other) {
             (Self::All, Self::All) => Some(BTreeSet::new()),
-            (Self::All, Self::Own(_)) => None,
-            (Self::Own(_), Self::All) => Some(BTreeSet::new()),
-            (Self::Own(own), Self::Own(others)) => Some(own.difference(others).cloned().collect()),
+            (Self::All, Self::Own(_)) | (Self::Own(_), Self::All) => None,
+            (Self::Own(own), Self::Own(others)) => {
+                let alike = (own.len() <= WATCHED) == (others.len() <= WATCHED);
+                alike.then(|| own.difference(others).cloned().collect())
+            }
         }
     }
 

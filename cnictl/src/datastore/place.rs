@@ -32,6 +32,13 @@ impl Watch for PlaceWatch {
             PlaceWatch::Empty(watch) => watch.next().await,
         }
     }
+
+    async fn change(&mut self, prefixes: &[Prefix], after: Revision) -> Result<(), StoreError> {
+        match self {
+            PlaceWatch::Opened(watch) => watch.change(prefixes, after).await,
+            PlaceWatch::Empty(watch) => watch.change(prefixes, after).await,
+        }
+    }
 }
 
 impl Datastore for Place {

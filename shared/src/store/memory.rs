@@ -2,14 +2,19 @@
 //! held to the same contract as etcd. Its faults are for tests of what a lost reply does.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use super::{Change, Datastore, StoreError, Watch, WatchEvent, limits};
+use super::{Change, Datastore, StoreError, limits};
 use crate::model::key::{Key, Prefix};
 use crate::txn::{Commit, Entry, Guard, Range, Reads, Revision, Snapshot, Span, Txn, Write};
+
+mod watch;
+
+pub use watch::MemoryWatch;
+#[cfg(any(feature = "etcd", feature = "embedded"))]
+pub(crate) use watch::event;
 
 /// More tries than any schedule needs; then [`Datastore::pause`] gives up.
 const TRIES: u32 = 1000;
@@ -241,59 +246,6 @@ impl Datastore for Memory {
             last: format!("memory: no outcome after {attempt} tries"),
         })
     }
-}
-
-/// A watch on [`Memory`].
-#[derive(Debug)]
-pub struct MemoryWatch {
-    store: Memory,
-    prefixes: Vec<Prefix>,
-    after: Revision,
-}
-
-impl MemoryWatch {
-    fn poll(&mut self, waker: &Waker) -> Poll<WatchEvent> {
-        let mut inner = self.store.lock();
-        if inner.revision < self.after.0 {
-            // From a store that went further: this one was restored.
-            return Poll::Ready(WatchEvent::Compacted);
-        }
-        if inner.revision == self.after.0 {
-            if !inner.wakers.iter().any(|known| known.will_wake(waker)) {
-                inner.wakers.push(waker.clone());
-            }
-            return Poll::Pending;
-        }
-        if inner.compacted > self.after.0 {
-            return Poll::Ready(WatchEvent::Compacted);
-        }
-        let news = inner.history.iter().filter(|(at, _)| *at > self.after);
-        let changes = watched(&self.prefixes, news.flat_map(|(_, changes)| changes));
-        self.after = Revision(inner.revision);
-        Poll::Ready(event(self.after, changes))
-    }
-}
-
-impl Watch for MemoryWatch {
-    async fn next(&mut self) -> Result<WatchEvent, StoreError> {
-        Ok(poll_fn(|context| self.poll(context.waker())).await)
-    }
-}
-
-/// The changes below one of the prefixes.
-pub(crate) fn watched<'a>(prefixes: &[Prefix], changes: impl Iterator<Item = &'a Change>) -> Vec<Change> {
-    changes
-        .filter(|change| prefixes.iter().any(|prefix| prefix.holds(change.key())))
-        .cloned()
-        .collect()
-}
-
-/// A batch, or progress if nothing changed.
-pub(crate) fn event(revision: Revision, changes: Vec<Change>) -> WatchEvent {
-    if changes.is_empty() {
-        return WatchEvent::Progress(revision);
-    }
-    WatchEvent::Batch(revision, changes)
 }
 
 #[cfg(test)]

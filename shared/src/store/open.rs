@@ -148,6 +148,13 @@ impl Watch for StoreWatch {
             StoreWatch::Embedded(watch) => watch.next().await,
         }
     }
+
+    async fn change(&mut self, prefixes: &[Prefix], after: Revision) -> Result<(), StoreError> {
+        match self {
+            StoreWatch::Etcd(watch) => watch.change(prefixes, after).await,
+            StoreWatch::Embedded(watch) => watch.change(prefixes, after).await,
+        }
+    }
 }
 
 impl Datastore for Store {

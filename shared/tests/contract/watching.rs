@@ -122,3 +122,43 @@ pub(crate) async fn a_watch_from_a_revision_that_was_never_reached_is_told<S: Da
     let mut watch = b.watch(&prefixes, Revision(last.0 + 5)).await.unwrap();
     assert_eq!(watch.next().await, Ok(WatchEvent::Compacted));
 }
+
+/// What stays watched goes on without a gap, what is new begins after the revision, and what is watched no more is silent.
+pub(crate) async fn a_watch_goes_over_to_other_prefixes<S: Datastore>(a: &S, b: &S) {
+    let start = apply(a, vec![put("over/start", "1")]).await;
+    let [stays, goes, comes] = ["over/stays/", "over/goes/", "over/comes/"].map(prefix);
+    let mut watch = b.watch(&[stays.clone(), goes.clone()], start).await.unwrap();
+    apply(a, vec![put("over/comes/before", "1")]).await;
+    apply(
+        a,
+        vec![put("over/goes/before", "1"), put("over/stays/before", "1")],
+    )
+    .await;
+    let last = apply(a, vec![put("over/stays/untold", "1")]).await;
+    watch.change(&[stays.clone(), comes], last).await.unwrap();
+    apply(a, vec![put("over/goes/after", "1")]).await;
+    apply(a, vec![put("over/comes/after", "1")]).await;
+    let last = apply(a, vec![put("over/stays/after", "1")]).await;
+    let told = told(&mut watch, last).await;
+    let names: BTreeSet<&str> = told.iter().map(|change| name(change).0.as_str()).collect();
+    for must in ["stays/before", "stays/untold", "comes/after", "stays/after"] {
+        assert!(
+            names.contains(&*format!("/contract/over/{must}")),
+            "{must}: {told:?}"
+        );
+    }
+    assert!(!names.contains("/contract/over/goes/after"), "{told:?}");
+    let count = told.iter().filter(|change| stays.holds(name(change).0)).count();
+    assert_eq!(count, 3, "none twice: {told:?}");
+
+    // And back: numbers of watchers are not used twice.
+    watch.change(&[stays, goes], last).await.unwrap();
+    apply(a, vec![put("over/goes/again", "1")]).await;
+    let last = apply(a, vec![put("over/stays/again", "1")]).await;
+    let told = self::told(&mut watch, last).await;
+    assert!(
+        told.iter()
+            .any(|change| name(change).0 == &key("over/goes/again")),
+        "{told:?}"
+    );
+}

@@ -14,6 +14,7 @@ use super::{Datastore, Update};
 use crate::cluster::Data;
 
 mod embedded;
+mod late;
 
 const LONG: Duration = Duration::from_secs(30);
 

@@ -47,10 +47,8 @@ pub(super) struct Worker<D: store::Datastore> {
     silence: Option<Duration>,
     data: Arc<Data>,
     revision: Revision,
-    /// All changes until then have come; word of a later revision may be here before its changes.
-    since: Revision,
     scope: Scope,
-    /// Blocks read by themselves, at these revisions: older changes of theirs are still to come.
+    /// Blocks read by themselves, at these revisions: older changes of theirs may still come.
     fresh: BTreeMap<Key, Revision>,
     watch: Option<D::Watch>,
     /// Something was read: an empty datastore is an answer, too.
@@ -72,7 +70,6 @@ impl<D: store::Datastore> Worker<D> {
             silence,
             data: Arc::default(),
             revision: Revision(0),
-            since: Revision(0),
             scope: Scope::none(),
             fresh: BTreeMap::new(),
             watch: None,
@@ -149,14 +146,13 @@ impl<D: store::Datastore> Worker<D> {
                 continue;
             }
             self.revision = revision_of(&reads, &snapshot);
-            self.since = self.revision;
             data.retain(|key, _| scope.holds(&self.node, key));
             let changed = !std::mem::replace(&mut self.listed, true) || *self.data != data;
             self.data = Arc::new(data);
             self.fresh.clear();
             self.narrow(scope);
             let watched = self.scope.watched(&self.node);
-            self.watch = Some(store.watch(&watched, self.since).await?);
+            self.watch = Some(store.watch(&watched, self.revision).await?);
             return Ok(changed);
         }
         Err(StoreError::Unreachable(
@@ -208,7 +204,7 @@ impl<D: store::Datastore> Worker<D> {
                 // To open another asks the cluster, too; a failure is for the next list to tell.
                 let watched = self.scope.watched(&self.node);
                 let store = self.store();
-                self.watch = store.watch(&watched, self.since).await.ok();
+                self.watch = store.watch(&watched, self.revision).await.ok();
             }
         }
         None
@@ -227,7 +223,7 @@ impl<D: store::Datastore> Worker<D> {
                 false
             }
             WatchEvent::Progress(revision) => {
-                self.at(revision);
+                self.revision = self.revision.max(revision);
                 false
             }
             WatchEvent::Batch(revision, changes) => {
@@ -239,16 +235,10 @@ impl<D: store::Datastore> Worker<D> {
                 if changed {
                     apply(Arc::make_mut(&mut self.data), changes);
                 }
-                self.since = self.since.max(revision);
-                self.at(revision);
+                self.revision = self.revision.max(revision);
                 changed
             }
         }
-    }
-
-    fn at(&mut self, revision: Revision) {
-        self.revision = self.revision.max(revision);
-        self.fresh.retain(|_, read| *read > self.since);
     }
 
     fn is_old(&self, change: &Change) -> bool {
@@ -260,13 +250,15 @@ impl<D: store::Datastore> Worker<D> {
     }
 
     /// Reads the blocks that are new in scope, now, which is not before the affinities that name them; and watches
-    /// from the last revision on.
+    /// them from there on. The watch of all else goes on: another in its place would miss what this one has yet to tell.
     async fn adjust(&mut self, scope: Scope, new: Vec<Key>) -> Result<(), StoreError> {
-        let store = self.store();
+        let mut after = self.revision;
         if !new.is_empty() {
+            let store = self.store();
             let reads = new.into_iter().fold(Reads::new(), Reads::key);
             let snapshot = store.read(&reads).await?;
             let revision = revision_of(&reads, &snapshot);
+            after = after.max(revision);
             let data = data_of(&reads, &snapshot);
             let keys = reads.ranges.into_iter().filter_map(|range| match range {
                 Range::Key(key) => Some((key, revision)),
@@ -278,10 +270,10 @@ impl<D: store::Datastore> Worker<D> {
         let before = self.scope.watched(&self.node);
         self.narrow(scope);
         let watched = self.scope.watched(&self.node);
-        if watched != before {
-            self.watch = Some(store.watch(&watched, self.since).await?);
+        match &mut self.watch {
+            Some(watch) if watched != before => watch.change(&watched, after).await,
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 
     /// Goes over to a scope, and forgets what is not in it.

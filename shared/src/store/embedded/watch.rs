@@ -79,4 +79,9 @@ impl Watch for EmbeddedWatch {
             }
         }
     }
+
+    async fn change(&mut self, prefixes: &[Prefix], _: Revision) -> Result<(), StoreError> {
+        self.prefixes = prefixes.to_vec();
+        Ok(())
+    }
 }

@@ -223,9 +223,9 @@ impl Datastore for Etcd {
     }
 
     async fn watch(&self, prefixes: &[Prefix], after: Revision) -> Result<EtcdWatch, StoreError> {
-        let stream = self
+        let watchers = self
             .call(Repeat::Yes, async |client: Client| {
-                watch::open(&client, prefixes, after).await
+                watch::Watchers::open(&client, prefixes, after).await
             })
             .await?;
         // A member alone may lie behind; what a read says is the whole cluster's.
@@ -233,11 +233,7 @@ impl Datastore for Etcd {
         let seen = self.read(&probe).await?;
         let now = probe.ranges.first().and_then(|range| seen.read_at(range));
         let restored = now.is_some_and(|now| now < after);
-        Ok(EtcdWatch::new(
-            stream,
-            self.endpoint(),
-            watch::Start::new(prefixes, after, restored),
-        ))
+        Ok(EtcdWatch::new(watchers, self.endpoint(), after, restored))
     }
 
     async fn pause(&self, attempt: u32) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! The faults and `transact` over them; the semantics are held by `tests/datastore_contract.rs`.
 
 use super::*;
-use crate::store::{TransactError, transact};
+use crate::store::{TransactError, Watch as _, WatchEvent, transact};
 use crate::txn::Decision;
 
 fn key() -> Key {

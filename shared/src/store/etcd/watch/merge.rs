@@ -8,38 +8,50 @@ use super::super::super::Change;
 /// What has come from each watcher and was not handed on yet.
 #[derive(Debug)]
 pub(super) struct Merge {
-    /// Up to where each watcher has told everything.
-    seen: Vec<u64>,
+    /// Up to where each watcher has told everything, by its number.
+    seen: BTreeMap<u64, u64>,
     held: BTreeMap<u64, Vec<Change>>,
     /// Up to where everything was handed on.
     told: u64,
 }
 
 impl Merge {
-    pub(super) fn new(watchers: usize, after: u64) -> Self {
+    pub(super) fn new(watchers: u64, after: u64) -> Self {
         Self {
-            seen: vec![after; watchers],
+            seen: (0..watchers).map(|watcher| (watcher, after)).collect(),
             held: BTreeMap::new(),
             told: after,
         }
     }
 
+    /// One more, which tells what happens after a revision.
+    pub(super) fn add(&mut self, watcher: u64, after: u64) {
+        self.seen.insert(watcher, after);
+    }
+
+    /// One less. What it has told stays.
+    pub(super) fn remove(&mut self, watcher: u64) {
+        self.seen.remove(&watcher);
+    }
+
     /// A change by a watcher; all of one revision come in one message.
-    pub(super) fn change(&mut self, watcher: usize, revision: u64, change: Option<Change>) {
+    pub(super) fn change(&mut self, watcher: u64, revision: u64, change: Option<Change>) {
         self.at(watcher, revision);
         self.held.entry(revision).or_default().extend(change);
     }
 
     /// A watcher has told everything up to the revision.
-    pub(super) fn at(&mut self, watcher: usize, revision: u64) {
-        if let Some(seen) = self.seen.get_mut(watcher) {
+    pub(super) fn at(&mut self, watcher: u64, revision: u64) {
+        if let Some(seen) = self.seen.get_mut(&watcher) {
             *seen = revision.max(*seen);
         }
     }
 
     /// Every watcher has.
     pub(super) fn all_at(&mut self, revision: u64) {
-        self.seen.iter_mut().for_each(|seen| *seen = revision.max(*seen));
+        self.seen
+            .values_mut()
+            .for_each(|seen| *seen = revision.max(*seen));
     }
 
     /// Nobody says whether every watcher has: what has come counts as everything.
@@ -57,7 +69,7 @@ impl Merge {
     /// The changes that are complete, and up to which revision. One that comes late, after the server's word that
     /// everything had come, is handed on at once: the word was wrong, and nothing may ever follow it.
     pub(super) fn ready(&mut self) -> Option<(u64, Vec<Change>)> {
-        let floor = self.seen.iter().copied().min()?.max(self.told);
+        let floor = self.seen.values().copied().min()?.max(self.told);
         let late = self
             .held
             .first_key_value()
@@ -135,5 +147,29 @@ mod tests {
         let (revision, changes) = merge.ready().unwrap();
         assert_eq!((revision, changes), (9, vec![change("late", 9).unwrap()]));
         assert!(!merge.waits());
+    }
+
+    #[test]
+    fn a_watcher_that_joins_is_waited_for_and_one_that_leaves_is_not() {
+        let mut merge = Merge::new(2, 5);
+        merge.add(2, 6);
+        merge.change(0, 7, change("a", 7));
+        merge.at(1, 7);
+        assert_eq!(merge.ready().map(|(revision, _)| revision), Some(6));
+        merge.remove(2);
+        merge.change(2, 7, change("its last", 7));
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes.len()), (7, 2));
+    }
+
+    #[test]
+    fn a_change_of_a_watcher_that_stays_comes_late_even_if_another_has_joined() {
+        let mut merge = Merge::new(2, 7);
+        merge.change(0, 11, change("affinity", 11));
+        merge.all_at(11);
+        assert_eq!(merge.ready().map(|(revision, _)| revision), Some(11));
+        merge.add(2, 11);
+        merge.change(1, 10, change("node", 10));
+        assert_eq!(merge.ready(), Some((11, vec![change("node", 10).unwrap()])));
     }
 }
