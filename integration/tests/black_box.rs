@@ -135,4 +135,5 @@ mod spec_version;
 mod takeover;
 mod turns;
 mod vanished;
+mod warm_changes;
 mod watching;
