@@ -39,7 +39,7 @@ pub const VERBS: [&str; 2] = ["ADD", "DEL"];
 impl Contestant {
     /// `cni-net` and `cni-ipam` on a store of this kind.
     pub fn ours(name: &'static str, kind: Kind) -> Self {
-        Self::on(name, Lab::new(kind))
+        Self::on(name, Lab::plain(kind))
     }
 
     /// The same on an etcd that is spoken to with client certificates.
@@ -49,7 +49,7 @@ impl Contestant {
 
     /// On etcd, and pod and namespace are read from an API server, with an annotation that names the pool.
     pub fn kubernetes(name: &'static str, pods: &[String]) -> Self {
-        let mut own = Self::on(name, Lab::new(Kind::Etcd));
+        let mut own = Self::on(name, Lab::plain(Kind::Etcd));
         let server = ApiServer::start(&own.lab);
         server.namespace("default", json!({}), notes(&[("ipv4pools", r#"["bench"]"#)]));
         pods.iter().for_each(|pod| server.pod(pod, &[]));

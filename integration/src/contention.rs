@@ -63,7 +63,7 @@ pub fn pods(nodes: usize, each: usize) -> Vec<Vec<Pod>> {
 /// One node for each group of pods, on an etcd of their own: ADD of all pods, judged, and DEL of all of them, which leaves
 /// nothing.
 pub fn measure(pool: Pool, pods: &[Vec<Pod>]) -> Measured {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("contended", pool.cidr, pool.block_size);
     lab.ipam_config(true, BLOCKS);
     let name = |number: usize| format!("worker{:02}", number + 1);

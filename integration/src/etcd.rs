@@ -25,6 +25,8 @@ pub use watch::Watch;
 
 /// What gRPC calls a member that has no leader. What is done here may be done twice.
 const UNAVAILABLE: u64 = 14;
+/// What it calls one that was started again and knows our token no more.
+const UNAUTHENTICATED: u64 = 16;
 
 /// A running cluster.
 pub struct Etcd {
@@ -226,6 +228,10 @@ impl Etcd {
             let value: Value =
                 serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"));
             if value["code"] == json!(UNAVAILABLE) {
+                return None;
+            }
+            if value["code"] == json!(UNAUTHENTICATED) {
+                self.log_in();
                 return None;
             }
             assert!(value.get("error").is_none(), "etcd refuses {path}: {value}");

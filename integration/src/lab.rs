@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+mod users;
+
 use crate::certificates::Certificates;
 use crate::etcd::Etcd;
 use crate::netns::Netns;
@@ -26,7 +28,7 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 pub enum Kind {
     /// LMDB below the node's `state_dir`.
     Embedded,
-    /// etcd, on the leaf.
+    /// etcd, on the leaf, which asks everybody for a user, by the roles of `cnictl etcd roles`, over mTLS.
     Etcd,
 }
 
@@ -42,6 +44,8 @@ pub struct Lab {
     site: Site,
     /// What it runs on.
     pub kind: Kind,
+    /// Everybody shows a certificate, and may do what its roles allow.
+    users: bool,
 }
 
 impl Lab {
@@ -52,12 +56,34 @@ impl Lab {
 
     /// One node and that many etcd members.
     pub fn with_members(kind: Kind, members: usize) -> Self {
-        Self::build(kind, members, None, RACK, ("worker01", 4))
+        Self::open(kind, members, RACK, ("worker01", 4))
     }
 
     /// One node, by name and host number, on a subnet of choice, and one etcd member where the kind asks for it.
     pub fn on(kind: Kind, site: Site, first: (&str, u8)) -> Self {
+        Self::open(kind, 1, site, first)
+    }
+
+    /// One node, and one etcd member where the kind asks for it, which asks nobody for a user: for what cannot show a
+    /// certificate, or is about a cluster without users.
+    pub fn plain(kind: Kind) -> Self {
+        Self::plain_on(kind, RACK, ("worker01", 4))
+    }
+
+    /// The same, by name and host number, on a subnet of choice.
+    pub fn plain_on(kind: Kind, site: Site, first: (&str, u8)) -> Self {
         Self::build(kind, 1, None, site, first)
+    }
+
+    /// On etcd by the roles of `cnictl etcd roles` and over mTLS, as in production.
+    fn open(kind: Kind, members: usize, site: Site, first: (&str, u8)) -> Self {
+        if kind == Kind::Embedded || !users::are_asked_for() {
+            return Self::build(kind, members, None, site, first);
+        }
+        let tls = Some(Certificates::new(&site.gateway()));
+        let mut lab = Self::build(kind, members, tls, site, first);
+        lab.ask_for_users();
+        lab
     }
 
     /// One node, and one etcd member that speaks TLS as well.
@@ -101,6 +127,7 @@ impl Lab {
             dir,
             site,
             kind,
+            users: false,
         };
         if lab.etcd.is_some() {
             lab.apply(
@@ -124,7 +151,11 @@ impl Lab {
     /// One more node, on a subnet of the leaf.
     pub fn add_node_on(&self, site: Site, name: &str, host: u8) -> Node {
         let common = common(&self.network, self.etcd.as_ref());
-        Node::start(name, (site, host), &self.leaf, self.dir.path(), &common)
+        let mut node = Node::start(name, (site, host), &self.leaf, self.dir.path(), &common);
+        if self.users {
+            self.admit(&mut node);
+        }
+        node
     }
 
     /// The leaf's address on the first node's subnet, where servers listen.
@@ -185,20 +216,23 @@ impl Lab {
 
     /// `cnictl` on this laboratory's datastore, run on the node.
     pub fn cnictl<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Cmd {
+        self.cnictl_as("operator", arguments)
+    }
+
+    /// The same as one of the users, where they are asked for.
+    fn cnictl_as<'a>(&self, user: &str, arguments: impl IntoIterator<Item = &'a str>) -> Cmd {
         let state = self.node.state_dir().display().to_string();
-        let place: Vec<String> = match &self.etcd {
-            Some(etcd) => [
-                "--datastore-type",
-                "etcdv3",
-                "--etcd-endpoints",
-                &etcd.endpoints(),
-            ]
-            .map(str::to_owned)
-            .into(),
-            None => ["--datastore-type", "embedded"].map(str::to_owned).into(),
+        let mut command = Cmd::new(require::dist("cnictl"));
+        command = match &self.etcd {
+            Some(etcd) => command
+                .args(["--datastore-type", "etcdv3", "--etcd-endpoints"])
+                .args([&self.shown_endpoints(etcd)]),
+            None => command.args(["--datastore-type", "embedded"]),
         };
-        Cmd::new(require::dist("cnictl"))
-            .args(place)
+        if self.users {
+            command = command.args(self.shown(user));
+        }
+        command
             .args(["--state-dir", &state])
             .args(arguments)
             .within(self.node.netns())

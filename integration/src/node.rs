@@ -70,6 +70,13 @@ impl Node {
         }
     }
 
+    /// From now on its netconf has these fields, too.
+    pub(crate) fn shows(&mut self, fields: &Value) {
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            self.conf[field] = value.clone();
+        }
+    }
+
     /// Its namespace.
     pub fn netns(&self) -> &Netns {
         &self.netns

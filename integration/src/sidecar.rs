@@ -105,13 +105,9 @@ impl<'a> Sidecar<'a> {
             "boot_id_file": identity("boot-id", format!("9a3c1b52-7d0e-4a55-8a6b-{machine:012x}\n")),
             "metrics_address": "none", "connect_retry_time": "1s", "log_level": "debug",
         });
-        let store = node.conf();
-        for field in ["datastore_type", "etcd_endpoints"] {
-            if let Some(value) = store.get(field) {
-                conf[field] = value.clone();
-            }
-        }
-        for (field, value) in more.as_object().into_iter().flatten() {
+        let store = lab.datastore_of_sidecar(node);
+        let fields = [&store, more].into_iter().filter_map(Value::as_object);
+        for (field, value) in fields.flatten() {
             conf[field] = value.clone();
         }
         eprintln!("{}: {conf} on {:?}", node.name, lab.kind);

@@ -10,7 +10,7 @@ const POOLS: &str = "/calico/resources/v3/projectcalico.org/ippools";
 
 #[test]
 fn the_first_pools_are_made_once_as_they_are_told() {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     let variables = [
         ("CALICO_IPV4POOL_CIDR", "10.50.0.0/16"),
         ("CALICO_IPV4POOL_BLOCK_SIZE", "28"),
@@ -51,7 +51,7 @@ fn the_first_pools_are_made_once_as_they_are_told() {
 
 #[test]
 fn a_pool_that_may_not_be_is_refused_by_name() {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     let pool = ("CALICO_IPV4POOL_CIDR", "10.50.0.0/16");
     for (variable, value, part) in [
         (

@@ -57,7 +57,7 @@ fn stored(lab: &Lab, what: &str) -> serde_json::Value {
 
 #[test]
 fn the_interface_is_found_by_its_name_and_the_pool_is_made() {
-    let lab = Lab::on(Kind::Etcd, SITE, ("node1", 3));
+    let lab = Lab::plain_on(Kind::Etcd, SITE, ("node1", 3));
     let other = lab.add_node("node2", 4);
     mesh(&lab, true);
     [&lab.node, &other].into_iter().for_each(decoys);

@@ -49,7 +49,15 @@ impl Make {
 /// A laboratory on etcd whose leaf forwards, with pods in 10.10.0.0/16 by blocks of 64, nodes that do not speak to each other,
 /// and a second pool from which no node here takes.
 pub(crate) fn lab() -> Lab {
-    let lab = Lab::new(Kind::Etcd);
+    furnished(Lab::new(Kind::Etcd))
+}
+
+/// The same on an etcd that asks nobody for a user.
+pub(crate) fn plain_lab() -> Lab {
+    furnished(Lab::plain(Kind::Etcd))
+}
+
+fn furnished(lab: Lab) -> Lab {
     forwards(&lab.leaf);
     mesh(&lab, false);
     lab.pool("pods", "10.10.0.0/16", 26);

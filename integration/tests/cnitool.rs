@@ -32,6 +32,9 @@ fn shipped(lab: &Lab, file: &str) -> (String, Vec<Value>) {
                 "ipam_lock_file",
                 "datastore_type",
                 "etcd_endpoints",
+                "etcd_ca_cert_file",
+                "etcd_cert_file",
+                "etcd_key_file",
             ];
             for name in names.into_iter().filter(|name| at_home.get(name).is_some()) {
                 plugin[name] = at_home[name].clone();

@@ -42,7 +42,7 @@ fn run(file: &str, info: &str, place: impl Fn() -> Place) -> usize {
 
 /// What a reader has before the first command: a node with a label and a pod, and others that are in the datastore alone.
 fn cluster_of_a_reader() -> Lab {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("default-ipv4-ippool", "10.244.0.0/16", 26);
     let node = |name: &str, address: &str, labels: Value| {
         lab.apply(

@@ -11,7 +11,7 @@ use integration::wait::eventually;
 use integration::{Kind, Lab, require};
 use serde_json::{Value, json};
 
-use super::bgp_setup::{Make, ONE, TOR, TWO, lab, mesh, peer, pod, pod_of, singles};
+use super::bgp_setup::{Make, ONE, TOR, TWO, lab, mesh, peer, plain_lab, pod, pod_of, singles};
 
 const NUMBER: u32 = 65_000;
 const ALIVE: &str = "/manx/v1/nodes/worker01/alive";
@@ -134,7 +134,7 @@ fn after_a_quick_reboot_it_announces_beside_the_key_of_the_boot_before_and_anoth
 
 #[test]
 fn of_two_machines_with_one_node_name_the_second_ends_with_the_first_ones_name_and_changes_nothing() {
-    let lab = lab();
+    let lab = plain_lab();
     let twin = lab.add_node("twin", 5);
     mesh(&lab, false);
     peer(&lab, "tor", TOR, NUMBER);

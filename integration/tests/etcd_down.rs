@@ -36,7 +36,7 @@ fn add_fails_in_time_and_leaves_nothing_while_etcd_does_not_answer() {
         let failure = answer.failure();
         thaw(&lab);
         assert_eq!(failure.code, TRY_AGAIN, "{failure:?}");
-        failure.says(&["192.168.1.1:2379"]);
+        failure.says(&["192.168.1.1:237"]);
         // The reply may have been lost, not the request: whatever reached etcd is taken back by the DEL a runtime owes.
         lab.node.del(&lab.node.conf(), &pod);
         before.unchanged(&lab);

@@ -136,7 +136,8 @@ fn a_dead_endpoint_anywhere_in_the_list_costs_no_pod() {
     let mut lab = Lab::with_members(Kind::Etcd, MEMBERS);
     lab.pool("pool", "10.0.0.0/24", 26);
     lab.etcd_mut().kill(0);
-    let endpoints = lab.etcd().endpoints();
+    let conf = lab.node.conf();
+    let endpoints = conf["etcd_endpoints"].as_str().unwrap_or_default();
     let mut list: Vec<_> = endpoints.split(',').collect();
     for _ in 0..3 {
         list.rotate_left(1);

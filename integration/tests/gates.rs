@@ -116,7 +116,7 @@ fn the_kubernetes_datastore_is_refused_with_what_is_supported() {
 
 #[test]
 fn on_etcd_a_node_without_a_name_gets_no_pod_unless_the_file_is_optional() {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("pool", "10.0.0.0/24", 26);
     let nowhere = lab.path("no-nodename").display().to_string();
     let conf = with(

@@ -11,7 +11,7 @@ use integration::wait::eventually;
 use integration::{Lab, Node, Pod, require};
 use serde_json::{Value, json};
 
-use super::bgp_setup::{ONE, TWO, block, lab, mesh};
+use super::bgp_setup::{ONE, TWO, block, mesh, plain_lab};
 
 /// A proxy on the leaf.
 fn proxy(lab: &Lab) -> Daemon {
@@ -36,7 +36,7 @@ fn born(node: &Node) -> (Pod, String) {
 
 #[test]
 fn plugins_and_sidecars_work_by_a_proxy_and_outlive_it() {
-    let lab = lab();
+    let lab = plain_lab();
     mesh(&lab, true);
     let other = lab.add_node("worker02", 5);
     let first = proxy(&lab);

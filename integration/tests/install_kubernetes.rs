@@ -27,7 +27,7 @@ const KUBECONFIG: &str = "/etc/cni/net.d/manx-kubeconfig";
 const LIFETIME: Duration = Duration::from_secs(40);
 
 fn lab() -> Lab {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("pool", "10.0.0.0/24", 26);
     lab
 }

@@ -192,7 +192,7 @@ fn pod_named(container: &str) -> Pod {
 
 #[test]
 fn from_every_recorded_state_the_allocator_and_calico_take_turns() {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     for step in STEPS {
         let mut both = Both::at(&lab, step);
         let recorded = both.containers();

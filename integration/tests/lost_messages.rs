@@ -84,7 +84,7 @@ impl<'l> Site<'l> {
 }
 
 pub(crate) fn lab() -> Lab {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool(POOLS[0], "10.0.0.0/24", 30);
     lab.pool(POOLS[1], "10.1.0.0/24", 32);
     lab.pool("six", "fd00:66::/120", 126);

@@ -13,7 +13,7 @@ use integration::wait::eventually;
 use integration::{Kind, Lab, Pod};
 use serde_json::{Value, json};
 
-use super::bgp_setup::{TOR, asked, lab, pod};
+use super::bgp_setup::{TOR, asked, lab, plain_lab, pod};
 
 const BGP: &str = "planted-password-of-bgp";
 const ETCD: &str = "planted-password-of-etcd";
@@ -58,7 +58,7 @@ fn talkative(node: &Node) -> Value {
 
 #[test]
 fn a_sidecar_tells_no_password_of_bgp() {
-    let lab = lab();
+    let lab = plain_lab();
     let secrets = lab.path("secrets");
     fs::create_dir_all(secrets.join("bgp")).expect("a folder");
     fs::write(secrets.join("bgp/rack7"), format!("{BGP}\n")).expect("a password");

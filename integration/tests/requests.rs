@@ -24,7 +24,7 @@ fn warm() -> Lab {
 }
 
 fn cold() -> Lab {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("pool", "10.64.0.0/14", 26);
     lab
 }

@@ -58,7 +58,7 @@ fn two_interfaces(result: &Value, pod: &Pod) {
 }
 
 fn null_and_empty_values_count_as_absent(kind: Kind) {
-    let lab = Lab::new(kind);
+    let lab = Lab::plain(kind);
     lab.pool("pool", "10.0.0.0/24", 26);
     let mut conf = lab.node.conf();
     let nulls = [

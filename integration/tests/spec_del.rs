@@ -91,7 +91,9 @@ fn del_succeeds_when_what_the_plugins_remember_is_gone(kind: Kind) {
 }
 
 fn del_needs_no_file_with_the_nodes_name(kind: Kind) {
-    let (lab, before) = lab(kind);
+    let lab = Lab::plain(kind);
+    lab.pool("pool", "10.0.0.0/24", 26);
+    let before = Traces::of(&lab);
     let nowhere = lab.path("no-nodename").display().to_string();
     let conf = with(without(lab.node.conf(), "nodename"), "nodename_file", nowhere);
     let pod = Pod::new("nameless");

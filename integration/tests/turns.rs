@@ -11,7 +11,7 @@ use crate::lost_messages::Site;
 
 #[test]
 fn a_del_of_cni_ipam_beside_an_add_that_etcd_keeps_waiting_waits_and_touches_nothing() {
-    let lab = Lab::new(Kind::Etcd);
+    let lab = Lab::plain(Kind::Etcd);
     lab.pool("four", "10.0.0.0/24", 30);
     let site = Site::new(&lab, &lab.node, 10);
     site.call("ADD", "warm").run().result();

@@ -30,6 +30,7 @@ impl Etcd {
         let (number, _) = self.number();
         (0..number).for_each(|index| self.kill(index));
         self.members().lives += 1;
+        self.members().token = None;
         (0..number).for_each(|index| self.revive(index));
         self.wait_until_healthy();
     }

@@ -14,18 +14,27 @@ impl Etcd {
         self.call("/v3/auth/user/add", &json!({"name": ROOT, "password": PASSWORD}));
         self.call("/v3/auth/user/grant", &json!({"user": ROOT, "role": ROOT}));
         for (user, roles) in users {
-            let nobody = json!({"name": user, "options": {"no_password": true}});
-            self.call("/v3/auth/user/add", &nobody);
-            for role in *roles {
-                self.call("/v3/auth/user/grant", &json!({"user": user, "role": role}));
-            }
+            self.add_user(user, roles);
         }
         self.call("/v3/auth/enable", &json!({}));
-        let answer = self.call(
-            "/v3/auth/authenticate",
-            &json!({"name": ROOT, "password": PASSWORD}),
-        );
+        self.log_in();
+    }
+
+    /// Anew: a member forgets tokens when it ends.
+    pub(super) fn log_in(&self) {
+        self.members().token = None;
+        let root = json!({"name": ROOT, "password": PASSWORD});
+        let answer = self.call("/v3/auth/authenticate", &root);
         let token = answer["token"].as_str();
         self.members().token = Some(token.unwrap_or_else(|| panic!("no token in {answer}")).to_owned());
+    }
+
+    /// One more user, who shows a certificate with the name.
+    pub fn add_user(&self, user: &str, roles: &[&str]) {
+        let nobody = json!({"name": user, "options": {"no_password": true}});
+        self.call("/v3/auth/user/add", &nobody);
+        for role in roles {
+            self.call("/v3/auth/user/grant", &json!({"user": user, "role": role}));
+        }
     }
 }

@@ -66,7 +66,7 @@ pub(super) trait Ends: Send + Sync {}
 impl Arena {
     /// Empty.
     pub fn new() -> Self {
-        let lab = Lab::new(Kind::Etcd);
+        let lab = Lab::plain(Kind::Etcd);
         lab.leaf.ip("address add 172.20.0.1/24 dev br0");
         lab.leaf.ip(&format!("route add local {FIRST}/20 dev br0"));
         lab.pool("bench", POOL, 26);
