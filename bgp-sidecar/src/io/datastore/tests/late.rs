@@ -30,7 +30,7 @@ impl Watch for LateWatch {
                 self.kept = late;
                 Ok(WatchEvent::Batch(revision, told))
             }
-            other => Ok(other),
+            told @ (WatchEvent::Progress(_) | WatchEvent::Compacted) => Ok(told),
         }
     }
 
