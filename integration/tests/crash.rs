@@ -30,7 +30,8 @@ fn seed() -> u32 {
     given.unwrap_or(SEED)
 }
 
-fn kill_a_child(call: &Running) {
+/// SIGKILL to the IPAM plugin of a call.
+pub(crate) fn kill_a_child(call: &Running) {
     let path = format!("/proc/{0}/task/{0}/children", call.pid());
     let children = fs::read_to_string(path).unwrap_or_default();
     for child in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {

@@ -1,5 +1,6 @@
-//! SIGKILL at random moments to everything of ours at once: ADD and DEL of both plugins, and the sidecar of their node. What
-//! is left is whole, and after the DELs there is nothing. `MANX_KILLS` says how many (`make soak`: 1000), `MANX_SEED` when.
+//! SIGKILL at random moments to everything of ours at once: ADD and DEL of both plugins or of `cni-ipam` alone, and the
+//! sidecar of their node. What is left is whole, and after the DELs there is nothing. `MANX_KILLS` says how many (`make soak`:
+//! 1000), `MANX_SEED` when.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use integration::{Lab, Pod};
 use serde_json::{Value, json};
 
 use super::bgp_setup::{Make, ONE, TOR, block, lab, peer};
+use crate::crash::kill_a_child;
 use crate::disturbed::number;
 use crate::vanished::undisturbed;
 
@@ -20,6 +22,8 @@ const KILLS: u32 = 100;
 const NUMBER: u32 = 64_512;
 /// The sidecar dies with every so many.
 const WITH_THE_SIDECAR: u32 = 5;
+/// Of so many one is at `cni-ipam` alone, whose caller has to tell and to clear away.
+const OF_THE_ALLOCATOR: u32 = 3;
 
 struct Killer<'a> {
     lab: &'a Lab,
@@ -44,7 +48,10 @@ impl Killer<'_> {
             sidecar.kill();
             self.sidecars += 1;
         }
-        call.kill();
+        match number.is_multiple_of(OF_THE_ALLOCATOR) {
+            true => kill_a_child(&call),
+            false => call.kill(),
+        }
         self.hit += u32::from(!call.wait().status.success());
         if number.is_multiple_of(WITH_THE_SIDECAR) {
             sidecar.run();

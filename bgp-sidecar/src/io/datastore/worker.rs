@@ -270,10 +270,14 @@ impl<D: store::Datastore> Worker<D> {
         let before = self.scope.watched(&self.node);
         self.narrow(scope);
         let watched = self.scope.watched(&self.node);
-        match &mut self.watch {
-            Some(watch) if watched != before => watch.change(&watched, after).await,
-            Some(_) | None => Ok(()),
+        let Some(watch) = self.watch.as_mut().filter(|_| watched != before) else {
+            return Ok(());
+        };
+        if watch.change(&watched, after).await.is_err() {
+            // As when it ends while it is listened to: the next step is a list.
+            self.ended();
         }
+        Ok(())
     }
 
     /// Goes over to a scope, and forgets what is not in it.

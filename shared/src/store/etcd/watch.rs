@@ -25,6 +25,9 @@ mod synced;
 const GATHERING: Duration = Duration::from_millis(100);
 /// An answer that takes longer is asked for again: newer servers keep silent while a watcher is behind.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// What has come is handed on after so long, whatever the server says or does not say. From 3.6.2 on it says nothing while a
+/// watcher is to begin at a revision that it has not come to.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// A watch on etcd.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct EtcdWatch {
     endpoint: String,
     merge: Merge,
     asked: Asked,
+    /// When it was.
+    asked_at: Instant,
     synced: Synced,
     restored: bool,
     /// Since when changes wait for a watcher that is behind.
@@ -54,27 +59,33 @@ impl EtcdWatch {
     /// `restored`: the store has not come to that revision, so that it was restored from an older backup. etcd
     /// would wait for the revision and never tell what happens until then.
     pub(super) fn new(watchers: Watchers, endpoint: String, after: Revision, restored: bool) -> Self {
+        let now = Instant::now();
         let mut synced = Synced::new();
-        synced.begins(after.0, Instant::now());
+        synced.begins(watchers.begun().saturating_sub(1), after.0, now);
         Self {
             merge: Merge::new(watchers.begun(), after.0),
             watchers,
             endpoint,
             asked: Asked::No,
+            asked_at: now,
             synced,
             restored,
             waiting: None,
         }
     }
 
-    /// Whether changes wait for a watcher that is behind. By a proxy nothing waits for long.
+    /// Whether changes wait for a watcher that is behind: by a proxy not for long.
     fn waits(&mut self) -> bool {
         if !self.merge.waits() {
             self.waiting = None;
             return false;
         }
+        let limit = match self.watchers.are_proxied() {
+            true => GATHERING,
+            false => LONGEST,
+        };
         let since = *self.waiting.get_or_insert_with(Instant::now);
-        if self.watchers.are_proxied() && since.elapsed() >= GATHERING {
+        if since.elapsed() >= limit {
             self.waiting = None;
             self.merge.all_have_told();
             return false;
@@ -82,13 +93,36 @@ impl EtcdWatch {
         true
     }
 
-    /// A future that is dropped here has asked nothing, and the next one does.
-    async fn ask(&mut self, asked: Asked) -> Result<(), StoreError> {
-        let sent = self.watchers.ask().await;
-        sent.map_err(|error| self.ended(&error.to_string()))?;
-        self.synced.asks();
-        self.asked = asked;
+    /// Asks what is to be asked now. A future that is dropped here has asked nothing, and the next one does.
+    async fn ask(&mut self, waits: bool) -> Result<(), StoreError> {
+        if self.watchers.are_proxied() {
+            return Ok(());
+        }
+        if self.synced.wants_to_ask() {
+            self.send().await?;
+            self.synced.asks();
+        }
+        let in_vain = self.asked_at.elapsed() >= PATIENCE;
+        let next = match self.asked {
+            Asked::First(revision) => Asked::Again(revision),
+            Asked::Once | Asked::Again(_) if !in_vain => return Ok(()),
+            Asked::No | Asked::Once | Asked::Again(_) => {
+                self.asked = Asked::No;
+                if !waits || !self.synced.is_synced(Instant::now()) {
+                    return Ok(());
+                }
+                Asked::Once
+            }
+        };
+        self.send().await?;
+        self.asked_at = Instant::now();
+        self.asked = next;
         Ok(())
+    }
+
+    async fn send(&mut self) -> Result<(), StoreError> {
+        let sent = self.watchers.ask().await;
+        sent.map_err(|error| self.ended(&error.to_string()))
     }
 
     fn patience(&self) -> Duration {
@@ -137,7 +171,9 @@ impl EtcdWatch {
             self.answer(revision);
             return Ok(None);
         };
-        if message.events().is_empty() && !message.created() {
+        if message.created() {
+            self.synced.made(watcher);
+        } else if message.events().is_empty() {
             self.merge.at(watcher, revision);
         }
         for event in message.events() {
@@ -189,25 +225,15 @@ impl Watch for EtcdWatch {
         loop {
             let waits = self.waits();
             if let Some((revision, changes)) = self.merge.ready() {
+                self.waiting = None;
                 return Ok(event(Revision(revision), changes));
             }
-            match self.asked {
-                Asked::No
-                    if waits && !self.watchers.are_proxied() && self.synced.is_synced(Instant::now()) =>
-                {
-                    self.ask(Asked::Once).await?;
-                }
-                Asked::First(revision) => self.ask(Asked::Again(revision)).await?,
-                Asked::No | Asked::Once | Asked::Again(_) => {}
-            }
+            self.ask(waits).await?;
             let message = match waits {
                 false => self.message().await?,
                 true => match timeout(self.patience(), self.message()).await {
                     Ok(message) => message?,
-                    Err(_) => {
-                        self.asked = Asked::No;
-                        continue;
-                    }
+                    Err(_) => continue,
                 },
             };
             if let Some(last) = self.take(&message)? {
@@ -219,8 +245,8 @@ impl Watch for EtcdWatch {
     async fn change(&mut self, prefixes: &[Prefix], after: Revision) -> Result<(), StoreError> {
         let changed = self.watchers.change(prefixes, after).await;
         let (begun, gone) = changed.map_err(|error| self.ended(&error.to_string()))?;
-        if !begun.is_empty() {
-            self.synced.begins(after.0, Instant::now());
+        if let Some(last) = begun.last() {
+            self.synced.begins(*last, after.0, Instant::now());
         }
         for watcher in begun {
             self.merge.add(watcher, after.0);

@@ -48,7 +48,7 @@ fn options(watcher: u64, after: Revision) -> WatchOptions {
 }
 
 impl Watchers {
-    /// Opens a stream, with these watchers; and asks how far the server is when they are there.
+    /// Opens a stream, with these watchers.
     pub(in super::super) async fn open(
         client: &Client,
         prefixes: &[Prefix],
@@ -70,7 +70,6 @@ impl Watchers {
         for prefix in roots {
             watchers.begin(prefix, after).await?;
         }
-        watchers.ask().await?;
         Ok(watchers)
     }
 
@@ -99,7 +98,7 @@ impl Watchers {
         self.stream.cancel(signed(watcher.saturating_add(first))).await
     }
 
-    /// Goes over to other prefixes; which watchers were begun, and which cancelled. Asks how far the server is if any was begun.
+    /// Goes over to other prefixes; which watchers were begun, and which cancelled.
     pub(super) async fn change(
         &mut self,
         prefixes: &[Prefix],
@@ -115,9 +114,6 @@ impl Watchers {
             if !self.known.contains_key(&prefix) {
                 begun.push(self.begin(prefix, after).await?);
             }
-        }
-        if !begun.is_empty() {
-            self.ask().await?;
         }
         let gone: Vec<u64> = gone.into_values().collect();
         for watcher in &gone {

@@ -1,8 +1,9 @@
 //! Whether every watcher has been brought up to date. etcd does so every 100 ms with those that begin behind its revision, and does
-//! not say when it has; until then its word of how far it is means nothing to them. Pure.
+//! not say when it has; until then, before 3.4.25 and 3.5.8, its word of how far it is means nothing to them. Pure.
 //!
-//! What a watcher's creation says is read before the watcher is there, and a write may lie between (etcd 3.4 to 3.6). Hence a
-//! question behind the last of them: a server that has not gone on by then had nothing to bring up.
+//! What a watcher's creation says is read before the watcher is there, and a write may lie between. Hence a question of our own
+//! when the last of them is there: a server that has not gone on by then had nothing to bring up. Newer servers keep silent while
+//! a watcher is behind, or ahead of them: then it is given time.
 
 use std::time::Duration;
 
@@ -12,74 +13,81 @@ use tokio::time::Instant;
 const CATCHING_UP: Duration = Duration::from_millis(500);
 
 /// What is known of the watchers that were begun last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     /// All are up to date.
     Synced,
-    /// Asked at this time, behind so many other questions, whether the server is still at this revision.
-    Asked { at: Instant, ahead: u32, after: u64 },
+    /// Begun at this time, after this revision; this one is the last.
+    Begun { at: Instant, after: u64, last: u64 },
+    /// It is there.
+    Made { at: Instant, after: u64 },
+    /// The server was asked whether it is still at the revision.
+    Asked { at: Instant, after: u64 },
     /// Some were behind at this time.
     Behind(Instant),
 }
 
 /// The watchers of one stream.
 #[derive(Debug)]
-pub(super) struct Synced {
-    last: Last,
-    /// Questions without an answer so far. Newer servers keep silent while a watcher is behind.
-    open: u32,
-}
+pub(super) struct Synced(Last);
 
 impl Synced {
     pub(super) fn new() -> Self {
-        Self {
-            last: Last::Synced,
-            open: 0,
+        Self(Last::Synced)
+    }
+
+    /// Watchers were begun after this revision; the last one's number.
+    pub(super) fn begins(&mut self, last: u64, after: u64, now: Instant) {
+        self.0 = match self.is_synced(now) {
+            true => Last::Begun { at: now, after, last },
+            false => Last::Behind(now),
+        };
+    }
+
+    /// A watcher is there.
+    pub(super) fn made(&mut self, watcher: u64) {
+        if let Last::Begun { at, after, last } = self.0
+            && last == watcher
+        {
+            self.0 = Last::Made { at, after };
         }
     }
 
-    /// A question was sent.
-    pub(super) fn asks(&mut self) {
-        self.open = self.open.saturating_add(1);
+    /// Whether to ask how far the server is.
+    pub(super) fn wants_to_ask(&self) -> bool {
+        matches!(self.0, Last::Made { .. })
     }
 
-    /// Watchers were begun after this revision, and a question was sent behind them.
-    pub(super) fn begins(&mut self, after: u64, now: Instant) {
-        self.last = match self.is_synced(now) {
-            true => Last::Asked {
-                at: now,
-                ahead: self.open,
-                after,
-            },
-            false => Last::Behind(now),
-        };
-        self.asks();
+    /// The question was sent.
+    pub(super) fn asks(&mut self) {
+        if let Last::Made { at, after } = self.0 {
+            self.0 = Last::Asked { at, after };
+        }
     }
 
     /// An answer came; whether it was the one to our own question.
     pub(super) fn answers(&mut self, revision: u64, now: Instant) -> bool {
-        self.open = self.open.saturating_sub(1);
-        match &mut self.last {
-            Last::Asked { ahead: 0, after, .. } => {
-                self.last = match revision <= *after {
-                    true => Last::Synced,
-                    false => Last::Behind(now),
-                };
-                true
-            }
-            Last::Asked { ahead, .. } => {
-                *ahead -= 1;
-                false
-            }
-            Last::Synced | Last::Behind(_) => false,
+        if self.is_synced(now) {
+            self.0 = Last::Synced;
+            return false;
         }
+        let Last::Asked { after, .. } = self.0 else {
+            return false;
+        };
+        self.0 = match revision <= after {
+            true => Last::Synced,
+            false => Last::Behind(now),
+        };
+        true
     }
 
     /// Whether the server's word of how far it is can be believed.
     pub(super) fn is_synced(&self, now: Instant) -> bool {
-        match self.last {
+        match self.0 {
             Last::Synced => true,
-            Last::Asked { at, .. } | Last::Behind(at) => now.duration_since(at) >= CATCHING_UP,
+            Last::Begun { at, .. } | Last::Made { at, .. } | Last::Asked { at, .. } | Last::Behind(at) => {
+                now.duration_since(at) >= CATCHING_UP
+            }
         }
     }
 }
@@ -88,16 +96,24 @@ impl Synced {
 mod tests {
     use super::*;
 
-    fn begun(after: u64) -> (Synced, Instant) {
+    /// Three watchers that were begun after revision 7, and are there, and the question behind them.
+    fn asked() -> (Synced, Instant) {
         let now = Instant::now();
         let mut synced = Synced::new();
-        synced.begins(after, now);
+        synced.begins(2, 7, now);
+        for watcher in 0..3 {
+            assert!(!synced.wants_to_ask());
+            synced.made(watcher);
+        }
+        assert!(synced.wants_to_ask());
+        synced.asks();
+        assert!(!synced.wants_to_ask());
         (synced, now)
     }
 
     #[test]
     fn a_server_that_has_not_gone_on_had_nothing_to_bring_up() {
-        let (mut synced, now) = begun(7);
+        let (mut synced, now) = asked();
         assert!(!synced.is_synced(now), "nothing is known yet");
         assert!(synced.answers(7, now));
         assert!(synced.is_synced(now));
@@ -105,35 +121,36 @@ mod tests {
 
     #[test]
     fn a_server_that_has_gone_on_is_given_time() {
-        let (mut synced, now) = begun(7);
+        let (mut synced, now) = asked();
         assert!(synced.answers(8, now));
         assert!(!synced.is_synced(now));
         assert!(synced.is_synced(now + CATCHING_UP));
     }
 
     #[test]
-    fn so_is_one_that_does_not_answer() {
-        let (synced, now) = begun(7);
+    fn of_one_that_keeps_silent_a_later_answer_is_another_questions() {
+        let (mut synced, now) = asked();
         assert!(synced.is_synced(now + CATCHING_UP));
+        assert!(!synced.answers(9, now + CATCHING_UP));
+        assert!(synced.is_synced(now));
     }
 
     #[test]
-    fn answers_to_earlier_questions_say_nothing_of_later_watchers() {
+    fn answers_from_before_the_watchers_were_there_say_nothing_of_them() {
         let now = Instant::now();
         let mut synced = Synced::new();
-        synced.asks();
-        synced.begins(7, now);
-        assert!(!synced.answers(7, now), "sent before the watchers were there");
-        assert!(!synced.is_synced(now));
-        assert!(synced.answers(8, now));
+        synced.begins(0, 7, now);
+        assert!(!synced.answers(7, now));
         assert!(!synced.is_synced(now));
     }
 
     #[test]
     fn more_watchers_do_not_make_those_before_them_synced() {
-        let (mut synced, now) = begun(7);
+        let (mut synced, now) = asked();
         synced.answers(8, now);
-        synced.begins(9, now);
+        synced.begins(3, 9, now);
+        synced.made(3);
+        assert!(!synced.wants_to_ask());
         assert!(!synced.answers(9, now));
         assert!(!synced.is_synced(now));
     }
