@@ -233,7 +233,9 @@ impl Datastore for Etcd {
         let seen = self.read(&probe).await?;
         let now = probe.ranges.first().and_then(|range| seen.read_at(range));
         let restored = now.is_some_and(|now| now < after);
-        Ok(EtcdWatch::new(watchers, self.endpoint(), after, restored))
+        let mut watch = EtcdWatch::new(watchers, self.endpoint(), after, restored);
+        watch.meet(after).await?;
+        Ok(watch)
     }
 
     async fn pause(&self, attempt: u32) -> Result<(), StoreError> {

@@ -39,7 +39,8 @@ pub struct EtcdWatch {
     /// When it was.
     asked_at: Instant,
     synced: Synced,
-    restored: bool,
+    /// Nothing can be had from where it begins.
+    gone: bool,
     /// Since when changes wait for a watcher that is behind.
     waiting: Option<Instant>,
 }
@@ -56,22 +57,32 @@ enum Asked {
 }
 
 impl EtcdWatch {
-    /// `restored`: the store has not come to that revision, so that it was restored from an older backup. etcd
+    /// `gone`: the store has not come to that revision, so that it was restored from an older backup. etcd
     /// would wait for the revision and never tell what happens until then.
-    pub(super) fn new(watchers: Watchers, endpoint: String, after: Revision, restored: bool) -> Self {
-        let now = Instant::now();
-        let mut synced = Synced::new();
-        synced.begins(watchers.begun().saturating_sub(1), after.0, now);
+    pub(super) fn new(watchers: Watchers, endpoint: String, after: Revision, gone: bool) -> Self {
         Self {
             merge: Merge::new(watchers.begun(), after.0),
             watchers,
             endpoint,
             asked: Asked::No,
-            asked_at: now,
-            synced,
-            restored,
+            asked_at: Instant::now(),
+            synced: Synced::new(),
+            gone,
             waiting: None,
         }
+    }
+
+    /// Waits for the first message, by which a proxy is told, which is asked nothing.
+    pub(super) async fn meet(&mut self, after: Revision) -> Result<(), StoreError> {
+        let last = self.watchers.begun().saturating_sub(1);
+        let asks = self.synced.begins(last, after.0, Instant::now());
+        if let Ok(message) = timeout(PATIENCE, self.message()).await {
+            self.gone |= self.take(&message?)?.is_some();
+            if asks && !self.watchers.are_proxied() {
+                self.send().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether changes wait for a watcher that is behind: by a proxy not for long.
@@ -97,10 +108,6 @@ impl EtcdWatch {
     async fn ask(&mut self, waits: bool) -> Result<(), StoreError> {
         if self.watchers.are_proxied() {
             return Ok(());
-        }
-        if self.synced.wants_to_ask() {
-            self.send().await?;
-            self.synced.asks();
         }
         let in_vain = self.asked_at.elapsed() >= PATIENCE;
         let next = match self.asked {
@@ -219,7 +226,7 @@ impl EtcdWatch {
 
 impl Watch for EtcdWatch {
     async fn next(&mut self) -> Result<WatchEvent, StoreError> {
-        if self.restored {
+        if self.gone {
             return Ok(WatchEvent::Compacted);
         }
         loop {
@@ -245,8 +252,11 @@ impl Watch for EtcdWatch {
     async fn change(&mut self, prefixes: &[Prefix], after: Revision) -> Result<(), StoreError> {
         let changed = self.watchers.change(prefixes, after).await;
         let (begun, gone) = changed.map_err(|error| self.ended(&error.to_string()))?;
-        if let Some(last) = begun.last() {
-            self.synced.begins(*last, after.0, Instant::now());
+        if let Some(last) = begun.last()
+            && self.synced.begins(*last, after.0, Instant::now())
+            && !self.watchers.are_proxied()
+        {
+            self.send().await?;
         }
         for watcher in begun {
             self.merge.add(watcher, after.0);

@@ -2,8 +2,8 @@
 //! not say when it has; until then, before 3.4.25 and 3.5.8, its word of how far it is means nothing to them. Pure.
 //!
 //! What a watcher's creation says is read before the watcher is there, and a write may lie between. Hence a question of our own
-//! when the last of them is there: a server that has not gone on by then had nothing to bring up. Newer servers keep silent while
-//! a watcher is behind, or ahead of them: then it is given time.
+//! behind the last of them: a server that has not gone on by then had nothing to bring up. Newer servers keep silent while a
+//! watcher is behind, or ahead of them: then it is given time.
 
 use std::time::Duration;
 
@@ -19,10 +19,8 @@ enum Last {
     Synced,
     /// Begun at this time, after this revision; this one is the last.
     Begun { at: Instant, after: u64, last: u64 },
-    /// It is there.
+    /// It is there: the next answer is to the question behind it, or to a later one.
     Made { at: Instant, after: u64 },
-    /// The server was asked whether it is still at the revision.
-    Asked { at: Instant, after: u64 },
     /// Some were behind at this time.
     Behind(Instant),
 }
@@ -36,12 +34,14 @@ impl Synced {
         Self(Last::Synced)
     }
 
-    /// Watchers were begun after this revision; the last one's number.
-    pub(super) fn begins(&mut self, last: u64, after: u64, now: Instant) {
-        self.0 = match self.is_synced(now) {
+    /// Watchers were begun after this revision; the last one's number. Whether to ask how far the server is.
+    pub(super) fn begins(&mut self, last: u64, after: u64, now: Instant) -> bool {
+        let all = self.is_synced(now);
+        self.0 = match all {
             true => Last::Begun { at: now, after, last },
             false => Last::Behind(now),
         };
+        all
     }
 
     /// A watcher is there.
@@ -53,25 +53,13 @@ impl Synced {
         }
     }
 
-    /// Whether to ask how far the server is.
-    pub(super) fn wants_to_ask(&self) -> bool {
-        matches!(self.0, Last::Made { .. })
-    }
-
-    /// The question was sent.
-    pub(super) fn asks(&mut self) {
-        if let Last::Made { at, after } = self.0 {
-            self.0 = Last::Asked { at, after };
-        }
-    }
-
     /// An answer came; whether it was the one to our own question.
     pub(super) fn answers(&mut self, revision: u64, now: Instant) -> bool {
         if self.is_synced(now) {
             self.0 = Last::Synced;
             return false;
         }
-        let Last::Asked { after, .. } = self.0 else {
+        let Last::Made { after, .. } = self.0 else {
             return false;
         };
         self.0 = match revision <= after {
@@ -85,7 +73,7 @@ impl Synced {
     pub(super) fn is_synced(&self, now: Instant) -> bool {
         match self.0 {
             Last::Synced => true,
-            Last::Begun { at, .. } | Last::Made { at, .. } | Last::Asked { at, .. } | Last::Behind(at) => {
+            Last::Begun { at, .. } | Last::Made { at, .. } | Last::Behind(at) => {
                 now.duration_since(at) >= CATCHING_UP
             }
         }
@@ -100,14 +88,11 @@ mod tests {
     fn asked() -> (Synced, Instant) {
         let now = Instant::now();
         let mut synced = Synced::new();
-        synced.begins(2, 7, now);
+        assert!(synced.begins(2, 7, now));
         for watcher in 0..3 {
-            assert!(!synced.wants_to_ask());
+            assert!(!synced.answers(7, now), "to a question from before");
             synced.made(watcher);
         }
-        assert!(synced.wants_to_ask());
-        synced.asks();
-        assert!(!synced.wants_to_ask());
         (synced, now)
     }
 
@@ -139,7 +124,7 @@ mod tests {
     fn answers_from_before_the_watchers_were_there_say_nothing_of_them() {
         let now = Instant::now();
         let mut synced = Synced::new();
-        synced.begins(0, 7, now);
+        assert!(synced.begins(0, 7, now));
         assert!(!synced.answers(7, now));
         assert!(!synced.is_synced(now));
     }
@@ -148,9 +133,8 @@ mod tests {
     fn more_watchers_do_not_make_those_before_them_synced() {
         let (mut synced, now) = asked();
         synced.answers(8, now);
-        synced.begins(3, 9, now);
+        assert!(!synced.begins(3, 9, now), "no answer could help");
         synced.made(3);
-        assert!(!synced.wants_to_ask());
         assert!(!synced.answers(9, now));
         assert!(!synced.is_synced(now));
     }
