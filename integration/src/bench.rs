@@ -37,9 +37,16 @@ pub struct Times {
 pub const VERBS: [&str; 2] = ["ADD", "DEL"];
 
 impl Contestant {
-    /// `cni-net` and `cni-ipam` on a store of this kind.
+    /// `cni-net` with its allocator on a store of this kind.
     pub fn ours(name: &'static str, kind: Kind) -> Self {
         Self::on(name, Lab::plain(kind))
+    }
+
+    /// On etcd, and `cni-net` starts `cni-ipam`.
+    pub fn program(name: &'static str) -> Self {
+        let mut own = Self::on(name, Lab::plain(Kind::Etcd));
+        own.conf = with(own.conf, "exec_ipam", true);
+        own
     }
 
     /// The same on an etcd that is spoken to with client certificates.
@@ -108,6 +115,14 @@ impl Contestant {
 
     fn node(&self) -> &Node {
         &self.lab.node
+    }
+
+    /// Returns when the kernel is done with what was removed before, whoever removed it: the deletion of a link waits for
+    /// all of that. Without it each would pay for what the one before has left.
+    fn quiet(&self) {
+        let netns = self.node().netns();
+        netns.ip("link add quiet type veth");
+        netns.ip("link del quiet");
     }
 
     /// One verb for all pods, `ways` at a time.
@@ -200,6 +215,7 @@ pub fn contest(contestants: &[Contestant], pods: &[Pod], ways: usize, rounds: us
             for (verb, row) in VERBS.iter().zip(&mut table) {
                 let mut uncounted = Times::default();
                 let times = if round == 0 { &mut uncounted } else { &mut row[who] };
+                contestants[who].quiet();
                 contestants[who].run(verb, pods, ways, times);
             }
         }
