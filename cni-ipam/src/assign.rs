@@ -1,8 +1,9 @@
 //! ADD: addresses for a container, and what DEL must know written before they are taken.
+#![expect(clippy::disallowed_methods, reason = "edge: a random uid")]
 
 use ipnet::IpNet;
 use shared::cni::result::{IpConfig, Route};
-use shared::cni::{AddResult, Attachment, CniError};
+use shared::cni::{AddResult, Attachment, CniError, NetConf};
 use shared::gate;
 use shared::ipam::{AssignRequest, Lease, assign, is_roomy, singles};
 use shared::state::attachment::{self, Side};
@@ -13,8 +14,20 @@ use shared::txn::{Decision, Snapshot};
 use crate::call::Call;
 use crate::{config, error, memory, owed, release};
 
+/// ADD from the configuration to the answer.
+pub(crate) async fn answer(
+    call: &Call,
+    attachment: &Attachment,
+    conf: &NetConf,
+) -> Result<AddResult, CniError> {
+    let mut request = call.config.request(conf, attachment, &call.node, call.now)?;
+    request.uid = uuid::Uuid::new_v4().to_string();
+    let leases = add(call, attachment, &mut request).await?;
+    Ok(result(&leases, &request))
+}
+
 /// Takes addresses for a container, with an attachment file written before each try.
-pub(crate) async fn add(
+async fn add(
     call: &Call,
     attachment: &Attachment,
     request: &mut AssignRequest,
@@ -22,7 +35,7 @@ pub(crate) async fn add(
     let _turn = call.turn(&attachment.container_id, &attachment.ifname)?;
     let dirs = &call.config.dirs;
     let id = call.id(&attachment.container_id, &attachment.ifname);
-    owed::before(call, &id).await?;
+    Box::pin(owed::before(call, &id)).await?;
     let earlier = attachment::read(dirs, Side::Ipam, &id).ok().flatten();
     let mut file = earlier.unwrap_or(attachment::Attachment {
         id,
@@ -31,10 +44,12 @@ pub(crate) async fn add(
     });
     if !file.blocks.is_empty() {
         // An ADD had begun and no DEL came since: what it sent may still be on its way.
-        release::fence(call, &file).await.map_err(error::transact)?;
+        Box::pin(release::fence(call, &file))
+            .await
+            .map_err(error::transact)?;
     }
     call.store.dial().await;
-    let _host = lock::host(&call.config.lock_file, call.deadline());
+    let _host = lock::host(&call.config.lock_file, call.deadline()).await;
     let mut hint = memory::read(call);
     request.hint_blocks.clone_from(&hint.blocks);
     request.roomy = hint.roomy;
@@ -102,7 +117,7 @@ fn note(file: &mut attachment::Attachment, snapshot: &Snapshot, request: &Assign
 }
 
 /// Calico's result: each address with its block's length (a specific one alone), and a route to itself.
-pub(crate) fn result(leases: &[Lease], request: &AssignRequest) -> AddResult {
+fn result(leases: &[Lease], request: &AssignRequest) -> AddResult {
     let alone = |lease: &Lease| IpNet::from(lease.address);
     let within = |lease: &Lease| {
         let length = lease.block.prefix_len();

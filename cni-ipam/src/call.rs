@@ -11,7 +11,7 @@ use shared::state::attachment::{self, Side};
 use shared::state::lock;
 use shared::store::open::Store;
 
-use crate::config::{Config, datastore};
+use crate::config::Config;
 use crate::{config, error};
 
 /// One call: its settings, its store, and the time it began.
@@ -23,13 +23,18 @@ pub(crate) struct Call {
     pub(crate) now: Timestamp,
     pub(crate) started: Instant,
     pub(crate) limit: Duration,
-    /// `None` once it is being shut down.
-    runtime: Option<tokio::runtime::Runtime>,
 }
 
-impl Call {
-    /// Reads the configuration and opens the store (which dials nothing yet).
-    pub(crate) fn begin(
+/// What is known of a call before it has a store: nothing was opened, and nothing was touched.
+pub(crate) struct Asked {
+    pub(crate) config: Config,
+    pub(crate) log: Log,
+    node: String,
+}
+
+impl Asked {
+    /// Reads the configuration.
+    pub(crate) fn of(
         verb: &'static str,
         env: &Env,
         conf: &NetConf,
@@ -51,52 +56,29 @@ impl Call {
             // Before the store is opened: a call that is refused leaves no trace.
             look_at(conf, attachment, (&node, &log))?;
         }
-        let (choice, warnings) = datastore(conf, env, shared::store::open::used_etcd(&config.dirs))?;
-        for warning in &warnings {
-            log.warning(&warning.to_string(), &[]);
-        }
-        let limit = limit(verb, env, config.timeouts);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))?;
-        let store = {
-            let _inside = runtime.enter();
-            shared::store::open::open(&choice, limit)
-                .map_err(error::store)?
-                .alone()
-        };
-        Ok(Self {
-            config,
-            node,
+        Ok(Self { config, log, node })
+    }
+
+    /// The time of the whole call.
+    pub(crate) fn limit(&self, verb: &str, env: &Env) -> Duration {
+        limit(verb, env, self.config.timeouts)
+    }
+
+    /// With its store, whose time has begun.
+    pub(crate) fn on(self, store: Store, limit: Duration) -> Call {
+        Call {
+            config: self.config,
+            node: self.node,
             store,
-            log,
+            log: self.log,
             now: Timestamp::now(),
             started: Instant::now(),
             limit,
-            runtime: Some(runtime),
-        })
-    }
-
-    /// Runs the call's asynchronous part to its end.
-    pub(crate) fn run<T>(&self, part: impl Future<Output = Result<T, CniError>>) -> Result<T, CniError> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(part),
-            None => Err(CniError::new(Code::IoFailure, "this call is over")),
         }
     }
+}
 
-    /// Where the caller has started this call before it needs it: gets ready, and waits for its word. Nothing was
-    /// touched so far.
-    pub(crate) fn wait_while_held(&self, env: &Env) -> Result<(), CniError> {
-        if !held::is_held(env) {
-            return Ok(());
-        }
-        self.run(async {
-            self.store.dial().await;
-            Ok(())
-        })?;
-        held::until_released()
-    }
-
+impl Call {
     /// What an attachment file of this call is about.
     pub(crate) fn id(&self, container: &str, ifname: &str) -> attachment::Id {
         attachment::Id {
@@ -124,7 +106,14 @@ impl Call {
     }
 
     /// Writes the one line of this call.
-    pub(crate) fn tell(&self, message: &str, error: Option<&CniError>, addresses: &str) {
+    pub(crate) fn tell_outcome(&self, outcome: &Result<String, &CniError>) {
+        match outcome {
+            Ok(addresses) => self.tell("done", None, addresses),
+            Err(error) => self.tell("failed", Some(error), ""),
+        }
+    }
+
+    fn tell(&self, message: &str, error: Option<&CniError>, addresses: &str) {
         let asked = held::released_at().unwrap_or(self.started);
         let took = format!("{}ms", asked.elapsed().as_millis());
         let requests = self.store.requests().to_string();
@@ -166,15 +155,6 @@ fn limit(verb: &str, env: &Env, timeouts: Timeouts) -> Duration {
         _ => timeouts.check,
     };
     config::budget(env, own)
-}
-
-impl Drop for Call {
-    /// A look-up of a host name that hangs in libc cannot be cancelled: nobody waits for its thread.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,4 @@
 //! The verbs, each as one straight line from configuration to answer.
-#![expect(clippy::disallowed_methods, reason = "edge: a random uid")]
-
 use std::cell::RefCell;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -14,27 +12,25 @@ use shared::store::config::Dirs;
 use shared::store::transact;
 
 use crate::call::Call;
+use crate::process::Process;
 use crate::{assign, config, error, gc, owed, release, status};
 
 /// The plugin; what is left to do after the answer is kept inside.
 #[derive(Default)]
-pub(crate) struct CniIpam {
-    finished: RefCell<Option<Call>>,
+pub struct CniIpam {
+    finished: RefCell<Option<Process>>,
 }
 
 impl CniIpam {
     /// Runs one verb and keeps the call for what follows the answer.
     fn serve<T>(
         &self,
-        call: Call,
+        call: Process,
         describe: impl FnOnce(&T) -> String,
-        verb: impl FnOnce(&Call) -> Result<T, CniError>,
+        verb: impl FnOnce(&Process) -> Result<T, CniError>,
     ) -> Result<T, CniError> {
         let outcome = verb(&call);
-        match &outcome {
-            Ok(value) => call.tell("done", None, &describe(value)),
-            Err(error) => call.tell("failed", Some(error), ""),
-        }
+        call.tell_outcome(&outcome.as_ref().map(describe));
         self.finished.replace(outcome.is_ok().then_some(call));
         outcome
     }
@@ -46,18 +42,15 @@ impl Plugin for CniIpam {
     }
 
     fn add(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<AddResult, CniError> {
-        let call = Call::begin("ADD", env, conf, Some(attachment))?;
-        let mut request = call.config.request(conf, attachment, &call.node, call.now)?;
-        request.uid = uuid::Uuid::new_v4().to_string();
+        let call = Process::begin("ADD", env, conf, Some(attachment))?;
         call.wait_while_held(env)?;
         self.serve(call, addresses, |call| {
-            let leases = call.run(assign::add(call, attachment, &mut request))?;
-            Ok(assign::result(&leases, &request))
+            call.run(assign::answer(call, attachment, conf))
         })
     }
 
     fn del(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
-        let call = Call::begin("DEL", env, conf, Some(attachment))?;
+        let call = Process::begin("DEL", env, conf, Some(attachment))?;
         call.wait_while_held(env)?;
         self.serve(call, nothing, |call| {
             call.run(release::del(call, attachment, env))
@@ -65,7 +58,7 @@ impl Plugin for CniIpam {
     }
 
     fn check(&self, env: &Env, attachment: &Attachment, conf: &NetConf) -> Result<(), CniError> {
-        let call = Call::begin("CHECK", env, conf, Some(attachment))?;
+        let call = Process::begin("CHECK", env, conf, Some(attachment))?;
         self.serve(call, nothing, |call| call.run(check(call, attachment, conf)))
     }
 
@@ -73,7 +66,7 @@ impl Plugin for CniIpam {
         let Some(valid) = &conf.valid_attachments else {
             return Ok(());
         };
-        let call = Call::begin("GC", env, conf, None)?;
+        let call = Process::begin("GC", env, conf, None)?;
         self.serve(call, nothing, |call| call.run(gc::gc(call, valid)))
     }
 
@@ -155,7 +148,8 @@ fn previous(conf: &NetConf, ifname: &str) -> Result<Vec<IpAddr>, CniError> {
     Ok(ips)
 }
 
-fn addresses(result: &AddResult) -> String {
+/// An answer's addresses, as the log has them.
+pub(crate) fn addresses(result: &AddResult) -> String {
     let texts: Vec<String> = result
         .ips
         .iter()

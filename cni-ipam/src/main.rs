@@ -1,16 +1,5 @@
 //! `cni-ipam`: addresses from affine blocks, for `cni-net` or any other CNI plugin.
 
-mod assign;
-mod call;
-mod command;
-mod config;
-mod error;
-mod gc;
-mod memory;
-mod owed;
-mod release;
-mod status;
-
 use std::process::ExitCode;
 
 /// musl's own allocator maps and unmaps pages a hundred times in a call that lasts milliseconds.
@@ -18,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
-    shared::cni::serve(&command::CniIpam::default())
+    shared::cni::serve(&cni_ipam::CniIpam::default())
 }

@@ -83,8 +83,8 @@ async fn free(
 ) -> Result<(), TransactError<CniError>> {
     let released = once(call, request).await?;
     if let Some(file) = begun.filter(|file| !released.found || file.in_doubt) {
-        fence(call, file).await?;
-        once(call, request).await?;
+        Box::pin(fence(call, file)).await?;
+        Box::pin(once(call, request)).await?;
     }
     Ok(())
 }

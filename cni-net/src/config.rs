@@ -73,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) manage_rp_filter: bool,
     /// DEL ends only when the kernel is done with the interface.
     pub(crate) await_link_removal: bool,
+    /// Our own IPAM plugin is started as a program, as any other is.
+    pub(crate) exec_ipam: bool,
     pub(crate) labels: Labels,
     /// Who makes the pod's interface instead of this plugin.
     pub(crate) remote: Option<Remote>,
@@ -137,6 +139,7 @@ impl Config {
             manage_forwarding: true,
             manage_rp_filter: true,
             await_link_removal: conf.field("await_link_removal")?.unwrap_or(false),
+            exec_ipam: conf.field("exec_ipam")?.unwrap_or(false),
             labels: labels::of(conf)?,
             // What cannot be called has made nothing.
             remote: Remote::of(conf).unwrap_or_default(),

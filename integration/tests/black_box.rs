@@ -85,6 +85,7 @@ mod flaps;
 mod gates;
 mod grpc_proxy;
 mod held;
+mod inside;
 mod install;
 mod install_away;
 mod install_kubernetes;

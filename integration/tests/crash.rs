@@ -40,11 +40,18 @@ pub(crate) fn kill_a_child(call: &Running) {
     }
 }
 
-/// The pods of the test, by number: plain ones and Kubernetes', with one address and with two.
+/// The pods of the test, by number: plain ones and Kubernetes', with one address and with two; the allocator inside, and
+/// as a program.
 struct Victims {
     lab: Lab,
     confs: [Value; 2],
+    programs: [Value; 2],
 }
+
+/// Of three calls one has the allocator inside; one of the others loses it alone.
+const KINDS: u32 = 3;
+const INSIDE: u32 = 1;
+const CHILD_KILLED: u32 = 0;
 
 impl Victims {
     fn new(kind: Kind) -> Self {
@@ -53,7 +60,8 @@ impl Victims {
         lab.pool("six", "fd00:66::/112", 122);
         let both = with(lab.node.conf(), "ipam/assign_ipv6", "true");
         let confs = [lab.node.conf(), both];
-        Self { lab, confs }
+        let programs = confs.clone().map(|conf| with(conf, "exec_ipam", true));
+        Self { lab, confs, programs }
     }
 
     fn make(&self, number: u32) -> (Pod, &Value) {
@@ -62,7 +70,11 @@ impl Victims {
             0 => Pod::new(&name),
             _ => Pod::kubernetes("default", &name),
         };
-        (pod, &self.confs[(number / 2 % 2) as usize])
+        let confs = match number % KINDS {
+            INSIDE => &self.confs,
+            _ => &self.programs,
+        };
+        (pod, &confs[(number / 2 % 2) as usize])
     }
 
     /// The time of a warm ADD that nobody disturbs: the shortest of several.
@@ -81,7 +93,7 @@ impl Victims {
         let (pod, conf) = self.make(number);
         let mut call = self.lab.node.call("ADD", conf, &pod).quiet().start();
         std::thread::park_timeout(moment);
-        let only_its_child = number.is_multiple_of(3);
+        let only_its_child = number % KINDS == CHILD_KILLED;
         if only_its_child {
             kill_a_child(&call);
         } else {
@@ -145,6 +157,7 @@ fn our_ipam_child_dies_with_its_parent() {
     lab.pool("pool", "10.0.0.0/24", 26);
     let lock = lab.path("ipam.lock");
     let conf = with(lab.node.conf(), "ipam_lock_file", lock.display().to_string());
+    let conf = with(conf, "exec_ipam", true);
     // It waits for the host's lock.
     let file = fs::File::create(&lock).unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
     file.lock()

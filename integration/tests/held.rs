@@ -1,7 +1,9 @@
-//! `cni-ipam` is started before `cni-net` needs it: what it does before, and what becomes of it when it is not needed.
+//! `cni-ipam` as a program (`exec_ipam`) is started before `cni-net` needs it: what it does before, and what becomes of it when
+//! it is not needed.
 
 use std::fs;
 
+use integration::json::with;
 use integration::netns::Netns;
 use integration::plugin::Call;
 use integration::traces::Traces;
@@ -18,7 +20,8 @@ fn pooled(kind: Kind) -> Lab {
 /// The lines of a call's trace.
 fn traced(lab: &Lab, verb: &str, pod: &Pod) -> (bool, Vec<String>) {
     let log = lab.path(&format!("trace-{verb}"));
-    let answer = Call::traced("cni-net", verb, &lab.node.conf(), (CALLS, &log))
+    let conf = with(lab.node.conf(), "exec_ipam", true);
+    let answer = Call::traced("cni-net", verb, &conf, (CALLS, &log))
         .about(pod)
         .within(lab.node.netns())
         .run();

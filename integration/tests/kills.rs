@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use integration::audit::audit;
 use integration::fabric::{Router, Tor, Watched};
+use integration::json::with;
 use integration::proxy::spread;
 use integration::sidecar::Sidecar;
 use integration::traces::Traces;
@@ -28,6 +29,8 @@ const OF_THE_ALLOCATOR: u32 = 3;
 struct Killer<'a> {
     lab: &'a Lab,
     conf: Value,
+    /// The same, with `cni-ipam` as a program.
+    program: Value,
     /// How long an undisturbed ADD takes.
     whole: Duration,
     seed: u32,
@@ -42,13 +45,15 @@ impl Killer<'_> {
 
     /// A call that is killed in its course, and the sidecar with it every now and then.
     fn kill(&mut self, verb: &str, pod: &Pod, number: u32, sidecar: &mut Sidecar) {
-        let mut call = self.lab.node.call(verb, &self.conf, pod).quiet().start();
+        let alone = number.is_multiple_of(OF_THE_ALLOCATOR);
+        let conf = if alone { &self.program } else { &self.conf };
+        let mut call = self.lab.node.call(verb, conf, pod).quiet().start();
         std::thread::park_timeout(self.moment(number));
         if number.is_multiple_of(WITH_THE_SIDECAR) {
             sidecar.kill();
             self.sidecars += 1;
         }
-        match number.is_multiple_of(OF_THE_ALLOCATOR) {
+        match alone {
             true => kill_a_child(&call),
             false => call.kill(),
         }
@@ -81,6 +86,7 @@ fn both_plugins_and_the_sidecar_killed_at_any_moment_leave_nothing_and_announce_
     println!("MANX_KILLS={kills} MANX_SEED={seed}, an ADD takes {whole:?}");
     let mut killer = Killer {
         lab: &lab,
+        program: with(conf.clone(), "exec_ipam", true),
         conf: conf.clone(),
         whole,
         seed,

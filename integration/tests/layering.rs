@@ -88,7 +88,8 @@ const WALLS: &[(&str, &[&str])] = &[
             "crate::state",
         ],
     ),
-    ("cni-net/src", &["cni_ipam::", "cnictl::"]),
+    // The allocator is a part of `cni-net`, behind one door.
+    ("cni-net/src", &["cnictl::", "bgp_sidecar::", "cni_ipam::CniIpam", "cni_ipam::outside"]),
     (
         "cni-ipam/src",
         &["cni_net::", "cnictl::", "shared::kernel", "shared::kubernetes"],

@@ -42,34 +42,39 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     call.find_ipam(&attachment.path)?;
     let netns = target.netns()?;
     let mut held = early::plugin(call, &target)?;
-    later::settle(call, &target.id).await?;
+    Box::pin(later::settle(call, &target.id)).await?;
     let facts = async {
         gates::open(&call.config.gates).await?;
         kubernetes::facts(call, &target).await
     };
-    let ready = async { Ok(early::kernel(call, &netns)) };
-    let (mut known, facts, ready) = tokio::try_join!(learn(call, &target), facts, ready)?;
+    let ready = async {
+        early::asked_first().await;
+        Ok(early::kernel(call, &netns))
+    };
+    let (mut known, facts, ready) = tokio::try_join!(Box::pin(learn(call, &target)), Box::pin(facts), ready)?;
     if let Some(stored) = is_repeat(call, &target, &known)? {
-        return repeat::add(call, &target, known.snapshot, stored).await;
+        return Box::pin(repeat::add(call, &target, known.snapshot, stored)).await;
     }
     if let Some(held) = held.as_mut().filter(|held| held.told().is_empty()) {
         held.tell(stdin(call, &known, &facts)?)?;
     }
     call.take_interface(&target.host_interface)?;
-    let mut pair = plan(call, &target, (&known, &facts), (&netns, ready, mtu)).await?;
+    let mut pair = Box::pin(plan(call, &target, (&known, &facts), (&netns, ready, mtu))).await?;
     if pair.takes_over() {
         // Somebody may have made the interface and its record since the read, which had no lock.
-        known = learn(call, &target).await?;
+        known = Box::pin(learn(call, &target)).await?;
         if let Some(stored) = is_repeat(call, &target, &known)? {
-            return repeat::add(call, &target, known.snapshot, stored).await;
+            return Box::pin(repeat::add(call, &target, known.snapshot, stored)).await;
         }
-        pair = plan(call, &target, (&known, &facts), (&netns, None, mtu)).await?;
+        pair = Box::pin(plan(call, &target, (&known, &facts), (&netns, None, mtu))).await?;
     }
     let mut undo = Undo::new(call, &target);
     undo.lease.held = held;
-    let answer = match attach(call, &target, (known, &facts), pair, &mut undo).await {
+    // Each part on the heap for itself: all of them together are moved through the stack page by page.
+    let attached = Box::pin(attach(call, &target, (known, &facts), pair, &mut undo)).await;
+    let answer = match attached {
         Ok(answer) => answer,
-        Err(cause) => return Err(undo.run(cause).await),
+        Err(cause) => return Err(Box::pin(undo.run(cause)).await),
     };
     call.let_go();
     wait_for_policy(call, &target).await;

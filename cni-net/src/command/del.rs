@@ -25,7 +25,7 @@ use shared::txn::Decision;
 
 use super::gone::{Gone, Seen, holds_interface, is_elsewhere, may_detach};
 use super::seeded::Seeded;
-use super::{Call, Target, later, wire};
+use super::{Call, Target, early, later, wire};
 use crate::netns::{Netns, NetnsError};
 use crate::observe;
 use crate::record::{self, Owner};
@@ -37,27 +37,30 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
     let target = &gone.target;
     let held_plugin = call.hold_release(target);
     // The kernel's side is opened while the datastore is waited for.
-    let opened = async { call.config.remote.is_none().then(|| open(call, target)) };
-    let (seen, opened) = tokio::join!(look(call, &gone), opened);
+    let opened = async {
+        early::asked_first().await;
+        call.config.remote.is_none().then(|| open(call, target))
+    };
+    let (seen, opened) = tokio::join!(Box::pin(look(call, &gone)), opened);
     let seen = seen?;
-    if is_elsewhere(call, &gone, &seen).await? {
+    if Box::pin(is_elsewhere(call, &gone, &seen)).await? {
         let text = "the container lives under another interface's name; nothing is this one's";
         call.log.info(text, &[]);
         return Ok(());
     }
     match opened {
-        None if may_detach(call, &gone, &seen) => wire::detach(call, target).await?,
+        None if may_detach(call, &gone, &seen) => Box::pin(wire::detach(call, target)).await?,
         Some(opened) if holds_interface(call, &gone, &seen) => {
-            tear(call, target, opened?, held(gone.file.as_ref(), &seen)).await?;
+            Box::pin(tear(call, target, opened?, held(gone.file.as_ref(), &seen))).await?;
         }
         None | Some(_) => {}
     }
-    let running = call.start_release(target, held_plugin)?;
-    let record = forget_record(call, &gone, seen).await;
-    call.released(running)?;
+    let mut allocator = call.start_release(target, held_plugin)?;
+    let record = allocator.beside(Box::pin(forget_record(call, &gone, seen))).await;
+    call.released(allocator).await?;
     if record? == Forgotten::Nothing && gone.file.is_some() {
         // An ADD had begun, and nothing of it is to be seen: its write may still have been on its way.
-        remove(call, &gone, &call.store).await?;
+        Box::pin(remove(call, &gone, &call.store)).await?;
     }
     if let Some(file) = &gone.file {
         call.forget(&file.id)?;

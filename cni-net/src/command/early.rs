@@ -9,10 +9,10 @@ use super::{Call, Target};
 use crate::hostlocal;
 use crate::netns::Netns;
 
-/// The IPAM plugin, started and held. It is told its configuration as soon as that is known: at once where no API server
+/// The IPAM plugin, where it is a process, started and held. It is told its configuration as soon as that is known: at once where no API server
 /// has a word in it.
 pub(super) fn plugin(call: &Call, target: &Target<'_>) -> Result<Option<Running>, CniError> {
-    if waits(call) {
+    if waits(call) || call.allocates_inside(&target.attachment.path) {
         return Ok(None);
     }
     let mut held = call.hold_ipam("ADD", target);
@@ -20,6 +20,17 @@ pub(super) fn plugin(call: &Call, target: &Target<'_>) -> Result<Option<Running>
         held.tell(hostlocal::stdin(&call.conf, &call.node, None)?)?;
     }
     Ok(held)
+}
+
+/// How often the connection's tasks come first: so many turns take it from its begin to the first request.
+const TURNS: u32 = 4;
+
+/// Returns when the datastore has been asked, or its connection takes longer than a moment: what then blocks this thread
+/// costs nothing, since the answer takes longer.
+pub(super) async fn asked_first() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// The kernel, where it will be asked: a data plane makes its own interfaces.

@@ -3,16 +3,23 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use cni_ipam::Inside;
 use serde_json::Value;
 use shared::cni::delegate::{Delegate, Running};
 use shared::cni::timeouts::TIME_LEFT;
-use shared::cni::{AddResult, Args, Attachment, CniError, Env};
+use shared::cni::{AddResult, Args, Attachment, CniError, Code, Env};
 
+use super::allocator::Allocator;
 use super::{Call, Target, leftover};
 use crate::hostlocal;
 
+/// The plugin that can be a part of this process.
+const OURS: &str = "cni-ipam";
+/// The name under which the installer puts a link to it.
+const CALICOS: &str = "calico-ipam";
 /// What undoing an ADD may take beyond its own time.
 const UNDO: Duration = Duration::from_secs(4);
 /// What `cni-ipam` must leave of a DEL's time for its own last steps and ours.
@@ -64,27 +71,49 @@ impl Call {
         Delegate::hold(&binary, command, Some(&attachment), path, &env)
     }
 
+    /// Whether ADD and DEL of the plugin are a part of this process: where it is ours, and not asked to be a program. Ours is
+    /// also what the installer's link leads to.
+    pub(super) fn allocates_inside(&self, path: &[PathBuf]) -> bool {
+        let is_link_to_ours = || {
+            let found = self.find_ipam(path).and_then(|link| {
+                let to = std::fs::read_link(link);
+                to.map_err(|error| CniError::new(Code::IoFailure, error.to_string()))
+            });
+            found.is_ok_and(|to| to.file_name() == Some(OURS.as_ref()))
+        };
+        let ours = self.config.ipam == OURS || self.config.ipam == CALICOS && is_link_to_ours();
+        ours && !self.config.exec_ipam
+    }
+
+    /// Our own plugin, inside.
+    fn inside(
+        &self,
+        verb: &'static str,
+        attachment: Attachment,
+        stdin: &[u8],
+    ) -> Result<Rc<Inside>, CniError> {
+        let env = self.env_within(self.deadline());
+        let inside = Rc::new(Inside::begin(verb, env, attachment, stdin, &self.store)?);
+        self.inside.replace(Some(Rc::clone(&inside)));
+        Ok(inside)
+    }
+
     /// Starts its ADD, for this address if there is one.
     pub(super) fn start_ipam(
         &self,
         target: &Target<'_>,
-        stdin: Vec<u8>,
+        stdin: &[u8],
         address: Option<IpAddr>,
-    ) -> Result<Running, CniError> {
+    ) -> Result<Allocator<AddResult>, CniError> {
+        let attachment = attachment_of(target, address);
+        if self.allocates_inside(&target.attachment.path) {
+            return Ok(Allocator::add(self.inside("ADD", attachment, stdin)?));
+        }
         let path = &target.attachment.path;
-        let (binary, attachment) = (self.find_ipam(path)?, attachment_of(target, address));
+        let binary = self.find_ipam(path)?;
         let env = self.env_within(self.deadline());
-        Delegate::start(&binary, "ADD", Some(&attachment), path, &env, stdin)
-    }
-
-    /// Its answer; it need not have ended.
-    pub(super) fn answer(&self, running: &mut Running) -> Result<AddResult, CniError> {
-        AddResult::parse(self.conf.cni_version, &running.answer(self.deadline())?)
-    }
-
-    /// The same when it has ended, with other patience.
-    pub(super) fn answer_by(&self, running: Running, deadline: Instant) -> Result<AddResult, CniError> {
-        AddResult::parse(self.conf.cni_version, &running.wait(deadline)?)
+        let started = Delegate::start(&binary, "ADD", Some(&attachment), path, &env, stdin.to_vec());
+        Ok(Allocator::Process(started?))
     }
 
     /// Starts its DEL, which has what is left of this call's time; the one that is held, if it can be had.
@@ -92,15 +121,23 @@ impl Call {
         &self,
         target: &Target<'_>,
         held: Option<Running>,
-    ) -> Result<Running, CniError> {
-        match held {
-            Some(mut running) => running.release().map(|()| running),
-            None => self.start("DEL", target, self.env_within(self.deadline())),
+    ) -> Result<Allocator<()>, CniError> {
+        if self.allocates_inside(&target.attachment.path) {
+            let stdin = hostlocal::stdin(&self.conf, &self.node, None)?;
+            let inside = self.inside("DEL", attachment_of(target, None), &stdin)?;
+            return Ok(Allocator::del(inside));
         }
+        Ok(Allocator::Process(match held {
+            Some(mut running) => running.release().map(|()| running)?,
+            None => self.start("DEL", target, self.env_within(self.deadline()))?,
+        }))
     }
 
-    /// Starts its DEL, held.
+    /// Starts its DEL, held, where it is a process.
     pub(super) fn hold_release(&self, target: &Target<'_>) -> Option<Running> {
+        if self.allocates_inside(&target.attachment.path) {
+            return None;
+        }
         let mut running = self.hold_ipam("DEL", target)?;
         let stdin = hostlocal::stdin(&self.conf, &self.node, None).ok()?;
         running.tell(stdin).ok()?;
@@ -108,9 +145,10 @@ impl Call {
     }
 
     /// Waits for the DEL that was started.
-    pub(super) fn released(&self, running: Running) -> Result<(), CniError> {
-        let deadline = patience(self.deadline(), Instant::now());
-        running.wait(deadline).map(|_| ())
+    pub(super) async fn released(&self, allocator: Allocator<()>) -> Result<(), CniError> {
+        allocator
+            .released(patience(self.deadline(), Instant::now()))
+            .await
     }
 
     /// Its DEL after an ADD that failed, perhaps because the time was over. With `only`, `cni-ipam` frees these of

@@ -81,6 +81,9 @@ pub(super) async fn settle(call: &Call, id: &Id) -> Result<(), CniError> {
 /// After the answer: what earlier calls owe to this store, as far as it answers, and not for long: the runtime
 /// may wait for this process.
 pub(super) async fn replay(call: &Call) {
+    if let Some(inside) = call.inside.take() {
+        inside.after_answer().await;
+    }
     if !spool::is_empty(&call.dirs, Side::Net) {
         let payer = payer(call);
         payer.set_aside(Side::Net);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use shared::cni::delegate::Running;
 use shared::cni::{AddResult, CniError};
 
+use super::allocator::Allocator;
 use super::{Call, Target, answer};
 use crate::facts::Addresses;
 
@@ -18,11 +19,11 @@ const FINISH: Duration = Duration::from_secs(4);
 /// The IPAM plugin's part of one ADD.
 #[derive(Default)]
 pub(super) struct Lease {
-    running: Option<Running>,
+    running: Option<Allocator<AddResult>>,
     /// One that was started before it was needed, and touches nothing until it is released.
     pub(super) held: Option<Running>,
     /// Those that have answered, and may have things to do that nobody waits for.
-    answered: Vec<Running>,
+    answered: Vec<Allocator<AddResult>>,
     given: Given,
     stdin: Vec<u8>,
     /// Addresses that are asked for one by one, as Calico's plugin wants it.
@@ -97,27 +98,35 @@ impl Lease {
     }
 
     /// The one that is held, where it was told what is to be asked now; else another.
-    fn any(&mut self, call: &Call, target: &Target<'_>) -> Result<Running, CniError> {
+    fn any(&mut self, call: &Call, target: &Target<'_>) -> Result<Allocator<AddResult>, CniError> {
         if let Some(mut held) = self
             .held
             .take()
             .filter(|held| held.told() == self.stdin.trim_ascii_end())
         {
             held.release()?;
-            return Ok(held);
+            return Ok(Allocator::Process(held));
         }
-        call.start_ipam(target, self.stdin.clone(), None)
+        call.start_ipam(target, &self.stdin, None)
     }
 
     fn ask_next(&mut self, call: &Call, target: &Target<'_>) -> Result<(), CniError> {
         if let Some(address) = self.named.pop_front() {
-            self.running = Some(call.start_ipam(target, self.stdin.clone(), Some(address))?);
+            self.running = Some(call.start_ipam(target, &self.stdin, Some(address))?);
         }
         Ok(())
     }
 
+    /// Works on while the plugin does.
+    pub(super) async fn beside<W>(&mut self, work: impl Future<Output = W>) -> W {
+        match &mut self.running {
+            Some(running) => running.beside(work).await,
+            None => work.await,
+        }
+    }
+
     /// Its answer, or its answers.
-    pub(super) fn answer(
+    pub(super) async fn answer(
         &mut self,
         call: &Call,
         target: &Target<'_>,
@@ -125,7 +134,7 @@ impl Lease {
         let chosen = self.own.is_empty() && self.given == Given::Unknown;
         let mut whole = answer::alone(&self.own);
         while let Some(mut running) = self.running.take() {
-            let ipam = call.answer(&mut running)?;
+            let ipam = running.answer(call).await?;
             self.answered.push(running);
             whole = answer::and(whole, ipam);
             self.ask_next(call, target)?;
@@ -144,16 +153,18 @@ impl Lease {
     /// Waits until the plugin has ended, which must be well.
     pub(super) fn end(&mut self, call: &Call) -> Result<(), CniError> {
         let ends = self.answered.drain(..);
-        ends.map(|one| one.wait_for_end(call.deadline()))
-            .fold(Ok(()), Result::and)
+        ends.map(|one| one.end(call.deadline())).fold(Ok(()), Result::and)
     }
 
     /// Waits until the plugin rests: killed in the middle it might still hold an address that no DEL finds.
-    pub(super) fn settle(&mut self, call: &Call) {
+    pub(super) async fn settle(&mut self, call: &Call) {
         let finish = Instant::now() + FINISH;
-        let answer = self.running.take().map(|running| call.answer_by(running, finish));
+        let answer = match self.running.take() {
+            Some(running) => Some(running.answer_by(call, finish).await),
+            None => None,
+        };
         for answered in self.answered.drain(..) {
-            let _ = answered.wait_for_end(finish);
+            let _ = answered.end(finish);
         }
         let Some(answer) = answer else { return };
         if self.given != Given::Unknown {

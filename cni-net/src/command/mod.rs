@@ -5,8 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use cni_ipam::Inside;
 use jiff::Timestamp;
 use shared::cni::{AddResult, Answered, Attachment, CniError, Code, Env, NetConf, Plugin};
 use shared::log::Log;
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::{error, status};
 
 mod add;
+mod allocator;
 mod answer;
 mod check;
 mod del;
@@ -42,14 +45,15 @@ mod undo;
 mod verb;
 mod wire;
 
-pub(crate) use target::Target;
+pub(crate) use pair::mac;
+pub(crate) use target::{Target, names};
 use turn::Turn;
 pub(crate) use verb::node;
 use verb::{Patience, Verb};
 
 /// The plugin; what is left to do after the answer is kept inside.
 #[derive(Default)]
-pub(crate) struct CniNet {
+pub struct CniNet {
     finished: RefCell<Option<Call>>,
 }
 
@@ -71,6 +75,8 @@ pub(crate) struct Call {
     faults: (Cell<u32>, Option<u32>),
     /// Locks of the attachment that the call is about.
     turn: RefCell<Turn>,
+    /// The allocator of this call, where it works inside.
+    inside: RefCell<Option<Rc<Inside>>>,
     runtime: Patience,
 }
 
@@ -113,6 +119,7 @@ impl Call {
             away: Cell::new(false),
             faults,
             turn: RefCell::new(turn),
+            inside: RefCell::default(),
             runtime,
         })
     }
@@ -163,7 +170,7 @@ impl CniNet {
         call: Call,
         verb: impl AsyncFnOnce(&Call) -> Result<T, CniError>,
     ) -> Result<T, CniError> {
-        let outcome = call.runtime.block_on(verb(&call));
+        let outcome = call.runtime.block_on(Box::pin(verb(&call)));
         let outcome = outcome.unwrap_or_else(|| Err(CniError::new(Code::IoFailure, "no runtime")));
         call.let_go();
         call.tell(outcome.as_ref().err());

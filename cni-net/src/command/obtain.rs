@@ -37,7 +37,7 @@ pub(super) async fn obtain(
         call.release_older(target, holder)?;
         call.step("the older container's addresses went back")?;
         lease.ask(call, target, source)?;
-        return answered(call, target, file, lease);
+        return answered(call, target, file, lease).await;
     }
     lease.ask(call, target, source)?;
     call.step("the IPAM plugin was started")?;
@@ -46,24 +46,24 @@ pub(super) async fn obtain(
             // Only a data plane knows whether there is an interface; its DEL must know whose the pod was.
             file.took_over = older(call, target, known);
         }
-        pair.build(call).await?;
-        return answered(call, target, file, lease);
+        lease.beside(pair.build(call)).await?;
+        return answered(call, target, file, lease).await;
     }
     // Nothing of the older container is touched before it is sure that this one gets what it needs.
     file.took_over = older(call, target, known);
-    let given = answered(call, target, file, lease)?;
+    let given = answered(call, target, file, lease).await?;
     pair.foresee(&given.1).await?;
     pair.build(call).await?;
     Ok(given)
 }
 
-fn answered(
+async fn answered(
     call: &Call,
     target: &Target<'_>,
     file: &mut attachment::Attachment,
     lease: &mut Lease,
 ) -> Result<(AddResult, Vec<IpAddr>), CniError> {
-    let (ipam, addresses) = lease.answer(call, target)?;
+    let (ipam, addresses) = lease.answer(call, target).await?;
     file.addresses.clone_from(&addresses);
     file.routed = call.leads(target, &ipam);
     write_file(call, file)?;

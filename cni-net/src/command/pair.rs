@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 
-use shared::cni::{AddResult, CniError, Code};
+use shared::cni::{AddResult, CniError, Code, NetConf};
 use shared::kernel::Kernel;
 use shared::op::{Mac, Op, Side};
 
@@ -52,15 +52,7 @@ impl Ready {
 impl Call {
     /// What the configuration wants of the pair. `spoofs`: the record allows foreign source addresses.
     pub(super) fn wiring(&self, target: &Target<'_>, spoofs: bool) -> Result<Wiring, CniError> {
-        let mac = self
-            .conf
-            .runtime
-            .mac
-            .as_deref()
-            .map(str::parse::<Mac>)
-            .transpose();
-        let mac =
-            mac.map_err(|error| CniError::new(Code::InvalidConfig, format!("runtimeConfig.mac: {error}")))?;
+        let mac = mac(&self.conf)?;
         Ok(Wiring {
             queues: self.config.queues,
             pod_routes: crate::hostlocal::routes(&self.conf)?,
@@ -200,6 +192,12 @@ impl Pair {
         let undone = self.applied.undo(&self.kernel).await;
         undone.map_err(|error| CniError::new(Code::KernelRefused, error.to_string()))
     }
+}
+
+/// The Ethernet address that the runtime asks for.
+pub(crate) fn mac(conf: &NetConf) -> Result<Option<Mac>, CniError> {
+    let mac = conf.runtime.mac.as_deref().map(str::parse::<Mac>).transpose();
+    mac.map_err(|error| CniError::new(Code::InvalidConfig, format!("runtimeConfig.mac: {error}")))
 }
 
 pub(super) fn is_host_route(op: &Op) -> bool {

@@ -37,7 +37,7 @@ impl<'a> Undo<'a> {
     /// failures and tells them with the first.
     pub(super) async fn run(mut self, cause: CniError) -> CniError {
         let mut failed = Vec::new();
-        self.lease.settle(self.call);
+        self.lease.settle(self.call).await;
         if let Some(pair) = self.pair.take() {
             failed.extend(pair.undo(self.call, self.target).await.err());
         }

@@ -29,7 +29,10 @@ impl<S: Datastore> Payer<'_, S> {
 
     /// Frees what the request names, in whatever cluster this is.
     pub async fn release(&self, request: &ReleaseRequest) -> Result<Released, TransactError<CniError>> {
-        let _host = self.host_lock.and_then(|(path, until)| lock::host(path, until));
+        let _host = match self.host_lock {
+            Some((path, until)) => lock::host(path, until).await,
+            None => None,
+        };
         let decided = transact_from(self.store, release::reads(request), None, |snapshot| {
             release::decide(snapshot, request).map_err(|error| ipam(&error))
         });

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use tokio::sync::oneshot;
 
 use super::{StateError, digest, directory_of_ours};
 use crate::state::attachment::Side;
@@ -60,17 +61,46 @@ pub fn attachment_if_free(dirs: &Dirs, side: Side, words: [&str; 3]) -> Result<O
 /// The longest that [`host`] waits: who holds it longer is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Takes the host-wide IPAM lock that Calico's plugin uses too. Best effort: no lock is better than no pod.
-pub fn host(path: &Path, deadline: Instant) -> Option<Lock> {
+/// Takes the host-wide IPAM lock that Calico's plugin uses too. Best effort: no lock is better than no pod. The task
+/// waits, and not its thread: who asks may have other things to do meanwhile.
+pub async fn host(path: &Path, deadline: Instant) -> Option<Lock> {
     // Calico's directory is for everybody; one of ours (0700) would lock its tools out.
     std::fs::create_dir_all(path.parent()?).ok()?;
-    wait(path, deadline.min(Instant::now() + PATIENCE)).ok().flatten()
+    let deadline = deadline.min(Instant::now() + PATIENCE);
+    loop {
+        if let Some(lock) = now(path).ok()? {
+            return Some(lock);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (taken, answer) = oneshot::channel();
+        queue(path, |lock| drop(taken.send(lock))).ok()?;
+        let lock = tokio::time::timeout(left, answer).await.ok()?.ok()?;
+        if let Some(lock) = lock.ok()?.filter(Lock::current) {
+            return Some(lock);
+        }
+    }
 }
 
-/// Tries once; then a thread of its own waits in the kernel's queue, which is fair and costs nothing meanwhile.
+/// The lock, if nobody has it.
+fn now(path: &Path) -> Result<Option<Lock>, StateError> {
+    Ok(attempt(path, FlockArg::LockExclusiveNonblock)?.filter(Lock::current))
+}
+
+/// A thread of its own waits in the kernel's queue, which is fair and costs nothing meanwhile. Where nobody waits for it
+/// any more, `taken` drops the lock, and so lets it go.
+fn queue(
+    path: &Path,
+    taken: impl FnOnce(Result<Option<Lock>, StateError>) + Send + 'static,
+) -> Result<(), StateError> {
+    let queued = path.to_owned();
+    let body = move || taken(attempt(&queued, FlockArg::LockExclusive));
+    let thread = std::thread::Builder::new().name("lock".to_owned()).spawn(body);
+    thread.map(drop).map_err(StateError::at("wait for lock", path))
+}
+
 fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
     loop {
-        if let Some(lock) = attempt(path, FlockArg::LockExclusiveNonblock)?.filter(Lock::current) {
+        if let Some(lock) = now(path)? {
             return Ok(Some(lock));
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -78,13 +108,7 @@ fn wait(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
             return Ok(None);
         }
         let (taken, answer) = mpsc::channel();
-        let queued = path.to_owned();
-        let body = move || {
-            // Nobody waits any more: the lock is dropped here, and so let go.
-            let _ = taken.send(attempt(&queued, FlockArg::LockExclusive));
-        };
-        let thread = std::thread::Builder::new().name("lock".to_owned()).spawn(body);
-        thread.map_err(StateError::at("wait for lock", path))?;
+        queue(path, move |lock| drop(taken.send(lock)))?;
         match answer.recv_timeout(left) {
             // Where its last holder retired the file, or a signal came, the next round opens it anew.
             Ok(outcome) => {
@@ -148,15 +172,30 @@ mod tests {
         assert!(attachment(&dirs, Side::Net, WORDS, soon()).unwrap().is_some());
     }
 
-    #[test]
-    fn whoever_keeps_the_host_lock_delays_a_call_but_does_not_stop_it() {
+    #[tokio::test]
+    async fn whoever_keeps_the_host_lock_delays_a_call_but_does_not_stop_it() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("calico/ipam.lock");
         let far = Instant::now() + Duration::from_secs(3600);
-        let held = host(&path, far).unwrap();
-        assert!(host(&path, far).is_none());
+        let held = host(&path, far).await.unwrap();
+        assert!(host(&path, far).await.is_none());
         drop(held);
-        assert!(host(&path, far).is_some());
+        assert!(host(&path, far).await.is_some());
+    }
+
+    /// On one thread: whoever has the lock goes on while another waits for it.
+    #[tokio::test]
+    async fn who_waits_for_the_host_lock_keeps_nobody_from_working() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("ipam.lock");
+        let far = Instant::now() + Duration::from_secs(3600);
+        let held = host(&path, far).await.unwrap();
+        let work = async {
+            tokio::task::yield_now().await;
+            drop(held);
+        };
+        let (next, ()) = tokio::join!(host(&path, far), work);
+        assert!(next.is_some());
     }
 
     #[test]

@@ -108,6 +108,16 @@ impl Store {
         }
     }
 
+    /// The same datastore for another call of this process, which has its own time and counts its own requests: one
+    /// connection, one open file. It need not be alone: a write of the embedded store leaves the thread to others.
+    #[must_use]
+    pub fn beside(&self, limit: Duration) -> Self {
+        match self {
+            Store::Etcd(etcd) => Store::Etcd(Box::new(etcd.beside(limit))),
+            Store::Embedded(embedded) => Store::Embedded(embedded.within(limit)),
+        }
+    }
+
     /// Text that names the same datastore on every node of a cluster, for file names and records.
     pub fn identity(&self) -> String {
         match self {

@@ -57,6 +57,17 @@ impl Embedded {
         self
     }
 
+    /// The same files for another call of this process, with its own time.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self {
+            files: Arc::clone(&self.files),
+            deadline: Arc::new(Deadline::start(limit)),
+            requests: Arc::default(),
+            alone: false,
+        }
+    }
+
     /// Whether there is a store in this directory; what cannot be told counts as yes.
     pub fn is_there(path: &Path) -> bool {
         file::is_there(path)

@@ -89,7 +89,7 @@ impl Etcd {
                     Err(Failure::Token(_)) if !renewed => {
                         renewed = true;
                         self.renew();
-                        match self.once(&request).await {
+                        match Box::pin(self.once(&request)).await {
                             Ok(answer) => return Ok(answer),
                             Err(failure) => self.note(&mut failures, failure, repeat)?,
                         }

@@ -5,14 +5,25 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use etcd_client::{Channel, Client, ConnectOptions};
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::timeout;
+use tonic::body::Body;
 use tonic::transport::Endpoint;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, ServiceExt as _, service_fn};
 
 use super::super::StoreError;
 use super::super::config::EtcdConfig;
 use super::super::deadline::Deadline;
 use super::failure::{self, Failure, causes};
 use super::tls::{self, Tls};
+
+mod body;
+mod gathered;
+
+use body::Ended;
+use gathered::Gathered;
 
 /// Pings keep a watch from waiting for ever on a server that is gone; etcd allows one every 5 s.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -43,7 +54,7 @@ pub(super) async fn dial(
         true => SIGN_OF_LIFE,
         false => config.connect_timeout,
     });
-    let channel = match timeout(limit, endpoint.connect()).await {
+    let channel = match timeout(limit, connect(&endpoint, config)).await {
         Ok(Ok(channel)) => channel,
         Ok(Err(error)) => {
             let text = format!("{url}: {}", causes(&error));
@@ -66,8 +77,7 @@ pub(super) async fn dial(
     let left = deadline.left(|| format!("{url}: no time left to authenticate"))?;
     let limit = left.min(config.request_timeout);
     let authenticate = async {
-        let client =
-            async |options| Client::from_channel(Channel::Tonic(channel.clone()), Some(options)).await;
+        let client = async |options| Client::from_channel(whole(&channel), Some(options)).await;
         match client(options).await {
             // As etcd's own client: a server that knows no users takes everybody.
             Err(error) if config.user.is_some() && failure::says_no_users(&error) => {
@@ -91,10 +101,33 @@ pub(super) async fn dial(
     }
 }
 
+/// Makes the connection; TLS lies above what is gathered.
+async fn connect(
+    endpoint: &Endpoint,
+    config: &EtcdConfig,
+) -> Result<tonic::transport::Channel, tonic::transport::Error> {
+    let mut plain = HttpConnector::new();
+    plain.enforce_http(false);
+    plain.set_nodelay(true);
+    plain.set_connect_timeout(Some(config.connect_timeout));
+    let gathered = move |uri: Uri| {
+        let connected = plain.call(uri);
+        async { connected.await.map(Gathered::new) }
+    };
+    endpoint.connect_with_connector(service_fn(gathered)).await
+}
+
+/// The same channel, whose requests end with their last message.
+fn whole(channel: &tonic::transport::Channel) -> Channel {
+    let channel = channel.clone().map_err(BoxError::from);
+    let ended = |request: http::Request<Body>| request.map(|body| Body::new(Ended::new(body)));
+    Channel::Custom(BoxCloneSyncService::new(channel.map_request(ended)))
+}
+
 /// Whatever it answers, it answers.
 async fn lives(channel: &tonic::transport::Channel, url: &str) -> Result<(), Failure> {
     let asked = async {
-        let client = Client::from_channel(Channel::Tonic(channel.clone()), None).await?;
+        let client = Client::from_channel(whole(channel), None).await?;
         client.maintenance_client().status().await
     };
     match timeout(SIGN_OF_LIFE, asked).await {

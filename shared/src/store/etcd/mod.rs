@@ -92,6 +92,27 @@ impl Etcd {
         }
     }
 
+    /// The same datastore for another call of this process, which has its own time and goes its own way when an endpoint
+    /// fails: it begins with this one's connection, if there is one.
+    #[must_use]
+    pub fn beside(&self, limit: Duration) -> Self {
+        let link = self.link();
+        let link = Link {
+            at: link.at,
+            client: link.client.clone(),
+            fresh: link.fresh,
+            passed: link.passed,
+        };
+        Self {
+            config: self.config.clone(),
+            order: self.order.clone(),
+            deadline: Deadline::start(limit),
+            tls: self.tls.clone(),
+            link: Mutex::new(link),
+            requests: AtomicU64::new(0),
+        }
+    }
+
     /// Requests that were answered. Connecting, authenticating and failed tries are not counted.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)

@@ -16,7 +16,7 @@ use super::super::config::EtcdConfig;
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The TLS configuration, read when it is first needed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tls {
     read: OnceLock<Result<ClientTlsConfig, StoreError>>,
 }
