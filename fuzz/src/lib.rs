@@ -16,8 +16,9 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     target("cni_call", targets::cni_call),
+    target("pod", targets::pod),
     target("conflist", targets::conflist),
     target("stored_value", targets::stored_value),
     target("bgp_message", targets::bgp_message),

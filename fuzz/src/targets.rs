@@ -1,6 +1,7 @@
 //! The functions. Each takes whatever an outsider might send.
 
 mod bgp;
+mod plugins;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -12,51 +13,15 @@ use cnictl::resource::Document;
 use cnictl::{validate, yaml as documents};
 use serde_json::{Map, Value};
 use shared::cni::config::NetConf;
-use shared::cni::request::{self, Env, Request};
 use shared::selector::Selector as Parsed;
 use shared::store::config;
 
 pub use bgp::{bgp_message, bgp_open};
+pub use plugins::{cni_call, pod};
 pub use stored::stored_value;
 
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
-}
-
-/// A call of a plugin: lines `NAME=VALUE` up to an empty one, then what is read from stdin.
-pub fn cni_call(octets: &[u8]) {
-    let end = octets.windows(2).position(|two| two == b"\n\n");
-    let (names, stdin) = end.map_or((octets, &[][..]), |end| (&octets[..end], &octets[end + 2..]));
-    let names = text(names);
-    let pairs = names.lines().filter_map(|line| line.split_once('='));
-    let env = Env(pairs
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect());
-    for uses_netns in [true, false] {
-        match request::parse(&env, stdin, uses_netns) {
-            // What is refused is answered by one JSON document, whatever was sent.
-            Err(refused) => must_be_json(&refused.error.render(refused.version)),
-            Ok(
-                Request::Add(_, conf)
-                | Request::Del(_, conf)
-                | Request::Check(_, conf)
-                | Request::Gc(_, conf)
-                | Request::Status(_, conf),
-            ) => configured(&conf, env.vars()),
-            Ok(Request::Version(_)) => {}
-        }
-    }
-}
-
-fn must_be_json(said: &str) {
-    let read = serde_json::from_str::<Value>(said);
-    assert!(read.is_ok_and(|read| read["code"].is_u64()), "{said}");
-}
-
-fn configured(conf: &NetConf, env: &BTreeMap<String, String>) {
-    let _ = conf.field::<Value>("ipam");
-    let _ = conf.text("ipam.type");
-    chosen(conf.raw(), env);
 }
 
 fn chosen(settings: &Map<String, Value>, env: &BTreeMap<String, String>) {

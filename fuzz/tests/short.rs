@@ -83,6 +83,7 @@ macro_rules! targets {
 
 targets!(
     cni_call,
+    pod,
     conflist,
     stored_value,
     bgp_message,
