@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use integration::audit::held;
 use integration::json::with;
 use integration::plugin::Call;
 use integration::proxy::{Fault, Held, Proxy};
@@ -14,6 +15,9 @@ use serde_json::Value;
 
 /// More parts than an ADD or DEL exchanges with etcd.
 const PARTS: u32 = 40;
+/// Parts of an ADD, about.
+const FEW: u32 = 8;
+const SWEEPS: usize = 8;
 
 on_both_stores!(what_one_gave_the_other_takes_back, the_answers_are_the_same);
 
@@ -175,35 +179,37 @@ fn behind_a_proxy() -> (Lab, Proxy, Value) {
 #[test]
 fn the_pair_is_there_while_the_allocator_waits() {
     let (lab, proxy, conf) = behind_a_proxy();
-    let seen = (1..=PARTS).find(|part| {
-        proxy.arm(Fault::HoldRequest(*part));
+    // What the proxy takes for a part is another each time.
+    let mut parts = (1..=FEW).cycle().take(FEW as usize * SWEEPS);
+    let waited = parts.any(|part| {
+        proxy.arm(Fault::HoldRequest(part));
         let pod = Pod::new("web");
         let mut adding = lab.node.call("ADD", &conf, &pod).start();
         eventually("a request is held, or the ADD is over", || {
             (proxy.is_holding() || adding.has_ended()).then_some(())
         });
-        // Its reads come before, its record after the addresses: only the allocator's request finds the pod without any.
-        let waits = proxy.is_holding()
-            && lab
-                .node
-                .attachment_files()
-                .iter()
-                .any(|file| file.ends_with(".ipam.json"));
-        let addressed = || pod.netns.ip("-4 -o address show scope global");
-        let alone = waits && addressed().is_empty();
-        if alone {
+        let waits = proxy.is_holding() && is_asking(&lab, &pod);
+        if waits {
             eventually("the pair is made", || {
                 pod.netns.links().contains(&"eth0".to_owned()).then_some(())
             });
-            assert_eq!(addressed(), "", "its address is not known yet");
+            let addresses = pod.netns.ip("-4 -o address show scope global");
+            assert_eq!(addresses, "", "its address is not known yet");
         }
         proxy.release(Held::Deliver);
         adding.wait().result();
         proxy.arm(Fault::None);
         lab.node.del(&conf, &pod);
-        alone
+        waits
     });
-    assert!(seen.is_some(), "no request of the allocator was held");
+    assert!(waited, "no request of the allocator was held");
+}
+
+/// Whether the allocator has written down what it is about to do, and etcd knows nothing of it.
+fn is_asking(lab: &Lab, pod: &Pod) -> bool {
+    let files = lab.node.attachment_files();
+    let handle = format!("{}.{}", lab.network(), pod.container);
+    files.iter().any(|file| file.ends_with(".ipam.json")) && !held(lab.etcd()).contains_key(&handle)
 }
 
 /// Whatever reply is lost, on the connection that both use: the call answers, and after the DEL nothing is there.

@@ -33,6 +33,10 @@ use crate::{apply, error, plan};
 
 /// Detaches a pod.
 pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniError> {
+    if attachment.path.is_empty() {
+        // Refused as the specification wants it, whoever allocates.
+        call.find_ipam(&attachment.path)?;
+    }
     let gone = Gone::new(call, attachment)?;
     let target = &gone.target;
     let held_plugin = call.hold_release(target);
