@@ -32,7 +32,7 @@ async fn add(
     attachment: &Attachment,
     request: &mut AssignRequest,
 ) -> Result<Vec<Lease>, CniError> {
-    let _turn = call.turn(&attachment.container_id, &attachment.ifname)?;
+    let _turn = call.turn(&attachment.container_id, &attachment.ifname).await?;
     let dirs = &call.config.dirs;
     let id = call.id(&attachment.container_id, &attachment.ifname);
     Box::pin(owed::before(call, &id)).await?;

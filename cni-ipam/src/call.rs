@@ -96,9 +96,9 @@ impl Call {
     }
 
     /// Takes this attachment's turn.
-    pub(crate) fn turn(&self, container: &str, ifname: &str) -> Result<lock::Lock, CniError> {
+    pub(crate) async fn turn(&self, container: &str, ifname: &str) -> Result<lock::Lock, CniError> {
         let words = [self.config.network.as_str(), container, ifname];
-        let held = lock::attachment(&self.config.dirs, Side::Ipam, words, self.deadline());
+        let held = lock::attachment_meanwhile(&self.config.dirs, Side::Ipam, words, self.deadline()).await;
         held.map_err(|error| error::state(&error))?.ok_or_else(|| {
             let text = format!("another call for container {container} {ifname} is still running; try again");
             CniError::new(Code::TryAgainLater, text)

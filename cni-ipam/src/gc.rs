@@ -30,7 +30,7 @@ pub(crate) async fn gc(call: &Call, valid: &[ValidAttachment]) -> Result<(), Cni
         .into_iter()
         .filter(|file| !valid.contains(file.id.container.as_str()));
     for file in stale {
-        let turn = call.turn(&file.id.container, &file.id.ifname)?;
+        let turn = call.turn(&file.id.container, &file.id.ifname).await?;
         release::once(call, &owed::payer(call).request(&file))
             .await
             .map_err(error::transact)?;

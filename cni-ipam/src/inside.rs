@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use shared::cni::{AddResult, Answered, Attachment, CniError, Env, NetConf};
 use shared::state::calls;
+use shared::store::config::Dirs;
 use shared::store::open::Store;
 
 use crate::call::{Asked, Call};
@@ -39,7 +40,11 @@ impl Inside {
     ) -> Result<Self, CniError> {
         let begun = Instant::now();
         let conf = NetConf::parse(stdin)?;
-        let asked = Asked::of(verb, &env, &conf, Some(&attachment))?;
+        let asked = Asked::of(verb, &env, &conf, Some(&attachment)).inspect_err(|error| {
+            if let Ok(dirs) = Dirs::from(conf.raw(), env.vars()) {
+                note(&dirs, (verb, begun), Err(error));
+            }
+        })?;
         let limit = asked.limit(verb, &env);
         Ok(Self {
             call: asked.on(store.beside(limit), limit),
@@ -81,11 +86,16 @@ impl Inside {
     /// The line in the log, and the call among those that are counted.
     fn tell(&self, verb: &'static str, outcome: Result<String, &CniError>) {
         self.call.tell_outcome(&outcome);
-        let call = Answered {
-            verb,
-            code: outcome.err().map_or(0, |error| error.code.number()),
-            took: self.begun.elapsed(),
-        };
-        calls::note(&self.call.config.dirs, "cni-ipam", call);
+        note(&self.call.config.dirs, (verb, self.begun), outcome.map(|_| ()));
     }
+}
+
+/// The call among those that are counted.
+fn note(dirs: &Dirs, (verb, begun): (&'static str, Instant), outcome: Result<(), &CniError>) {
+    let call = Answered {
+        verb,
+        code: outcome.err().map_or(0, |error| error.code.number()),
+        took: begun.elapsed(),
+    };
+    calls::note(dirs, "cni-ipam", call);
 }

@@ -16,7 +16,7 @@ use crate::{config, error, owed};
 const ONLY: &str = "MANX_RELEASE_ONLY";
 
 pub(crate) async fn del(call: &Call, attachment: &Attachment, env: &Env) -> Result<(), CniError> {
-    let turn = call.turn(&attachment.container_id, &attachment.ifname)?;
+    let turn = call.turn(&attachment.container_id, &attachment.ifname).await?;
     let dirs = &call.config.dirs;
     let id = call.id(&attachment.container_id, &attachment.ifname);
     let file = attachment::read(dirs, Side::Ipam, &id).ok().flatten();

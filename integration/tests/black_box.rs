@@ -86,6 +86,7 @@ mod gates;
 mod grpc_proxy;
 mod held;
 mod inside;
+mod inside_late;
 mod install;
 mod install_away;
 mod install_kubernetes;

@@ -1,27 +1,19 @@
 //! The allocator as a part of `cni-net`'s process: no program is started, one connection is made, and what comes of it is
-//! what comes of the program, also where replies get lost.
+//! what comes of the program.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use integration::audit::held;
 use integration::json::with;
 use integration::plugin::Call;
-use integration::proxy::{Fault, Held, Proxy};
 use integration::traces::Traces;
 use integration::wait::eventually;
 use integration::{Kind, Lab, Pod, on_both_stores, require};
 use serde_json::Value;
 
-/// More parts than an ADD or DEL exchanges with etcd.
-const PARTS: u32 = 40;
-/// Parts of an ADD, about.
-const FEW: u32 = 8;
-const SWEEPS: usize = 8;
-
 on_both_stores!(what_one_gave_the_other_takes_back, the_answers_are_the_same);
 
-fn pooled(lab: Lab) -> Lab {
+pub(crate) fn pooled(lab: Lab) -> Lab {
     lab.pool("pods", "10.10.0.0/24", 30);
     lab
 }
@@ -77,7 +69,7 @@ fn what_calicos_name_leads_to_is_ours() {
     symlink("cni-ipam", folder.join("calico-ipam")).expect("a link");
     let conf = with(lab.node.conf(), "ipam/type", "calico-ipam");
     let log = lab.path("trace-link");
-    for verb in ["ADD", "DEL"] {
+    let starts = |verb: &str| {
         Call::traced("cni-net", verb, &conf, ("execve", &log))
             .about(&pod)
             .env("CNI_PATH", &folder.display().to_string())
@@ -85,7 +77,16 @@ fn what_calicos_name_leads_to_is_ours() {
             .run()
             .ok();
         let lines = fs::read_to_string(&log).expect("strace wrote it");
-        assert!(!lines.contains("-ipam\""), "{verb} {lines}");
+        lines.contains("/calico-ipam\"")
+    };
+    for verb in ["ADD", "DEL"] {
+        assert!(!starts(verb), "{verb}");
+    }
+    // A program of that name may be Calico's.
+    fs::remove_file(folder.join("calico-ipam")).expect("the link");
+    fs::rename(folder.join("cni-ipam"), folder.join("calico-ipam")).expect("a file");
+    for verb in ["ADD", "DEL"] {
+        assert!(starts(verb), "{verb}");
     }
 }
 
@@ -133,105 +134,108 @@ fn the_answers_are_the_same(kind: Kind) {
     assert_eq!(inside, program);
 }
 
-/// `run_dir/calls` counts both plugins, as when each is a program.
+/// `run_dir/calls` counts both plugins, as when each is a program; what the allocator refuses is counted, too.
 #[test]
 fn both_are_counted() {
     let lab = pooled(Lab::new(Kind::Embedded));
-    let counted = both(&lab).map(|conf| {
-        let calls = lab.node.run_dir().join("calls");
-        let _ = fs::remove_file(&calls);
-        let pod = Pod::new("web");
-        lab.node.add(&conf, &pod);
-        lab.node.del(&conf, &pod);
+    let calls = lab.node.run_dir().join("calls");
+    let counted = || {
         let text = fs::read_to_string(&calls).expect("the calls");
+        fs::remove_file(&calls).expect("the calls");
         let words = text
             .lines()
             .map(|line| line.rsplit_once(' ').map_or(line, |(words, _)| words));
         let mut words: Vec<_> = words.map(str::to_owned).collect();
         words.sort();
         words
-    });
-    let [inside, program] = counted;
-    assert_eq!(inside, program);
-    assert_eq!(
-        inside,
-        [
+    };
+    for conf in both(&lab) {
+        let pod = Pod::new("web");
+        lab.node.add(&conf, &pod);
+        lab.node.del(&conf, &pod);
+        let both = [
             "cni-ipam ADD 0",
             "cni-ipam DEL 0",
             "cni-net ADD 0",
-            "cni-net DEL 0"
-        ]
+            "cni-net DEL 0",
+        ];
+        assert_eq!(counted(), both);
+    }
+    let wrong = with(lab.node.conf(), "ipam/ipv4_pools", "no list");
+    lab.node.call("ADD", &wrong, &Pod::new("web")).run().failure();
+    assert_eq!(counted(), ["cni-ipam ADD 7", "cni-net ADD 7"]);
+}
+
+/// The writes to etcd of a call, and whether the kernel was opened before the first request.
+fn writes(lab: &Lab, verb: &str, pod: &Pod) -> (Vec<String>, bool) {
+    let log = lab.path(&format!("trace-{verb}"));
+    Call::traced("cni-net", verb, &lab.node.conf(), ("sendto,writev,socket", &log))
+        .about(pod)
+        .within(lab.node.netns())
+        .run()
+        .ok();
+    let trace = fs::read_to_string(&log).expect("strace wrote it");
+    let lines: Vec<_> = trace.lines().map(str::to_owned).collect();
+    let at = |part: &str| lines.iter().position(|line| line.contains(part));
+    let opened = at("AF_NETLINK").expect("the kernel was opened");
+    let asked = at("/calico/").expect("etcd was asked");
+    let writes = lines.iter().filter(|line| line.contains("TCP")).cloned();
+    (writes.collect(), opened < asked)
+}
+
+/// A request is one write, which carries its own end, and the first is on its way before the kernel is opened.
+#[test]
+fn a_request_is_one_write_and_the_first_comes_before_the_kernel() {
+    let lab = pooled(Lab::plain(Kind::Etcd));
+    let pod = Pod::kubernetes("default", "web");
+    for _ in 0..2 {
+        lab.node.add(&lab.node.conf(), &pod);
+        lab.node.del(&lab.node.conf(), &pod);
+    }
+    // Where the machine is busy the acknowledgements of etcd's pings come one by one.
+    let few = (0..5).any(|_| {
+        let [add, del] = ["ADD", "DEL"].map(|verb| writes(&lab, verb, &pod));
+        for (writes, late) in [&add, &del] {
+            let empty = writes.iter().find(|write| write.contains(r#""\0\0\0\0\1\0\0\0"#));
+            assert_eq!(empty, None, "an empty DATA frame");
+            assert!(!late, "{writes:#?}");
+        }
+        println!("{} and {} writes", add.0.len(), del.0.len());
+        add.0.len() <= 10
+    });
+    assert!(
+        few,
+        "more writes than three requests and what the protocol wants beside them"
     );
 }
 
-/// A lab behind a proxy; its node has its block.
-fn behind_a_proxy() -> (Lab, Proxy, Value) {
-    let lab = pooled(Lab::plain(Kind::Etcd));
-    let proxy = Proxy::start(lab.node.netns(), 10, &lab.etcd().endpoints());
-    let conf = with(lab.node.conf(), "etcd_endpoints", proxy.endpoint.clone());
+/// Somebody else's call has the turn of the container's addresses: the record goes meanwhile.
+#[test]
+fn a_del_that_waits_for_its_addresses_removes_the_record_meanwhile() {
+    let lab = pooled(Lab::new(Kind::Etcd));
+    let conf = lab.node.conf();
     let warm = Pod::new("warm");
     lab.node.add(&conf, &warm);
-    lab.node.del(&conf, &warm);
-    (lab, proxy, conf)
-}
-
-/// The pair is made while etcd keeps the allocator waiting: one thread, and neither stops the other.
-#[test]
-fn the_pair_is_there_while_the_allocator_waits() {
-    let (lab, proxy, conf) = behind_a_proxy();
-    // What the proxy takes for a part is another each time.
-    let mut parts = (1..=FEW).cycle().take(FEW as usize * SWEEPS);
-    let waited = parts.any(|part| {
-        proxy.arm(Fault::HoldRequest(part));
-        let pod = Pod::new("web");
-        let mut adding = lab.node.call("ADD", &conf, &pod).start();
-        eventually("a request is held, or the ADD is over", || {
-            (proxy.is_holding() || adding.has_ended()).then_some(())
-        });
-        let waits = proxy.is_holding() && is_asking(&lab, &pod);
-        if waits {
-            eventually("the pair is made", || {
-                pod.netns.links().contains(&"eth0".to_owned()).then_some(())
-            });
-            let addresses = pod.netns.ip("-4 -o address show scope global");
-            assert_eq!(addresses, "", "its address is not known yet");
-        }
-        proxy.release(Held::Deliver);
-        adding.wait().result();
-        proxy.arm(Fault::None);
-        lab.node.del(&conf, &pod);
-        waits
-    });
-    assert!(waited, "no request of the allocator was held");
-}
-
-/// Whether the allocator has written down what it is about to do, and etcd knows nothing of it.
-fn is_asking(lab: &Lab, pod: &Pod) -> bool {
-    let files = lab.node.attachment_files();
-    let handle = format!("{}.{}", lab.network(), pod.container);
-    files.iter().any(|file| file.ends_with(".ipam.json")) && !held(lab.etcd()).contains_key(&handle)
-}
-
-/// Whatever reply is lost, on the connection that both use: the call answers, and after the DEL nothing is there.
-#[test]
-fn a_reply_that_is_lost_on_the_common_connection_leaves_nothing() {
-    let (lab, proxy, conf) = behind_a_proxy();
     let before = Traces::of(&lab);
-    for verb in ["ADD", "DEL"] {
-        let struck = (1..=PARTS).filter(|part| {
-            let pod = Pod::kubernetes("default", "web");
-            if verb == "DEL" {
-                lab.node.add(&conf, &pod);
-            }
-            proxy.arm(Fault::CutReply(*part));
-            lab.node.call(verb, &conf, &pod).quiet().run();
-            let struck = proxy.has_struck();
-            proxy.arm(Fault::None);
-            lab.node.del(&conf, &pod);
-            lab.node.settle(&conf);
-            before.unchanged(&lab);
-            struck
-        });
-        assert!(struck.count() >= 3, "{verb}: few replies were lost");
-    }
+    let pod = Pod::kubernetes("default", "web");
+    lab.node.add(&conf, &pod);
+    let of_pod = |file: &String| file.ends_with(".ipam.json");
+    let files = lab.node.attachment_files();
+    let locks: Vec<_> = fs::read_dir(lab.node.run_dir().join("locks"))
+        .expect("the locks")
+        .flatten()
+        .filter(|lock| lock.path().extension().is_some_and(|end| end == "ipam"))
+        .map(|lock| fs::File::options().write(true).open(lock.path()).expect("a lock"))
+        .collect();
+    assert!(!locks.is_empty() && files.iter().any(of_pod));
+    locks.iter().for_each(|lock| lock.lock().expect("nobody has it"));
+    let mut going = lab.node.call("DEL", &conf, &pod).start();
+    eventually("the record is gone", || {
+        let records = lab.cnictl(["get", "workloadendpoints", "-A", "-o", "json"]).run();
+        (!records.stdout.contains("web")).then_some(())
+    });
+    assert!(!going.has_ended(), "its addresses are not given back yet");
+    drop(locks);
+    going.wait().silent();
+    before.unchanged(&lab);
 }

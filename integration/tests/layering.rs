@@ -89,7 +89,15 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     // The allocator is a part of `cni-net`, behind one door.
-    ("cni-net/src", &["cnictl::", "bgp_sidecar::", "cni_ipam::CniIpam", "cni_ipam::outside"]),
+    (
+        "cni-net/src",
+        &[
+            "cnictl::",
+            "bgp_sidecar::",
+            "cni_ipam::CniIpam",
+            "cni_ipam::outside",
+        ],
+    ),
     (
         "cni-ipam/src",
         &["cni_net::", "cnictl::", "shared::kernel", "shared::kubernetes"],

@@ -2,11 +2,11 @@
 //!
 //! | step | what | undone by |
 //! |---|---|---|
-//! | 0 | the IPAM plugin is started and held, the kernel is opened ([`early`]) | killed, closed |
+//! | 0 | an IPAM plugin that is a program is started and held, the kernel is opened ([`early`]) | killed, closed |
 //! | 1 | one read: is the datastore ready, whose is the pod's record; the gates and, beside it, the API server | – |
 //! | 2 | take the interface's turn, look at the kernel, plan the pair: refusals come before any effect | – |
 //! | 3 | attachment file | removed |
-//! | 4 | release the IPAM plugin, or start it | its DEL |
+//! | 4 | release the IPAM plugin, start it, or begin it inside ([`super::allocator`]) | its DEL |
 //! | 5 | build the pair while it works | the inverse of each instruction |
 //! | 6 | its addresses; addresses, routes and neighbours of the pair | the same |
 //! | 7 | the IPAM plugin has ended well; one write: the record, and the network's profile where it is missing | removed |

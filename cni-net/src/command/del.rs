@@ -10,13 +10,14 @@
 //!
 //! (*) Unless this container's ADD was killed when it had just replaced that one's interface.
 //!
-//! The IPAM plugin is started first and held until the interface is gone.
+//! The IPAM plugin begins when the interface is gone; one that is a program is started first and held until then.
 //!
 //! Interfaces go before addresses: an address is free only when nothing holds it.
 
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 
+use shared::cni::delegate::Running;
 use shared::cni::{Attachment, CniError};
 use shared::kernel::Kernel;
 use shared::state::attachment;
@@ -59,10 +60,7 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
         }
         None | Some(_) => {}
     }
-    let mut allocator = call.start_release(target, held_plugin)?;
-    let record = allocator.beside(Box::pin(forget_record(call, &gone, seen))).await;
-    call.released(allocator).await?;
-    if record? == Forgotten::Nothing && gone.file.is_some() {
+    if give_back(call, &gone, seen, held_plugin).await? == Forgotten::Nothing && gone.file.is_some() {
         // An ADD had begun, and nothing of it is to be seen: its write may still have been on its way.
         Box::pin(remove(call, &gone, &call.store)).await?;
     }
@@ -72,6 +70,21 @@ pub(super) async fn del(call: &Call, attachment: &Attachment) -> Result<(), CniE
     call.forget(&target.id)?;
     call.retire();
     Ok(())
+}
+
+/// Addresses and record, side by side; what keeps the one from going is no reason for the other to stay.
+async fn give_back(
+    call: &Call,
+    gone: &Gone<'_>,
+    seen: Seen,
+    held_plugin: Option<Running>,
+) -> Result<Forgotten, CniError> {
+    let forgotten = Box::pin(forget_record(call, gone, seen));
+    let (record, released) = match call.start_release(&gone.target, held_plugin) {
+        Ok(mut allocator) => (allocator.beside(forgotten).await, call.released(allocator).await),
+        Err(refused) => (forgotten.await, Err(refused)),
+    };
+    released.and(record)
 }
 
 /// Fails only where the datastore answers that it is not ready.

@@ -44,13 +44,17 @@ pub fn attachment(
     words: [&str; 3],
     deadline: Instant,
 ) -> Result<Option<Lock>, StateError> {
+    wait(&attachment_path(dirs, side, words)?, deadline)
+}
+
+fn attachment_path(dirs: &Dirs, side: Side, words: [&str; 3]) -> Result<PathBuf, StateError> {
     let ending = match side {
         Side::Ipam => ".ipam",
         Side::Net => ".net",
     };
     let locks = dirs.run.join("locks");
     directory_of_ours(&locks)?;
-    wait(&locks.join(digest(&words) + ending), deadline)
+    Ok(locks.join(digest(&words) + ending))
 }
 
 /// The same, if nobody has it now.
@@ -67,16 +71,35 @@ pub async fn host(path: &Path, deadline: Instant) -> Option<Lock> {
     // Calico's directory is for everybody; one of ours (0700) would lock its tools out.
     std::fs::create_dir_all(path.parent()?).ok()?;
     let deadline = deadline.min(Instant::now() + PATIENCE);
+    wait_meanwhile(path, deadline).await.ok().flatten()
+}
+
+/// As [`attachment`]; the task waits, and not its thread.
+pub async fn attachment_meanwhile(
+    dirs: &Dirs,
+    side: Side,
+    words: [&str; 3],
+    deadline: Instant,
+) -> Result<Option<Lock>, StateError> {
+    wait_meanwhile(&attachment_path(dirs, side, words)?, deadline).await
+}
+
+async fn wait_meanwhile(path: &Path, deadline: Instant) -> Result<Option<Lock>, StateError> {
     loop {
-        if let Some(lock) = now(path).ok()? {
-            return Some(lock);
+        if let Some(lock) = now(path)? {
+            return Ok(Some(lock));
         }
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
         let (taken, answer) = oneshot::channel();
-        queue(path, |lock| drop(taken.send(lock))).ok()?;
-        let lock = tokio::time::timeout(left, answer).await.ok()?.ok()?;
-        if let Some(lock) = lock.ok()?.filter(Lock::current) {
-            return Some(lock);
+        queue(path, |lock| drop(taken.send(lock)))?;
+        let Ok(Ok(lock)) = tokio::time::timeout(left, answer).await else {
+            return Ok(None);
+        };
+        if let Some(lock) = lock?.filter(Lock::current) {
+            return Ok(Some(lock));
         }
     }
 }

@@ -102,7 +102,7 @@ impl Embedded {
         };
         let (reply, answer) = oneshot::channel();
         let files = Arc::clone(&self.files);
-        std::thread::spawn(move || {
+        let body = move || {
             let turn = turn::wait(files.path());
             let outcome = work(&files);
             drop(turn);
@@ -110,7 +110,11 @@ impl Embedded {
             drop(files);
             // The receiver is gone only when the time was over.
             let _ = reply.send(outcome);
-        });
+        };
+        if let Err(error) = std::thread::Builder::new().spawn(body) {
+            let text = format!("{}: no thread to write on: {error}", self.identity());
+            return Some(Err(StoreError::Unreachable(text)));
+        }
         timeout(left, answer).await.ok()?.ok()
     }
 

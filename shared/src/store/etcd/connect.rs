@@ -101,11 +101,14 @@ pub(super) async fn dial(
     }
 }
 
-/// Makes the connection; TLS lies above what is gathered.
+/// Makes the connection. TLS gathers by itself, and must be able to say at once why it ends.
 async fn connect(
     endpoint: &Endpoint,
     config: &EtcdConfig,
 ) -> Result<tonic::transport::Channel, tonic::transport::Error> {
+    if endpoint.uri().scheme_str() == Some("https") {
+        return endpoint.connect().await;
+    }
     let mut plain = HttpConnector::new();
     plain.enforce_http(false);
     plain.set_nodelay(true);
@@ -159,11 +162,11 @@ fn endpoint(config: &EtcdConfig, tls: &Tls, url: &str) -> Result<Endpoint, Store
     };
     let endpoint = Endpoint::from_shared(url.to_owned())
         .map_err(|error| StoreError::Config(format!("etcd endpoint {url}: {}", causes(&error))))?
-        .connect_timeout(config.connect_timeout)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE / 2);
     if !url.starts_with("https://") {
         return Ok(endpoint);
     }
+    let endpoint = endpoint.connect_timeout(config.connect_timeout);
     endpoint.tls_config(tls.get(config)?).map_err(wrong)
 }

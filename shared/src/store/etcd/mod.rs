@@ -101,7 +101,8 @@ impl Etcd {
             at: link.at,
             client: link.client.clone(),
             fresh: link.fresh,
-            passed: link.passed,
+            // Without a connection it begins anew, and asks nobody for long who does not show that it lives.
+            passed: link.client.as_ref().map_or(0, |_| link.passed),
         };
         Self {
             config: self.config.clone(),
@@ -262,5 +263,31 @@ impl Datastore for Etcd {
     async fn pause(&self, attempt: u32) -> Result<(), StoreError> {
         let last = format!("{}: no outcome after {attempt} tries", self.endpoint());
         self.deadline.pause(attempt, &last).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_call_begins_where_this_one_is_and_with_its_own_patience() {
+        let endpoints = ["http://127.0.0.1:1", "http://127.0.0.1:2"].map(str::to_owned);
+        let first = Etcd::new(EtcdConfig::new(endpoints.to_vec()), Duration::from_secs(9));
+        first.requests.fetch_add(3, Ordering::Relaxed);
+        first.advance();
+        first.advance();
+        first.advance();
+        assert_eq!(first.link().passed, 3);
+        let beside = first.beside(Duration::from_secs(1));
+        assert_eq!(beside.endpoint(), first.endpoint());
+        assert_eq!(
+            (beside.link().passed, beside.requests()),
+            (0, 0),
+            "it has tried nobody"
+        );
+        assert!(beside.deadline.left(String::new).unwrap() <= Duration::from_secs(1));
+        beside.advance();
+        assert_ne!(beside.endpoint(), first.endpoint(), "each goes its own way");
     }
 }
