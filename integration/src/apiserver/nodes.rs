@@ -136,23 +136,33 @@ pub(super) fn is_expired(state: &State, path: &str) -> bool {
     asked(path).is_some_and(|asked| asked.watch && asked.version < forgotten)
 }
 
+/// Which watches end next. Taken before anything else is looked at, so that none begins behind an end that it belongs
+/// to, by a manner that counted before.
+pub(super) fn generation(state: &State) -> u64 {
+    lock(&state.nodes).generation
+}
+
 /// Whether a watch is asked for.
 pub(super) fn is_watch(path: &str) -> bool {
     asked(path).is_some_and(|asked| asked.watch)
 }
 
-/// Serves a watch to its end; nothing where none is asked for.
-pub(super) fn watch(state: &State, path: &str, stream: &mut impl Write) -> Option<Result<()>> {
+/// Serves a watch to its end, or to the end of its [`generation`]; nothing where none is asked for.
+pub(super) fn watch(
+    state: &State,
+    path: &str,
+    generation: u64,
+    stream: &mut impl Write,
+) -> Option<Result<()>> {
     let asked = asked(path).filter(|asked| asked.watch)?;
-    Some(serve(state, &asked, stream))
+    Some(serve(state, &asked, generation, stream))
 }
 
-fn serve(state: &State, asked: &Asked, stream: &mut impl Write) -> Result<()> {
+fn serve(state: &State, asked: &Asked, generation: u64, stream: &mut impl Write) -> Result<()> {
     let head = "HTTP/1.1 200 -\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes())?;
     stream.flush()?;
     let mut told = asked.version;
-    let generation = lock(&state.nodes).generation;
     while !state.stop.load(Ordering::SeqCst) {
         let (new, over) = {
             let nodes = lock(&state.nodes);

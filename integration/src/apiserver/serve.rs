@@ -88,6 +88,7 @@ fn connection(stream: TcpStream, tls: Arc<ServerConfig>, state: &State) -> std::
     let mut reader = BufReader::new(StreamOwned::new(session, stream));
     let head = Head::read(&mut reader)?;
     std::io::copy(&mut (&mut reader).take(head.length as u64), &mut std::io::sink())?;
+    let generation = nodes::generation(state);
     lock(&state.requests).push(head.path.clone());
     let certified = reader.get_ref().conn.peer_certificates().is_some();
     let token = head.token.as_deref().unwrap_or_default();
@@ -101,7 +102,7 @@ fn connection(stream: TcpStream, tls: Arc<ServerConfig>, state: &State) -> std::
     let length = body.len();
     let stream = reader.get_mut();
     if status == 200
-        && let Some(watched) = nodes::watch(state, &head.path, stream)
+        && let Some(watched) = nodes::watch(state, &head.path, generation, stream)
     {
         watched?;
         stream.conn.send_close_notify();
