@@ -9,11 +9,10 @@ mod group;
 mod held;
 mod outgoing;
 mod pack;
+mod senders;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use ipnet::IpNet;
 
 use exporter::Exporter;
 use group::Group;
@@ -21,6 +20,7 @@ pub use outgoing::{Outgoing, Part};
 use pack::pack;
 
 use crate::policy::{Export, Target};
+use crate::prefix_map::PrefixSet;
 use crate::rib::{Changes, Interner, Rib};
 use crate::session::PeerKey;
 use crate::wire::{Attributes, Family, Message, Nlri, Refresh, Update};
@@ -87,12 +87,16 @@ impl AdjRibOut {
         for group in self.groups.values_mut() {
             let mut exporter = Exporter::new(from, &mut self.attributes);
             let mut deltas = Vec::new();
-            for prefix in &changes.best {
-                group.tell(*prefix, &mut exporter, &mut deltas);
+            for prefix in changes.best.iter() {
+                group.tell(prefix, &mut exporter, &mut deltas);
             }
-            for prefix in changes.others.difference(&changes.best) {
-                if group.target.add_path.contains(&Family::of_net(*prefix)) {
-                    group.tell(*prefix, &mut exporter, &mut deltas);
+            for prefix in changes
+                .others
+                .iter()
+                .filter(|prefix| !changes.best.contains(*prefix))
+            {
+                if group.target.add_path.contains(&Family::of_net(prefix)) {
+                    group.tell(prefix, &mut exporter, &mut deltas);
                 }
             }
             outgoing.extend(group.split(&deltas));
@@ -104,7 +108,7 @@ impl AdjRibOut {
     /// Export policy changed: the difference, and nothing else.
     pub fn reexport(&mut self, from: Sources<'_>) -> Vec<Outgoing> {
         let told = self.groups.values().flat_map(Group::prefixes);
-        let best: BTreeSet<IpNet> = told.chain(from.rib.prefixes()).collect();
+        let best: PrefixSet = told.chain(from.rib.prefixes()).collect();
         let changes = Changes {
             best,
             ..Changes::default()

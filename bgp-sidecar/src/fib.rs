@@ -5,7 +5,6 @@ mod resolve;
 mod wanted;
 mod way;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,8 +13,10 @@ use ipnet::IpNet;
 
 pub use diff::{Op, Plan, diff};
 pub use resolve::{KernelKind, KernelRoute, KernelTable, Reason, Resolved, Unresolved, resolve};
-pub use wanted::{Inputs, Missing, Wanted, Why, learned, wanted};
+pub use wanted::{Inputs, Missing, NextHops, Wanted, Why, learned, wanted};
 pub use way::{Ways, ways};
+
+use crate::prefix_map::PrefixMap;
 
 /// The protocol number of our routes (`manx`): they are ours, and nothing else is.
 pub const PROTOCOL: u8 = 77;
@@ -72,7 +73,7 @@ pub struct Route {
 }
 
 /// Routes of ours by destination and metric.
-pub type Routes = BTreeMap<(IpNet, u32), Kind>;
+pub type Routes = PrefixMap<(IpNet, u32), Kind>;
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ pub mod origin;
 pub mod peer;
 pub mod peers;
 pub mod policy;
+pub mod prefix_map;
 pub mod register;
 pub mod rib;
 pub mod session;

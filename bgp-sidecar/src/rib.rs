@@ -12,7 +12,7 @@ mod path;
 mod peers;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -28,6 +28,7 @@ use peers::{Peers, Slot};
 pub use view::{Received, Route, Source, Status};
 
 use crate::policy::{Refusal, Verdict};
+use crate::prefix_map::PrefixMap;
 use crate::session::PeerKey;
 use crate::wire::{Announcement, Attributes, Family, Update};
 
@@ -37,7 +38,7 @@ pub type Policy<'a> = &'a dyn Fn(IpNet, &Attributes) -> Verdict;
 /// All routes.
 #[derive(Clone, Debug, Default)]
 pub struct Rib {
-    entries: BTreeMap<IpNet, Entry>,
+    entries: PrefixMap<IpNet, Entry>,
     parts: Parts,
 }
 
@@ -135,11 +136,13 @@ impl Rib {
             return changes;
         }
         let has_one = |path: &Path| path.refusal.is_none() && changed.contains(&path.used.next_hop.address);
-        for (prefix, entry) in &mut self.entries {
-            if entry.paths.iter().any(has_one) {
-                let before = entry.before();
-                entry.decide(&self.parts);
-                changes.record(*prefix, entry.effect(&before));
+        for family in Family::ALL {
+            for (prefix, entry) in self.entries.family_mut(family) {
+                if entry.paths.iter().any(has_one) {
+                    let before = entry.before();
+                    entry.decide(&self.parts);
+                    changes.record(prefix, entry.effect(&before));
+                }
             }
         }
         changes
@@ -156,8 +159,7 @@ impl Rib {
     /// Every route of the peer's family has to be confirmed: a refresh begins (RFC 7313 §4.1).
     pub fn mark_stale(&mut self, peer: PeerKey, family: Family) {
         let slot = self.parts.peers.slot(peer);
-        let of_family = |(prefix, _): &(&IpNet, &mut Entry)| Family::of_net(**prefix) == family;
-        for (_, entry) in self.entries.iter_mut().filter(of_family) {
+        for (_, entry) in self.entries.family_mut(family) {
             for path in &mut entry.paths {
                 path.stale |= Some(path.peer) == slot;
             }

@@ -40,6 +40,7 @@ use crate::fib::{KernelTable, Op, Routes, Ways, Why};
 use crate::fsm::{Cause, Failure, State};
 use crate::peer::{Peer, Side};
 use crate::policy::Export;
+use crate::prefix_map::PrefixMap;
 use crate::rib::Rib;
 use crate::session::{PeerKey, Session};
 use crate::wire::{Family, Negotiated};
@@ -158,7 +159,7 @@ pub struct Speaker {
     /// Sessions that came and went.
     changes: u64,
     /// What is used and yet not in the kernel.
-    missing: BTreeMap<IpNet, Why>,
+    missing: PrefixMap<IpNet, Why>,
     /// Routes of ours that somebody else took away or changed, since the start.
     lost: u64,
     /// To peers behind gateways.
@@ -192,7 +193,7 @@ impl Speaker {
             pending: Pending::default(),
             owed: BTreeSet::new(),
             changes: 0,
-            missing: BTreeMap::new(),
+            missing: PrefixMap::new(),
             lost: 0,
             ways: Ways::new(),
             refused: BTreeMap::new(),

@@ -1,6 +1,5 @@
 //! Peers that are to be told the same, but for one thing: nobody is told what came from itself.
 
-use std::collections::btree_map::Entry as Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,19 +9,21 @@ use super::exporter::Exporter;
 use super::held::{self, Missed};
 use super::outgoing::{Change, Hidden, Outgoing, Parts};
 use super::pack::pack;
+use super::senders::{Sender, Senders};
 use crate::policy::Target;
+use crate::prefix_map::{Fate, PrefixMap};
 use crate::session::PeerKey;
 use crate::wire::{Attributes, Family, Message, Nlri};
 
 /// Paths of a prefix that are sent where several are (RFC 7911).
 const PATHS: usize = 8;
 
-/// What a group has been told of a prefix.
+/// What a group has been told of a prefix. There is one for every route, so it is two words.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     attributes: Arc<Attributes>,
     /// Whom it is from: hidden from that one.
-    from: Option<PeerKey>,
+    from: Option<Sender>,
 }
 
 impl Told {
@@ -30,8 +31,9 @@ impl Told {
         self.from == other.from && Arc::ptr_eq(&self.attributes, &other.attributes)
     }
 
-    fn to(&self, peer: PeerKey) -> Option<&Arc<Attributes>> {
-        (self.from != Some(peer)).then_some(&self.attributes)
+    /// What a member sees of it, where that is its own number; one that nothing is from has none.
+    fn to(&self, own: Option<Sender>) -> Option<&Arc<Attributes>> {
+        (self.from.is_none() || self.from != own).then_some(&self.attributes)
     }
 }
 
@@ -45,16 +47,13 @@ pub(super) struct Delta {
 
 impl Delta {
     /// What this member held of it.
-    fn held(&self, peer: PeerKey) -> Option<&Arc<Attributes>> {
-        self.before.as_ref()?.to(peer)
+    fn held(&self, own: Option<Sender>) -> Option<&Arc<Attributes>> {
+        self.before.as_ref()?.to(own)
     }
 
     /// What this member has to hear of it, if anything.
-    fn to(&self, peer: PeerKey) -> Option<Change> {
-        let (before, after) = (
-            self.held(peer),
-            self.after.as_ref().and_then(|told| told.to(peer)),
-        );
+    fn to(&self, own: Option<Sender>) -> Option<Change> {
+        let (before, after) = (self.held(own), self.after.as_ref().and_then(|told| told.to(own)));
         (before != after).then(|| (self.nlri, after.cloned()))
     }
 
@@ -82,9 +81,8 @@ pub(super) struct Group {
     pub(super) newcomers: BTreeSet<PeerKey>,
     /// Members that do not read, and what they have missed.
     pub(super) held: BTreeMap<PeerKey, Missed>,
-    told: BTreeMap<Nlri, Told>,
-    /// How much of it is from whom.
-    from: BTreeMap<PeerKey, usize>,
+    told: PrefixMap<Nlri, Told>,
+    senders: Senders,
 }
 
 impl Group {
@@ -94,8 +92,8 @@ impl Group {
             members: BTreeSet::new(),
             newcomers: BTreeSet::new(),
             held: BTreeMap::new(),
-            told: BTreeMap::new(),
-            from: BTreeMap::new(),
+            told: PrefixMap::new(),
+            senders: Senders::default(),
         };
         let mut deltas = Vec::new();
         for prefix in exporter.from.rib.prefixes() {
@@ -117,12 +115,12 @@ impl Group {
 
     /// What a member is to hold.
     pub(super) fn visible(&self, peer: PeerKey) -> impl Iterator<Item = (Nlri, &Arc<Attributes>)> + '_ {
-        let all = self.told.iter();
-        all.filter_map(move |(nlri, told)| Some((*nlri, told.to(peer)?)))
+        let (all, own) = (self.told.iter(), self.senders.find(peer));
+        all.filter_map(move |(nlri, told)| Some((nlri, told.to(own)?)))
     }
 
     pub(super) fn count(&self, peer: PeerKey) -> usize {
-        self.told.len() - self.from.get(&peer).copied().unwrap_or_default()
+        self.told.len() - self.senders.count(peer)
     }
 
     /// What a member holds: what it is to hold, but for what it has missed.
@@ -142,7 +140,8 @@ impl Group {
 
     /// What a member has to be told of what it has missed.
     pub(super) fn catch_up(&self, peer: PeerKey, missed: &Missed) -> Vec<Message> {
-        let now = |nlri: &Nlri| self.told.get(nlri)?.to(peer).cloned();
+        let own = self.senders.find(peer);
+        let now = |nlri: &Nlri| self.told.get(*nlri)?.to(own).cloned();
         pack(held::changes(missed, now))
     }
 
@@ -154,7 +153,8 @@ impl Group {
                 .next()
                 .and_then(|route| exporter.attributes(&self.target, &route));
             drop(routes);
-            return self.put(Nlri::from(prefix), told.map(Told::from), deltas);
+            let told = told.map(|told| self.told(told));
+            return self.put(Nlri::from(prefix), told, deltas);
         }
         let mut wanted = BTreeMap::new();
         for route in exporter.from.rib.usable(prefix) {
@@ -162,37 +162,48 @@ impl Group {
                 && let Some(told) = exporter.attributes(&self.target, &route)
             {
                 let path_id = route.id;
-                wanted.insert(Nlri { prefix, path_id }, Told::from(told));
+                wanted.insert(Nlri { prefix, path_id }, self.told(told));
             }
         }
-        let [first, last] = [u32::MIN, u32::MAX].map(|path_id| Nlri { prefix, path_id });
-        let known = self.told.range(first..=last).map(|(nlri, _)| *nlri);
+        let known = self.told.of(prefix).map(|(nlri, _)| nlri);
         let all: BTreeSet<Nlri> = known.chain(wanted.keys().copied()).collect();
         for nlri in all {
             self.put(nlri, wanted.remove(&nlri), deltas);
         }
     }
 
+    /// What a route becomes here.
+    fn told(&mut self, (attributes, from): (Arc<Attributes>, Option<PeerKey>)) -> Told {
+        let from = from.map(|key| self.senders.number(key));
+        Told { attributes, from }
+    }
+
     fn put(&mut self, nlri: Nlri, after: Option<Told>, deltas: &mut Vec<Delta>) {
-        let source = after.as_ref().and_then(|told| told.from);
-        let before = match (self.told.entry(nlri), &after) {
-            (Place::Vacant(_), None) => return,
-            (Place::Occupied(told), Some(after)) if told.get().same(after) => return,
-            (Place::Occupied(mut told), Some(after)) => Some(told.insert(after.clone())),
-            (Place::Occupied(told), None) => Some(told.remove()),
-            (Place::Vacant(place), Some(after)) => {
-                place.insert(after.clone());
-                None
+        let (mut before, mut same) = (None, false);
+        self.told.change(nlri, |told| match (told, &after) {
+            (Some(told), Some(after)) if told.same(after) => {
+                same = true;
+                Fate::Keep
             }
-        };
-        if let Some(source) = source {
-            *self.from.entry(source).or_default() += 1;
+            (Some(told), Some(after)) => {
+                before = Some(std::mem::replace(told, after.clone()));
+                Fate::Keep
+            }
+            (Some(told), None) => {
+                before = Some(told.clone());
+                Fate::Remove
+            }
+            (None, Some(after)) => Fate::Put(after.clone()),
+            (None, None) => {
+                same = true;
+                Fate::Keep
+            }
+        });
+        if !same {
+            let from = |told: &Option<Told>| told.as_ref().and_then(|told| told.from);
+            self.senders.moved(from(&before), from(&after));
+            deltas.push(Delta { nlri, before, after });
         }
-        let lost = before.as_ref().and_then(|told| told.from);
-        if let Some(count) = lost.and_then(|source| self.from.get_mut(&source)) {
-            *count -= 1;
-        }
-        deltas.push(Delta { nlri, before, after });
     }
 
     /// Messages for those who read: one bundle for all of them, and one more for each whom a route comes from or came
@@ -204,16 +215,18 @@ impl Group {
             let hidden = self.hidden(delta.before.as_ref(), delta.after.as_ref());
             if delta.moved() {
                 for peer in hidden.iter() {
-                    apart.entry(peer).or_default().extend(delta.to(peer));
+                    let own = self.senders.find(peer);
+                    apart.entry(peer).or_default().extend(delta.to(own));
                 }
             }
             if let Some(change) = delta.to_others() {
                 parts.push(hidden, change);
             }
             for (peer, missed) in &mut self.held {
+                let own = self.senders.find(*peer);
                 missed
                     .entry(delta.nlri)
-                    .or_insert_with(|| delta.held(*peer).cloned());
+                    .or_insert_with(|| delta.held(own).cloned());
             }
         }
         let reads = |peer: &PeerKey| !self.held.contains_key(peer) && !self.newcomers.contains(peer);
@@ -226,7 +239,8 @@ impl Group {
 
     /// Members that do not see a change from the one to the other as the rest does.
     fn hidden(&self, before: Option<&Told>, after: Option<&Told>) -> Hidden {
-        let member = |told: &Told| told.from.filter(|source| self.members.contains(source));
+        let key = |told: &Told| told.from.and_then(|sender| self.senders.key(sender));
+        let member = |told: &Told| key(told).filter(|source| self.members.contains(source));
         Hidden::new(before.and_then(member), after.and_then(member))
     }
 
@@ -237,16 +251,10 @@ impl Group {
             return None;
         }
         let mut parts = Parts::default();
-        for (nlri, told) in &self.told {
-            let change = (*nlri, Some(Arc::clone(&told.attributes)));
+        for (nlri, told) in self.told.iter() {
+            let change = (nlri, Some(Arc::clone(&told.attributes)));
             parts.push(self.hidden(Some(told), None), change);
         }
         parts.into_outgoing(newcomers.into_iter().collect())
-    }
-}
-
-impl From<(Arc<Attributes>, Option<PeerKey>)> for Told {
-    fn from((attributes, from): (Arc<Attributes>, Option<PeerKey>)) -> Self {
-        Self { attributes, from }
     }
 }

@@ -1,5 +1,6 @@
 //! Whatever happens, every peer that reads holds exactly what it is to hear, and nobody is told anything twice.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;

@@ -1,11 +1,11 @@
 //! From what the kernel holds to what it is to hold: what is equal is not touched.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use ipnet::IpNet;
 
 use super::{Kind, LEARNED, Route, Routes, WAY};
+use crate::prefix_map::PrefixSet;
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +55,11 @@ impl Plan {
 }
 
 /// What leads from the one to the other, of all routes or of those to some destinations.
-pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&BTreeSet<IpNet>>) -> Plan {
+pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&PrefixSet>) -> Plan {
     let mut plan = Plan::default();
     let mut later = Vec::new();
     for route in within(wanted, scope) {
-        if found.get(&(route.destination, route.metric)) != Some(&route.kind) {
+        if found.get((route.destination, route.metric)) != Some(&route.kind) {
             match (&route.kind, route.metric) {
                 (Kind::Blackhole, _) => plan.put.push(Op::Replace(route)),
                 (Kind::Via(_), LEARNED) => plan.learned.push(Op::Replace(route)),
@@ -69,7 +69,7 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&BTreeSet<IpNet>>) ->
     }
     plan.put.append(&mut later);
     for route in within(found, scope) {
-        if !wanted.contains_key(&(route.destination, route.metric)) {
+        if !wanted.contains((route.destination, route.metric)) {
             match (&route.kind, route.metric) {
                 (Kind::Blackhole, _) | (Kind::Via(_), WAY) => plan.after_withdrawal.push(Op::Delete(route)),
                 (Kind::Via(_), _) => plan.remove.push(Op::Delete(route)),
@@ -79,13 +79,13 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&BTreeSet<IpNet>>) ->
     plan
 }
 
-fn within<'a>(routes: &'a Routes, scope: Option<&'a BTreeSet<IpNet>>) -> impl Iterator<Item = Route> + 'a {
+fn within<'a>(routes: &'a Routes, scope: Option<&'a PrefixSet>) -> impl Iterator<Item = Route> + 'a {
     let all = scope.is_none().then(|| routes.iter()).into_iter().flatten();
-    let some = scope.into_iter().flatten();
-    let some = some.flat_map(|destination| routes.range((*destination, u32::MIN)..=(*destination, u32::MAX)));
+    let some = scope.into_iter().flat_map(PrefixSet::iter);
+    let some = some.flat_map(|destination| routes.of(destination));
     all.chain(some).map(|((destination, metric), kind)| Route {
-        destination: *destination,
-        metric: *metric,
+        destination,
+        metric,
         kind: kind.clone(),
     })
 }

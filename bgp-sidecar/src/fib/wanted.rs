@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
+use smallvec::{SmallVec, smallvec};
 
 use super::{BLACKHOLE, Hop, Kind, LEARNED, LENT, Resolved, Routes, Unresolved, WAY, Ways};
+use crate::prefix_map::PrefixSet;
 use crate::rib::{Rib, Source};
 
 /// What it is made of, besides what was learned.
@@ -29,8 +32,8 @@ pub struct Inputs<'a> {
 /// Why a route is not put into the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// None of its next hops can be used; this is what is wrong with the first.
-    Unresolved(Unresolved),
+    /// None of its next hops can be used; this is what is wrong with the first. Routes with the same next hops share it.
+    Unresolved(Arc<Unresolved>),
     /// Its pool is encapsulated.
     Encapsulated,
 }
@@ -64,22 +67,25 @@ pub struct Wanted {
     pub missing: Vec<Missing>,
 }
 
+/// Next hops of a route; most have one.
+pub type NextHops = SmallVec<[IpAddr; 1]>;
+
 /// The learned routes of Loc-RIB, or those to some prefixes: destination and next hops.
 pub fn learned<'a>(
     rib: &'a Rib,
-    scope: Option<&'a BTreeSet<IpNet>>,
-) -> impl Iterator<Item = (IpNet, Vec<IpAddr>)> + 'a {
+    scope: Option<&'a PrefixSet>,
+) -> impl Iterator<Item = (IpNet, NextHops)> + 'a {
     let all = scope.is_none().then(|| rib.prefixes()).into_iter().flatten();
-    let some = scope.into_iter().flatten().copied();
+    let some = scope.into_iter().flat_map(PrefixSet::iter);
     all.chain(some).filter_map(move |prefix| {
         let theirs = rib.winners(prefix).filter(|route| route.source != Source::Own);
-        let hops: Vec<_> = theirs.map(|route| route.attributes.next_hop.address).collect();
+        let hops: NextHops = theirs.map(|route| route.attributes.next_hop.address).collect();
         (!hops.is_empty()).then_some((prefix, hops))
     })
 }
 
 /// What the kernel is to hold.
-pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Vec<IpAddr>)>) -> Wanted {
+pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, NextHops)>) -> Wanted {
     let mut wanted = Wanted::default();
     let mut hops = Hops {
         resolve: inputs.resolve,
@@ -100,7 +106,7 @@ pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Vec
     let lent = inputs
         .lent
         .iter()
-        .map(|(address, node)| (IpNet::from(*address), LENT, vec![*node]));
+        .map(|(address, node)| (IpNet::from(*address), LENT, smallvec![*node]));
     let learned = learned
         .into_iter()
         .map(|(destination, next_hops)| (destination, LEARNED, next_hops));
@@ -120,12 +126,12 @@ pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Vec
 /// Next hops, each resolved once, and each set of them kept once.
 struct Hops<'a> {
     resolve: &'a dyn Fn(IpAddr) -> Result<Resolved, Unresolved>,
-    alone: BTreeMap<IpAddr, Result<Vec<Hop>, Unresolved>>,
-    together: BTreeMap<Vec<IpAddr>, Result<Kind, Unresolved>>,
+    alone: BTreeMap<IpAddr, Result<Vec<Hop>, Arc<Unresolved>>>,
+    together: BTreeMap<NextHops, Result<Kind, Arc<Unresolved>>>,
 }
 
 impl Hops<'_> {
-    fn of(&mut self, next_hops: Vec<IpAddr>) -> Result<Kind, Unresolved> {
+    fn of(&mut self, next_hops: NextHops) -> Result<Kind, Arc<Unresolved>> {
         if let Some(known) = self.together.get(&next_hops) {
             return known.clone();
         }
@@ -133,10 +139,13 @@ impl Hops<'_> {
         let mut wrong = None;
         for next_hop in &next_hops {
             let resolve = self.resolve;
-            let alone = self.alone.entry(*next_hop);
-            match alone.or_insert_with(|| resolve(*next_hop).map(|resolved| resolved.hops)) {
+            let alone = self.alone.entry(*next_hop).or_insert_with(|| {
+                let resolved = resolve(*next_hop).map_err(Arc::new)?;
+                Ok(resolved.hops)
+            });
+            match alone {
                 Ok(hops) => found.extend(hops.iter().cloned()),
-                Err(why) => wrong = wrong.or_else(|| Some(why.clone())),
+                Err(why) => wrong = wrong.or_else(|| Some(Arc::clone(why))),
             }
         }
         let kind = match wrong {

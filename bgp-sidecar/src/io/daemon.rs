@@ -204,8 +204,8 @@ impl Daemon {
             return;
         };
         let held = self.speaker.kernel_routes().iter();
-        let gone = held.filter(|(key, kind)| seen.ours.get(key) != Some(kind));
-        let gone = gone.map(|((destination, _), _)| *destination).collect();
+        let gone = held.filter(|(key, kind)| seen.ours.get(*key) != Some(kind));
+        let gone = gone.map(|((destination, _), _)| destination).collect();
         self.step(Event::Lost(gone)).await;
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::path::Effect;
+use crate::prefix_map::PrefixSet;
 use crate::wire::Family;
 
 /// A peer's number of routes against its maximum (RFC 4486 §4).
@@ -31,9 +32,9 @@ pub enum Limit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Their best route, or the set of routes used together, is another.
-    pub best: BTreeSet<IpNet>,
+    pub best: PrefixSet,
     /// Only routes that are not used themselves changed: of interest where several are passed on (RFC 7911).
-    pub others: BTreeSet<IpNet>,
+    pub others: PrefixSet,
     /// Next hops not seen before: to be resolved, then told by `set_next_hop`.
     pub resolve: BTreeSet<IpAddr>,
     /// The maximum of prefixes was met.
@@ -48,8 +49,8 @@ impl Changes {
 
     /// Adds what a later call did.
     pub fn merge(&mut self, later: Self) {
-        self.best.extend(later.best);
-        self.others.extend(later.others);
+        self.best.merge(later.best);
+        self.others.merge(later.others);
         self.resolve.extend(later.resolve);
         self.limit = later.limit.or(self.limit);
     }

@@ -1,16 +1,16 @@
 //! Routes come and go, prefix by prefix.
 
 use std::collections::BTreeSet;
-use std::collections::btree_map::Entry as Place;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
 use super::changes::Changes;
-use super::path::{Entry, Path};
+use super::path::{Entry, Path, Paths};
 use super::peers::Slot;
 use super::{Parts, Policy, Rib};
 use crate::policy::Refusal;
+use crate::prefix_map::Fate;
 use crate::session::PeerKey;
 use crate::wire::{Announcement, Family, Nlri};
 
@@ -31,8 +31,6 @@ impl Rib {
                     let mut path = parts.first_seen(slot, nlri.prefix, &received, changes);
                     path.path_id = nlri.path_id;
                     path.id = Entry::free_id(paths);
-                    // Most prefixes have one route, and a vector would make room for four.
-                    paths.reserve_exact(1);
                     paths.push(path);
                     paths.len() - 1
                 });
@@ -51,11 +49,9 @@ impl Rib {
     }
 
     pub(super) fn withdraw(&mut self, slot: Slot, nlri: Nlri, changes: &mut Changes) {
-        if self.entries.contains_key(&nlri.prefix) {
-            self.edit(nlri.prefix, changes, |paths, parts, _| {
-                parts.retain(paths, nlri.prefix, |path| !path.is(slot, nlri.path_id));
-            });
-        }
+        self.edit(nlri.prefix, changes, |paths, parts, _| {
+            parts.retain(paths, nlri.prefix, |path| !path.is(slot, nlri.path_id));
+        });
     }
 
     /// Keeps those routes of a peer that the function wants kept.
@@ -91,21 +87,14 @@ impl Rib {
         let has_one = |entry: &Entry| entry.paths.iter().any(|path| path.peer == slot);
         let Some(scope) = scope else {
             let all = self.entries.iter().filter(|(_, entry)| has_one(entry));
-            return all.map(|(prefix, _)| *prefix).collect();
+            return all.map(|(prefix, _)| prefix).collect();
         };
         let mut found = BTreeSet::new();
         for net in scope {
-            let inside = self
-                .entries
-                .range(net..)
-                .take_while(|(prefix, _)| net.contains(*prefix));
-            found.extend(
-                inside
-                    .filter(|(_, entry)| has_one(entry))
-                    .map(|(prefix, _)| *prefix),
-            );
+            let inside = self.entries.inside(*net).filter(|(_, entry)| has_one(entry));
+            found.extend(inside.map(|(prefix, _)| prefix));
             let above = std::iter::successors(net.supernet(), IpNet::supernet);
-            found.extend(above.filter(|prefix| self.entries.get(prefix).is_some_and(has_one)));
+            found.extend(above.filter(|prefix| self.entries.get(*prefix).is_some_and(has_one)));
         }
         found.into_iter().collect()
     }
@@ -115,28 +104,22 @@ impl Rib {
         &mut self,
         prefix: IpNet,
         changes: &mut Changes,
-        edit: impl FnOnce(&mut Vec<Path>, &mut Parts, &mut Changes),
+        edit: impl FnOnce(&mut Paths, &mut Parts, &mut Changes),
     ) {
         let parts = &mut self.parts;
-        let run = |entry: &mut Entry| {
+        self.entries.change(prefix, |known| {
+            let is_new = known.is_none();
+            let mut new = Entry::default();
+            let entry = known.unwrap_or(&mut new);
             let before = entry.before();
             edit(&mut entry.paths, parts, changes);
             entry.decide(parts);
             changes.record(prefix, entry.effect(&before));
-            entry.paths.is_empty()
-        };
-        match self.entries.entry(prefix) {
-            Place::Occupied(mut place) => {
-                if run(place.get_mut()) {
-                    place.remove();
-                }
+            match (entry.paths.is_empty(), is_new) {
+                (true, false) => Fate::Remove,
+                (false, true) => Fate::Put(new),
+                (true, true) | (false, false) => Fate::Keep,
             }
-            Place::Vacant(place) => {
-                let mut entry = Entry::default();
-                if !run(&mut entry) {
-                    place.insert(entry);
-                }
-            }
-        }
+        });
     }
 }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::Parts;
 use super::changes::{Changes, Limit};
-use super::path::Path;
+use super::path::{Path, Paths};
 use super::peers::Slot;
 use crate::policy::{Refusal, Verdict};
 use crate::wire::{Attributes, Family};
@@ -67,7 +67,7 @@ impl Parts {
     }
 
     /// Drops those routes to a prefix that are not to be kept.
-    pub(super) fn retain(&mut self, paths: &mut Vec<Path>, prefix: IpNet, keep: impl Fn(&Path) -> bool) {
+    pub(super) fn retain(&mut self, paths: &mut Paths, prefix: IpNet, keep: impl Fn(&Path) -> bool) {
         paths.retain(|path| {
             let kept = keep(path);
             if !kept {

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Parts;
 use super::decision::{self, Candidate, Kind};
 use super::peers::Slot;
@@ -73,10 +75,13 @@ impl Path {
     }
 }
 
+/// Most prefixes have one route: it lies in its entry, and needs no place of its own.
+pub(super) type Paths = SmallVec<[Path; 1]>;
+
 /// All routes to a prefix: the winners, then those that could follow, then those that cannot be used.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
-    pub(super) paths: Vec<Path>,
+    pub(super) paths: Paths,
     pub(super) usable: u32,
     pub(super) winners: u32,
 }
@@ -188,6 +193,6 @@ mod tests {
     #[test]
     fn a_route_is_five_words() {
         assert_eq!(size_of::<Path>(), 40);
-        assert_eq!(size_of::<Entry>(), 32);
+        assert_eq!(size_of::<Entry>(), 56);
     }
 }

@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: what the RIB holds is what a decision from scratch gives, and what it says
 //! has changed is what has changed.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
@@ -289,7 +290,7 @@ proptest! {
                 let now = held(&rib, prefix);
                 prop_assert_eq!(&now, &model.winners(prefix), "after {:?}", step);
                 let changed = now != before[usize::from(prefix)];
-                prop_assert_eq!(changes.best.contains(&net(prefix)), changed, "after {:?}", step);
+                prop_assert_eq!(changes.best.contains(net(prefix)), changed, "after {:?}", step);
             }
         }
         (0..5).for_each(|peer| drop(rib.peer_down(key(peer))));

@@ -120,20 +120,20 @@ impl Parts {
 impl Rib {
     /// The routes used for a prefix, the best first; none if there are none.
     pub fn winners(&self, prefix: IpNet) -> impl Iterator<Item = Route<'_>> + '_ {
-        let paths = self.entries.get(&prefix).map_or(&[][..], Entry::winners);
+        let paths = self.entries.get(prefix).map_or(&[][..], Entry::winners);
         paths.iter().map(move |path| self.parts.route(prefix, path))
     }
 
     /// Every route that could be used for a prefix, in the order of preference.
     pub fn usable(&self, prefix: IpNet) -> impl Iterator<Item = Route<'_>> + '_ {
-        let paths = self.entries.get(&prefix).map_or(&[][..], Entry::usable);
+        let paths = self.entries.get(prefix).map_or(&[][..], Entry::usable);
         paths.iter().map(move |path| self.parts.route(prefix, path))
     }
 
     /// Every prefix that has a best route.
     pub fn prefixes(&self) -> impl Iterator<Item = IpNet> + '_ {
         let used = self.entries.iter().filter(|(_, entry)| entry.winners > 0);
-        used.map(|(prefix, _)| *prefix)
+        used.map(|(prefix, _)| prefix)
     }
 
     /// What a peer has sent, used or not.
@@ -144,7 +144,7 @@ impl Rib {
             let from_it = paths.filter(move |(_, path)| Some(path.peer) == slot);
             from_it.map(move |(place, path)| Received {
                 nlri: Nlri {
-                    prefix: *prefix,
+                    prefix,
                     path_id: path.path_id,
                 },
                 attributes: &path.received,

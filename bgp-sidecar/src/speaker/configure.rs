@@ -12,6 +12,7 @@ use crate::cluster::Picture;
 use crate::origin::{self, Origin, Verdict};
 use crate::peer::{Peer, PeerEvent, Start};
 use crate::policy::{Export, Own};
+use crate::prefix_map::PrefixSet;
 use crate::rib::Changes;
 use crate::session::{Local, PeerKey, Session};
 use crate::wire::{Attributes, Family, Notification};
@@ -48,7 +49,7 @@ impl Speaker {
         };
         self.reimport_what_changed(&previous, &next);
         match destinations(&previous, &next) {
-            Some(some) => self.pending.destinations.extend(some),
+            Some(some) => self.pending.destinations.merge(some),
             None => self.pending.whole = true,
         }
         let export = |one: &Picture| (one.pools.clone(), one.tags.clone(), cluster(one));
@@ -247,7 +248,7 @@ fn affected(previous: &Own, next: &Own) -> Vec<IpNet> {
 }
 
 /// Destinations of the kernel's table that another picture may mean something else for; `None`: any.
-fn destinations(previous: &Picture, next: &Picture) -> Option<BTreeSet<IpNet>> {
+fn destinations(previous: &Picture, next: &Picture) -> Option<PrefixSet> {
     if previous.encapsulated != next.encapsulated {
         return None;
     }
@@ -255,7 +256,7 @@ fn destinations(previous: &Picture, next: &Picture) -> Option<BTreeSet<IpNet>> {
         .origin
         .blackholes
         .symmetric_difference(&next.origin.blackholes);
-    let mut nets: BTreeSet<IpNet> = blackholes.copied().collect();
+    let mut nets: PrefixSet = blackholes.copied().collect();
     for (one, other) in [(previous, next), (next, previous)] {
         let lent = one
             .lent

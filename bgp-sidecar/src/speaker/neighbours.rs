@@ -188,12 +188,12 @@ impl Speaker {
             self.drive(key, event.clone(), actions);
         }
         if ending == Ending::Withdraw {
-            let now = held.into_iter().filter(|((_, metric), _)| *metric != WAY);
+            let now = held.iter().filter(|((_, metric), _)| *metric != WAY);
             let ops = now.map(|((destination, metric), kind)| {
                 Op::Delete(crate::fib::Route {
                     destination,
                     metric,
-                    kind,
+                    kind: kind.clone(),
                 })
             });
             actions.push(Action::Kernel(ops.collect()));

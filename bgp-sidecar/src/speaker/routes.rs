@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::{Action, Level, Speaker, TimerKey};
 use crate::fib::{Inputs, KernelTable, Op, Plan, Routes, diff, learned, resolve, wanted};
+use crate::prefix_map::PrefixSet;
 use crate::rib::{Changes, Reach};
 
 /// What a restarted node's peers have to say everything again, before routes that nobody confirmed go.
@@ -22,7 +23,7 @@ const WITHDRAWAL: Duration = Duration::from_secs(2);
 pub(super) struct Pending {
     pub(super) changes: Changes,
     /// Destinations that the kernel's table is to be looked at for, beside the routes that have changed.
-    pub(super) destinations: BTreeSet<IpNet>,
+    pub(super) destinations: PrefixSet,
     /// It is to be looked at as a whole.
     pub(super) whole: bool,
     /// Export policy is another.
@@ -50,7 +51,10 @@ impl Speaker {
         match (pending.whole, pending.destinations.is_empty()) {
             (true, _) => self.plan(None),
             (false, true) => self.plan(Some(best)),
-            (false, false) => self.plan(Some(&(best | &pending.destinations))),
+            (false, false) => {
+                let both = best.iter().chain(pending.destinations.iter()).collect();
+                self.plan(Some(&both))
+            }
         }
     }
 
@@ -84,8 +88,8 @@ impl Speaker {
     /// Somebody else took routes of ours away, or changed them.
     pub(super) fn lost(&mut self, prefixes: &BTreeSet<IpNet>, actions: &mut Vec<Action>) {
         self.ours
-            .retain(|(destination, _), _| !prefixes.contains(destination));
-        let plan = self.plan(Some(prefixes));
+            .retain(|(destination, _), _| !prefixes.contains(&destination));
+        let plan = self.plan(Some(&prefixes.iter().copied().collect()));
         let back = plan.put.iter().chain(&plan.learned);
         let back: Vec<String> = back.map(ToString::to_string).collect();
         if !back.is_empty() {
@@ -101,7 +105,7 @@ impl Speaker {
         self.apply(plan.learned, actions);
     }
 
-    pub(super) fn plan(&mut self, scope: Option<&BTreeSet<IpNet>>) -> Plan {
+    pub(super) fn plan(&mut self, scope: Option<&PrefixSet>) -> Plan {
         let Some(picture) = self.picture.as_ref().filter(|_| self.looked) else {
             return Plan::default();
         };
@@ -121,7 +125,7 @@ impl Speaker {
         };
         let wanted = wanted(&inputs, learned(&self.rib, scope));
         match scope {
-            Some(scope) => self.missing.retain(|prefix, _| !scope.contains(prefix)),
+            Some(scope) => scope.iter().for_each(|prefix| drop(self.missing.remove(prefix))),
             None => self.missing.clear(),
         }
         let missing = wanted.missing.into_iter();
@@ -185,7 +189,7 @@ impl Speaker {
                     let key = (route.destination, route.metric);
                     self.ours.insert(key, route.kind.clone());
                 }
-                Op::Delete(route) => drop(self.ours.remove(&(route.destination, route.metric))),
+                Op::Delete(route) => drop(self.ours.remove((route.destination, route.metric))),
             }
         }
         actions.push(Action::Kernel(ops));

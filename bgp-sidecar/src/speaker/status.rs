@@ -110,7 +110,7 @@ impl Speaker {
             let stale = if route.stale { ", stale" } else { "" };
             let mut status = format!("{}{stale}", route.status);
             let used = matches!(route.status, Status::Best | Status::Multipath);
-            if let Some(why) = self.missing.get(&route.nlri.prefix) {
+            if let Some(why) = self.missing.get(route.nlri.prefix) {
                 status.push_str(&format!("; not in the kernel: {why}"));
             } else if used {
                 let caution = cautions.entry(next_hop).or_insert_with(|| self.caution(next_hop));

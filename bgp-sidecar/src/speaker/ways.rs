@@ -1,12 +1,11 @@
 //! Ways to peers behind gateways: in the kernel before the peer is dialled, and a moment longer than its session.
 
-use std::collections::BTreeSet;
-
 use ipnet::IpNet;
 
 use super::routes::reach;
 use super::{Action, Level, Speaker};
 use crate::fib::{Kind, Op, Route, WAY, Ways, ways};
+use crate::prefix_map::PrefixSet;
 
 impl Speaker {
     /// Finds them anew, and puts those that are new.
@@ -28,7 +27,7 @@ impl Speaker {
         let before = std::mem::replace(&mut self.ways, found.ways);
         let moved = before.keys().chain(self.ways.keys());
         let moved = moved.filter(|peer| before.get(*peer) != self.ways.get(*peer));
-        let moved: BTreeSet<IpNet> = moved.map(|peer| IpNet::from(*peer)).collect();
+        let moved: PrefixSet = moved.map(|peer| IpNet::from(*peer)).collect();
         if moved.is_empty() {
             return;
         }
@@ -52,7 +51,7 @@ impl Speaker {
     /// What the kernel loses last at the end: the octets of a farewell take these ways.
     pub fn last(&self) -> Vec<Op> {
         let ways = self.ours.iter().filter(|((_, metric), _)| *metric == WAY);
-        let op = |(&(destination, metric), kind): (&(IpNet, u32), &Kind)| {
+        let op = |((destination, metric), kind): ((IpNet, u32), &Kind)| {
             Op::Delete(Route {
                 destination,
                 metric,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
@@ -91,17 +92,17 @@ proptest! {
         for op in &all {
             let route = route_of(op);
             let key = (route.destination, route.metric);
-            prop_assert!(wanted.get(&key) != found.get(&key), "{op} touches what is right");
+            prop_assert!(wanted.get(key) != found.get(key), "{op} touches what is right");
             match op {
                 Op::Replace(route) => drop(kernel.insert(key, route.kind.clone())),
-                Op::Delete(_) => prop_assert!(kernel.remove(&key).is_some(), "{op}"),
+                Op::Delete(_) => prop_assert!(kernel.remove(key).is_some(), "{op}"),
             }
         }
         prop_assert_eq!(&kernel, &wanted);
         let touched: BTreeSet<_> = all.iter().map(|op| (route_of(op).destination, route_of(op).metric)).collect();
         prop_assert_eq!(touched.len(), all.len(), "nothing is touched twice");
 
-        let scope: BTreeSet<_> = wanted.keys().chain(found.keys()).map(|(net, _)| *net).collect();
+        let scope: PrefixSet = wanted.keys().chain(found.keys()).map(|(net, _)| net).collect();
         prop_assert_eq!(diff(&wanted, &found, Some(&scope)), plan);
     }
 }

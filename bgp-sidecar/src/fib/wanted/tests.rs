@@ -177,10 +177,15 @@ fn a_next_hop_is_resolved_once_and_equal_sets_are_shared() {
         encapsulated: &[],
         resolve: &resolve,
     };
-    let learned = (0..100u8).map(|third| (net(&format!("10.48.{third}.0/24")), vec![address("192.168.1.5")]));
+    let learned = (0..100u8).map(|third| {
+        (
+            net(&format!("10.48.{third}.0/24")),
+            smallvec![address("192.168.1.5")],
+        )
+    });
     let wanted = wanted(&inputs, learned);
     assert_eq!((asked.get(), wanted.routes.len()), (1, 100));
-    let mut kinds = wanted.routes.values();
+    let mut kinds = wanted.routes.iter().map(|(_, kind)| kind);
     let (Some(Kind::Via(first)), Some(Kind::Via(second))) = (kinds.next(), kinds.next()) else {
         panic!("no next hops");
     };
@@ -217,7 +222,7 @@ fn learned_routes_are_the_winners_that_are_not_our_own() {
         net("10.48.7.64/26"),
         &Attributes::originated(address("192.168.1.4")),
     );
-    let both = vec![address("192.168.1.5"), address("192.168.1.6")];
+    let both: NextHops = smallvec![address("192.168.1.5"), address("192.168.1.6")];
     let all = vec![(net("10.48.1.0/26"), both)];
     assert_eq!(learned(&rib, None).collect::<Vec<_>>(), all);
     let scope = ["10.48.1.0/26", "10.48.7.64/26", "10.48.99.0/26"].map(net).into();

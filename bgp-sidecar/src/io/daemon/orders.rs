@@ -4,7 +4,6 @@
     reason = "edge: reads the lock of the running one"
 )]
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -100,14 +99,14 @@ pub(in crate::io) async fn withdraw(settings: &Settings) -> Result<(), String> {
         return ended.map_err(|_| format!("process {pid} has not ended within 10 s"))?;
     }
     let kernel = Kernel::open().await?;
-    let ours: BTreeMap<_, _> = kernel.look().await?.ours;
+    let ours = kernel.look().await?.ours;
     let ops: Vec<Op> = ours
-        .into_iter()
+        .iter()
         .map(|((destination, metric), kind)| {
             Op::Delete(Route {
                 destination,
                 metric,
-                kind,
+                kind: kind.clone(),
             })
         })
         .collect();

@@ -111,7 +111,7 @@ fn route(
 /// What was appended to a route of ours shows as more next hops.
 fn insert(ours: &mut Routes, route: Route) {
     let key = (route.destination, route.metric);
-    let kind = match (ours.remove(&key), route.kind) {
+    let kind = match (ours.remove(key), route.kind) {
         (Some(Kind::Via(some)), Kind::Via(more)) => Kind::via(some.iter().chain(&*more).cloned()),
         (Some(_) | None, kind) => kind,
     };

@@ -220,7 +220,7 @@ impl Node {
                             self.kernel.insert((route.destination, route.metric), route.kind);
                         }
                         crate::fib::Op::Delete(route) => {
-                            self.kernel.remove(&(route.destination, route.metric));
+                            self.kernel.remove((route.destination, route.metric));
                         }
                     }
                 }
@@ -238,13 +238,13 @@ impl Node {
 
     /// Where a learned prefix leads, as `ip route` has it.
     pub(in crate::speaker) fn via(&self, prefix: IpNet) -> Option<IpAddr> {
-        match self.kernel.get(&(prefix, LEARNED))? {
+        match self.kernel.get((prefix, LEARNED))? {
             RouteKind::Via(hops) => hops.first()?.gateway,
             RouteKind::Blackhole => None,
         }
     }
 
     pub(in crate::speaker) fn has_blackhole(&self, prefix: IpNet) -> bool {
-        self.kernel.contains_key(&(prefix, BLACKHOLE))
+        self.kernel.contains((prefix, BLACKHOLE))
     }
 }

@@ -226,7 +226,7 @@ fn an_empty_datastore_changes_nothing_and_says_so() {
 fn a_route_that_somebody_takes_away_is_put_back() {
     let mut network = mesh(&[1, 2]);
     let node = network.nodes.get_mut(&1).unwrap();
-    node.kernel.remove(&(block(2), LEARNED));
+    node.kernel.remove((block(2), LEARNED));
     assert_eq!(network.nodes[&1].speaker.lost_routes(), 0);
     network.step(1, Event::Lost([block(2)].into()));
     assert_eq!(network.nodes[&1].speaker.lost_routes(), 1);

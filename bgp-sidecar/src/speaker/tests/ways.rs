@@ -12,7 +12,7 @@ fn behind(gateway: u8) -> Picture {
 
 fn way(network: &Network) -> Option<IpAddr> {
     let host = IpNet::from(address(2));
-    match network.nodes[&1].kernel.get(&(host, WAY))? {
+    match network.nodes[&1].kernel.get((host, WAY))? {
         RouteKind::Via(hops) => hops.first()?.gateway,
         RouteKind::Blackhole => None,
     }

@@ -1,0 +1,297 @@
+//! A sorted map of full chunks. Where keys come in order, as most tables do, a chunk is full before the next one begins;
+//! a B-tree of the standard library splits its nodes in halves and keeps them so.
+
+use std::cell::Cell;
+
+/// Keys of a chunk, at most: to make room in it moves a few, and a full one of keys and values as we have them takes
+/// little more than it asks for of musl's allocator, whose sizes are 464 and 3,248 octets near here.
+const MOST: usize = 58;
+
+/// What becomes of a value.
+#[derive(Debug)]
+pub enum Fate<V> {
+    /// It stays, as it is there now; or none comes.
+    Keep,
+    /// It is this one.
+    Put(V),
+    /// It goes.
+    Remove,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Dense<K, V> {
+    chunks: Vec<Chunk<K, V>>,
+    len: usize,
+    /// Where something was looked for last: what is looked for next is mostly there or behind it.
+    last: Cell<At>,
+}
+
+/// Never empty, in a map that nobody is changing.
+#[derive(Clone)]
+struct Chunk<K, V> {
+    /// The first of the keys, here so that a search for the chunk need not look elsewhere.
+    first: K,
+    keys: Vec<K>,
+    values: Vec<V>,
+}
+
+/// Where a key is, or would be.
+#[derive(Clone, Copy, Default)]
+struct At {
+    chunk: usize,
+    index: usize,
+}
+
+impl<K, V> Default for Dense<K, V> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            len: 0,
+            last: Cell::default(),
+        }
+    }
+}
+
+impl<K: Copy + Ord, V> Dense<K, V> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        let at = self.find(key).ok()?;
+        self.chunks[at.chunk].values.get(at.index)
+    }
+
+    /// Decides about one key with one search for it.
+    pub(super) fn change(&mut self, key: K, decide: impl FnOnce(Option<&mut V>) -> Fate<V>) {
+        match self.find(&key) {
+            Ok(at) => {
+                let value = &mut self.chunks[at.chunk].values[at.index];
+                match decide(Some(value)) {
+                    Fate::Keep => {}
+                    Fate::Put(new) => *value = new,
+                    Fate::Remove => drop(self.remove_at(at)),
+                }
+            }
+            Err(at) => {
+                if let Fate::Put(new) = decide(None) {
+                    self.insert_at(at, key, new);
+                }
+            }
+        }
+    }
+
+    /// What was there before.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.find(&key) {
+            Ok(at) => Some(std::mem::replace(
+                &mut self.chunks[at.chunk].values[at.index],
+                value,
+            )),
+            Err(at) => {
+                self.insert_at(at, key, value);
+                None
+            }
+        }
+    }
+
+    /// What was there.
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        let at = self.find(key).ok()?;
+        Some(self.remove_at(at))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> + '_ {
+        self.chunks.iter().flat_map(Chunk::iter)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> + '_ {
+        self.chunks.iter_mut().flat_map(Chunk::iter_mut)
+    }
+
+    /// From this key on.
+    pub(super) fn since(&self, key: K) -> impl Iterator<Item = (K, &V)> + '_ {
+        let (Ok(at) | Err(at)) = self.find(&key);
+        let chunks = self.chunks.iter().skip(at.chunk);
+        chunks.flat_map(Chunk::iter).skip(at.index)
+    }
+
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(K, &mut V) -> bool) {
+        for chunk in &mut self.chunks {
+            let kept: Vec<bool> = chunk.iter_mut().map(|(key, value)| keep(key, value)).collect();
+            let (mut keys, mut values) = (kept.iter(), kept.iter());
+            chunk.keys.retain(|_| keys.next() == Some(&true));
+            chunk.values.retain(|_| values.next() == Some(&true));
+            chunk.settle();
+        }
+        self.chunks.retain(|chunk| !chunk.keys.is_empty());
+        self.len = self.chunks.iter().map(|chunk| chunk.keys.len()).sum();
+        let mut index = 0;
+        while index < self.chunks.len() {
+            if !self.join(index) {
+                index += 1;
+            }
+        }
+    }
+
+    fn find(&self, key: &K) -> Result<At, At> {
+        let last = self.last.get();
+        let chunk = match self.spans(last.chunk, key) {
+            true => last.chunk,
+            false => {
+                let after = self.chunks.partition_point(|chunk| chunk.first <= *key);
+                after.saturating_sub(1)
+            }
+        };
+        let Some(keys) = self.chunks.get(chunk).map(|chunk| &chunk.keys) else {
+            return Err(At::default());
+        };
+        let found = match keys.last() {
+            Some(end) if end < key => Err(keys.len()),
+            Some(_) | None => search(keys, last.index, key),
+        };
+        let (Ok(index) | Err(index)) = found;
+        let at = At { chunk, index };
+        self.last.set(at);
+        found.map(|_| at).map_err(|_| at)
+    }
+
+    /// Whether a key is in this chunk or in none.
+    fn spans(&self, chunk: usize, key: &K) -> bool {
+        let begun = self.chunks.get(chunk).is_some_and(|chunk| chunk.first <= *key);
+        begun && self.chunks.get(chunk + 1).is_none_or(|next| *key < next.first)
+    }
+
+    fn insert_at(&mut self, at: At, key: K, value: V) {
+        let at = self.room(at, key);
+        self.chunks[at.chunk].insert(at.index, key, value);
+        self.len += 1;
+    }
+
+    /// Where there is room for what belongs there.
+    fn room(&mut self, at: At, key: K) -> At {
+        let next = At {
+            chunk: at.chunk + 1,
+            index: 0,
+        };
+        match self.chunks.get_mut(at.chunk) {
+            None => self.chunks.push(Chunk::new(key)),
+            Some(chunk) if chunk.keys.len() < MOST => {}
+            Some(_) if at.index == MOST => {
+                let follower = self.chunks.get(next.chunk);
+                if follower.is_none_or(|chunk| chunk.keys.len() >= MOST) {
+                    self.chunks.insert(next.chunk, Chunk::new(key));
+                }
+                return next;
+            }
+            Some(chunk) => {
+                let half = chunk.split();
+                self.chunks.insert(next.chunk, half);
+                let left = MOST / 2;
+                if at.index > left {
+                    return At {
+                        index: at.index - left,
+                        ..next
+                    };
+                }
+            }
+        }
+        at
+    }
+
+    fn remove_at(&mut self, at: At) -> V {
+        let chunk = &mut self.chunks[at.chunk];
+        chunk.keys.remove(at.index);
+        let value = chunk.values.remove(at.index);
+        self.len -= 1;
+        if chunk.keys.is_empty() {
+            self.chunks.remove(at.chunk);
+            return value;
+        }
+        chunk.settle();
+        if chunk.keys.len() < MOST / 4 && !self.join(at.chunk) && at.chunk > 0 {
+            self.join(at.chunk - 1);
+        }
+        value
+    }
+
+    /// Makes a chunk and the next one, if both are small, one.
+    fn join(&mut self, index: usize) -> bool {
+        let Some([one, next]) = self.chunks.get_mut(index..index + 2) else {
+            return false;
+        };
+        if one.keys.len() + next.keys.len() > MOST / 2 {
+            return false;
+        }
+        one.keys.append(&mut next.keys);
+        one.values.append(&mut next.values);
+        self.chunks.remove(index + 1);
+        true
+    }
+}
+
+impl<K: Copy + Ord, V> Chunk<K, V> {
+    fn new(first: K) -> Self {
+        Self {
+            first,
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (K, &V)> + '_ {
+        self.keys.iter().copied().zip(&self.values)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> + '_ {
+        self.keys.iter().copied().zip(&mut self.values)
+    }
+
+    fn insert(&mut self, index: usize, key: K, value: V) {
+        if self.keys.len() == self.keys.capacity() {
+            let more = (self.keys.len() / 2).clamp(4, MOST);
+            let more = more.min(MOST.saturating_sub(self.keys.len())).max(1);
+            self.keys.reserve_exact(more);
+            self.values.reserve_exact(more);
+        }
+        self.keys.insert(index, key);
+        self.values.insert(index, value);
+        self.first = self.keys[0];
+    }
+
+    /// Gives half of itself away.
+    fn split(&mut self) -> Self {
+        let (keys, values) = (self.keys.split_off(MOST / 2), self.values.split_off(MOST / 2));
+        self.keys.shrink_to_fit();
+        self.values.shrink_to_fit();
+        Self {
+            first: keys[0],
+            keys,
+            values,
+        }
+    }
+
+    /// After something has gone.
+    fn settle(&mut self) {
+        if let Some(first) = self.keys.first() {
+            self.first = *first;
+        }
+        if self.keys.capacity() > 8 + 2 * self.keys.len() {
+            self.keys.shrink_to(self.keys.len() + 4);
+            self.values.shrink_to(self.keys.len() + 4);
+        }
+    }
+}
+
+/// As [`slice::binary_search`], at first where the last search ended.
+fn search<K: Ord>(keys: &[K], last: usize, key: &K) -> Result<usize, usize> {
+    let near = [last, last + 1].into_iter();
+    match near.into_iter().find(|index| keys.get(*index) == Some(key)) {
+        Some(index) => Ok(index),
+        None => keys.binary_search(key),
+    }
+}
+
+#[cfg(test)]
+mod tests;
