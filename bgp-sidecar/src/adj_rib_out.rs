@@ -87,9 +87,8 @@ impl AdjRibOut {
         for group in self.groups.values_mut() {
             let mut exporter = Exporter::new(from, &mut self.attributes);
             let mut deltas = Vec::new();
-            for prefix in changes.best.iter() {
-                group.tell(prefix, &mut exporter, &mut deltas);
-            }
+            let best = changes.best.iter();
+            best.for_each(|prefix| group.tell(prefix, &mut exporter, &mut deltas));
             for prefix in changes
                 .others
                 .iter()

@@ -3,6 +3,7 @@
 //! A key of IPv4 takes 8 octets, 12 with a number beside it, and both families are apart, so that no comparison asks for
 //! the family. The order is that of [`IpNet`]: IPv4 first, then by address, length and number.
 
+mod chunk;
 mod dense;
 mod set;
 

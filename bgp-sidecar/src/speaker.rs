@@ -106,6 +106,8 @@ pub enum Action {
     Disarm(TimerKey),
     /// Change the kernel's table, before anything that follows.
     Kernel(Vec<Op>),
+    /// Change it after whatever was asked for before; nothing that follows waits for it.
+    KernelLater(Vec<Op>),
     /// Something to tell.
     Log(Level, String),
 }

@@ -58,36 +58,42 @@ impl Plan {
 pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&PrefixSet>) -> Plan {
     let mut plan = Plan::default();
     let mut later = Vec::new();
-    for route in within(wanted, scope) {
-        if found.get((route.destination, route.metric)) != Some(&route.kind) {
-            match (&route.kind, route.metric) {
-                (Kind::Blackhole, _) => plan.put.push(Op::Replace(route)),
-                (Kind::Via(_), LEARNED) => plan.learned.push(Op::Replace(route)),
-                (Kind::Via(_), _) => later.push(Op::Replace(route)),
-            }
+    let new = within(wanted, scope).filter(|(key, kind)| found.get(*key) != Some(*kind));
+    new.for_each(|entry| {
+        let op = Op::Replace(route(entry));
+        match (entry.1, entry.0.1) {
+            (Kind::Blackhole, _) => plan.put.push(op),
+            (Kind::Via(_), LEARNED) => plan.learned.push(op),
+            (Kind::Via(_), _) => later.push(op),
         }
-    }
+    });
     plan.put.append(&mut later);
-    for route in within(found, scope) {
-        if !wanted.contains((route.destination, route.metric)) {
-            match (&route.kind, route.metric) {
-                (Kind::Blackhole, _) | (Kind::Via(_), WAY) => plan.after_withdrawal.push(Op::Delete(route)),
-                (Kind::Via(_), _) => plan.remove.push(Op::Delete(route)),
-            }
+    let gone = within(found, scope).filter(|(key, _)| !wanted.contains(*key));
+    gone.for_each(|entry| {
+        let op = Op::Delete(route(entry));
+        match (entry.1, entry.0.1) {
+            (Kind::Blackhole, _) | (Kind::Via(_), WAY) => plan.after_withdrawal.push(op),
+            (Kind::Via(_), _) => plan.remove.push(op),
         }
-    }
+    });
     plan
 }
 
-fn within<'a>(routes: &'a Routes, scope: Option<&'a PrefixSet>) -> impl Iterator<Item = Route> + 'a {
+/// Of a table, by what it goes by.
+type Entry<'a> = ((IpNet, u32), &'a Kind);
+
+fn within<'a>(routes: &'a Routes, scope: Option<&'a PrefixSet>) -> impl Iterator<Item = Entry<'a>> + 'a {
     let all = scope.is_none().then(|| routes.iter()).into_iter().flatten();
     let some = scope.into_iter().flat_map(PrefixSet::iter);
-    let some = some.flat_map(|destination| routes.of(destination));
-    all.chain(some).map(|((destination, metric), kind)| Route {
+    all.chain(some.flat_map(|destination| routes.of(destination)))
+}
+
+fn route(((destination, metric), kind): Entry<'_>) -> Route {
+    Route {
         destination,
         metric,
         kind: kind.clone(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Nex
     let learned = learned
         .into_iter()
         .map(|(destination, next_hops)| (destination, LEARNED, next_hops));
-    for (destination, metric, next_hops) in lent.chain(learned) {
+    lent.chain(learned).for_each(|(destination, metric, next_hops)| {
         let kind = match inputs.encapsulated.iter().any(|pool| pool.contains(&destination)) {
             true => Err(Why::Encapsulated),
             false => hops.of(next_hops).map_err(Why::Unresolved),
@@ -119,7 +119,7 @@ pub fn wanted(inputs: &Inputs<'_>, learned: impl IntoIterator<Item = (IpNet, Nex
             Ok(kind) => drop(wanted.routes.insert((destination, metric), kind)),
             Err(why) => wanted.missing.push(Missing { destination, why }),
         }
-    }
+    });
     wanted
 }
 

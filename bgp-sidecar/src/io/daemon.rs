@@ -2,6 +2,7 @@
 
 mod again;
 mod answers;
+mod backlog;
 mod debts;
 mod heart;
 mod labels;
@@ -40,6 +41,7 @@ use crate::settings::Settings;
 use crate::shown::Facts;
 use crate::speaker::{Action, Ending, Event, Speaker};
 use again::Again;
+use backlog::Backlog;
 use debts::Debts;
 use heart::Heart;
 use labels::Labels;
@@ -66,6 +68,7 @@ struct Daemon {
     past: past::Past,
     net: Net,
     kernel: Kernel,
+    backlog: Backlog,
     datastore: Datastore,
     keeper: Keeper,
     heart: Heart,
@@ -126,6 +129,7 @@ impl Daemon {
                 () = self.passwords.next() => self.passwords_again().await,
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
+                () = std::future::ready(()), if !self.backlog.is_empty() => self.catch_up().await,
             }
             let undone = self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed() || self.blind;
             self.again.need(undone || self.passwords.must_look());
@@ -199,6 +203,7 @@ impl Daemon {
 
     /// More was changed than was heard of: what is gone is found by looking.
     async fn missed(&mut self) {
+        self.finish().await;
         // A look that fails is told of by the one that follows.
         let Ok(seen) = self.kernel.look().await else {
             return;
@@ -211,6 +216,7 @@ impl Daemon {
 
     /// Everything in the kernel, anew.
     async fn look(&mut self) {
+        self.finish().await;
         let seen = self.kernel.look().await;
         self.blind = seen.is_err();
         match seen {
@@ -259,6 +265,7 @@ impl Daemon {
         self.log.info(what, &[]);
         notify::systemd("STOPPING=1");
         self.step(Event::Stop(ending)).await;
+        self.finish().await;
         if ending == Ending::Withdraw {
             notify::not_ready(&self.settings.run_dir);
         }

@@ -3,9 +3,7 @@
 
 use std::cell::Cell;
 
-/// Keys of a chunk, at most: to make room in it moves a few, and a full one of keys and values as we have them takes
-/// little more than it asks for of musl's allocator, whose sizes are 464 and 3,248 octets near here.
-const MOST: usize = 58;
+use super::chunk::{Chunk, MOST, search};
 
 /// What becomes of a value.
 #[derive(Debug)]
@@ -25,15 +23,6 @@ pub(super) struct Dense<K, V> {
     len: usize,
     /// Where something was looked for last: what is looked for next is mostly there or behind it.
     last: Cell<At>,
-}
-
-/// Never empty, in a map that nobody is changing.
-#[derive(Clone)]
-struct Chunk<K, V> {
-    /// The first of the keys, here so that a search for the chunk need not look elsewhere.
-    first: K,
-    keys: Vec<K>,
-    values: Vec<V>,
 }
 
 /// Where a key is, or would be.
@@ -113,8 +102,9 @@ impl<K: Copy + Ord, V> Dense<K, V> {
     /// From this key on.
     pub(super) fn since(&self, key: K) -> impl Iterator<Item = (K, &V)> + '_ {
         let (Ok(at) | Err(at)) = self.find(&key);
-        let chunks = self.chunks.iter().skip(at.chunk);
-        chunks.flat_map(Chunk::iter).skip(at.index)
+        let mut chunks = self.chunks.iter().skip(at.chunk);
+        let first = chunks.next().map(|chunk| chunk.since(at.index));
+        first.into_iter().flatten().chain(chunks.flat_map(Chunk::iter))
     }
 
     pub(super) fn retain(&mut self, mut keep: impl FnMut(K, &mut V) -> bool) {
@@ -228,68 +218,6 @@ impl<K: Copy + Ord, V> Dense<K, V> {
         one.values.append(&mut next.values);
         self.chunks.remove(index + 1);
         true
-    }
-}
-
-impl<K: Copy + Ord, V> Chunk<K, V> {
-    fn new(first: K) -> Self {
-        Self {
-            first,
-            keys: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (K, &V)> + '_ {
-        self.keys.iter().copied().zip(&self.values)
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = (K, &mut V)> + '_ {
-        self.keys.iter().copied().zip(&mut self.values)
-    }
-
-    fn insert(&mut self, index: usize, key: K, value: V) {
-        if self.keys.len() == self.keys.capacity() {
-            let more = (self.keys.len() / 2).clamp(4, MOST);
-            let more = more.min(MOST.saturating_sub(self.keys.len())).max(1);
-            self.keys.reserve_exact(more);
-            self.values.reserve_exact(more);
-        }
-        self.keys.insert(index, key);
-        self.values.insert(index, value);
-        self.first = self.keys[0];
-    }
-
-    /// Gives half of itself away.
-    fn split(&mut self) -> Self {
-        let (keys, values) = (self.keys.split_off(MOST / 2), self.values.split_off(MOST / 2));
-        self.keys.shrink_to_fit();
-        self.values.shrink_to_fit();
-        Self {
-            first: keys[0],
-            keys,
-            values,
-        }
-    }
-
-    /// After something has gone.
-    fn settle(&mut self) {
-        if let Some(first) = self.keys.first() {
-            self.first = *first;
-        }
-        if self.keys.capacity() > 8 + 2 * self.keys.len() {
-            self.keys.shrink_to(self.keys.len() + 4);
-            self.values.shrink_to(self.keys.len() + 4);
-        }
-    }
-}
-
-/// As [`slice::binary_search`], at first where the last search ended.
-fn search<K: Ord>(keys: &[K], last: usize, key: &K) -> Result<usize, usize> {
-    let near = [last, last + 1].into_iter();
-    match near.into_iter().find(|index| keys.get(*index) == Some(key)) {
-        Some(index) => Ok(index),
-        None => keys.binary_search(key),
     }
 }
 

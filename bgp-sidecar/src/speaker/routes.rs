@@ -140,9 +140,9 @@ impl Speaker {
 
     /// What was learned, and what is not wanted any more; this, after a start, only once peers had their time.
     pub(super) fn follow(&mut self, plan: Plan, actions: &mut Vec<Action>) {
-        self.apply(plan.learned, actions);
+        self.apply_later(plan.learned, actions);
         if !self.starting {
-            self.apply(plan.remove, actions);
+            self.apply_later(plan.remove, actions);
         }
         for op in plan.after_withdrawal {
             self.leave(op.destination(), WITHDRAWAL, actions);
@@ -180,10 +180,22 @@ impl Speaker {
     }
 
     fn apply(&mut self, ops: Vec<Op>, actions: &mut Vec<Action>) {
-        if ops.is_empty() {
-            return;
+        if !ops.is_empty() {
+            self.believe(&ops);
+            actions.push(Action::Kernel(ops));
         }
-        for op in &ops {
+    }
+
+    fn apply_later(&mut self, ops: Vec<Op>, actions: &mut Vec<Action>) {
+        if !ops.is_empty() {
+            self.believe(&ops);
+            actions.push(Action::KernelLater(ops));
+        }
+    }
+
+    /// What the kernel holds after them.
+    fn believe(&mut self, ops: &[Op]) {
+        for op in ops {
             match op {
                 Op::Replace(route) => {
                     let key = (route.destination, route.metric);
@@ -192,7 +204,6 @@ impl Speaker {
                 Op::Delete(route) => drop(self.ours.remove((route.destination, route.metric))),
             }
         }
-        actions.push(Action::Kernel(ops));
     }
 }
 

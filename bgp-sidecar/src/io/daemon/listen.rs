@@ -6,20 +6,23 @@ use crate::speaker::Event;
 
 /// So many events of connections are taken before it is settled what they mean.
 const TOGETHER: usize = 256;
+/// … or so many octets: what thousands of prefixes at once mean needs room that nothing else needs.
+const OCTETS: usize = 16 * 1024;
 /// So often what has come is looked at before anybody is called silent.
 const LISTEN: usize = 16;
 
 impl Daemon {
     /// What has come together is one change of routes.
     pub(super) async fn heard_of(&mut self, event: NetEvent) {
-        let mut next = Some(event);
-        for _ in 0..TOGETHER {
+        let (mut next, mut octets) = (Some(event), 0);
+        for place in 0..TOGETHER {
             let Some(event) = next else { break };
+            if let NetEvent::Octets(_, _, more) = &event {
+                octets += more.len();
+            }
             self.taken(event).await;
-            next = self.net.more();
-        }
-        if let Some(event) = next {
-            self.taken(event).await;
+            let enough = octets >= OCTETS || place + 1 == TOGETHER;
+            next = if enough { None } else { self.net.more() };
         }
         let mut actions = Vec::new();
         self.speaker.settle(&mut actions);

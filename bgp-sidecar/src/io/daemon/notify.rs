@@ -14,7 +14,7 @@ use crate::io::http::Http;
 impl Daemon {
     /// Whoever started us, and STATUS, may go on: something is announced, or nobody is there to hear it.
     pub(super) fn tell_ready(&mut self) {
-        if self.ready || self.picture.is_none() || !self.speaker.is_settled() {
+        if self.ready || self.picture.is_none() || !self.speaker.is_settled() || !self.backlog.is_empty() {
             return;
         }
         self.ready = true;

@@ -22,13 +22,8 @@ impl Daemon {
             Action::Ask(key, side) => self.net.ask(key, side),
             Action::Arm(timer, after) => self.timers.arm(timer, after),
             Action::Disarm(timer) => self.timers.disarm(timer),
-            Action::Kernel(ops) => {
-                for (op, error) in self.kernel.apply(&ops).await {
-                    let what = op.to_string();
-                    self.log
-                        .error("the kernel refused", &[("change", &what), ("error", &error)]);
-                }
-            }
+            Action::Kernel(ops) => self.change(&ops).await,
+            Action::KernelLater(ops) => self.change_later(ops).await,
             Action::Log(level, text) => self.tell(level, &text),
         }
     }

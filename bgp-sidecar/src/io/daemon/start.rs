@@ -83,6 +83,7 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         passwords: super::Passwords::default(),
         deaf: None,
         blind: false,
+        backlog: super::Backlog::default(),
         draining: false,
         ready: false,
         entry: Entry::default(),

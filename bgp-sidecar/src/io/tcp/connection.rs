@@ -26,7 +26,7 @@ use crate::session::PeerKey;
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// At most so much is read at once.
-const READ: usize = 64 * 1024;
+const READ: usize = 16 * 1024;
 
 thread_local! {
     /// Where it is read to, by whoever's turn it is: nobody keeps it while he waits.

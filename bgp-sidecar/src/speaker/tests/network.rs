@@ -202,6 +202,7 @@ impl Network {
             | Action::Arm(..)
             | Action::Disarm(_)
             | Action::Kernel(_)
+            | Action::KernelLater(_)
             | Action::Log(..)) => self.nodes.get_mut(&number).unwrap().perform(other),
         }
     }
@@ -212,7 +213,7 @@ impl Node {
         match action {
             Action::Arm(timer, _) => drop(self.timers.insert(timer)),
             Action::Disarm(timer) => drop(self.timers.remove(&timer)),
-            Action::Kernel(ops) => {
+            Action::Kernel(ops) | Action::KernelLater(ops) => {
                 for op in ops {
                     self.done.push(op.to_string());
                     match op {
