@@ -116,7 +116,9 @@ impl Daemon {
                     }
                 },
                 () = self.timers.wait() => self.ran_out().await,
-                event = self.net.next() => self.heard_of(event).await,
+                event = self.net.next() => drop(self.heard_of(event).await),
+                // Branches are tried in their order, from any one on: behind its peers the kernel mostly comes after them.
+                () = std::future::ready(()), if !self.backlog.is_empty() => self.catch_up().await,
                 noticed = self.kernel.next() => self.noticed(noticed).await,
                 update = self.datastore.next() => self.updated(update).await,
                 missed = self.heart.next() => match missed {
@@ -129,7 +131,6 @@ impl Daemon {
                 () = self.passwords.next() => self.passwords_again().await,
                 _ = audit.tick() => self.audit().await,
                 () = self.again.wait() => self.again().await,
-                () = std::future::ready(()), if !self.backlog.is_empty() => self.catch_up().await,
             }
             let undone = self.deaf.is_some() || self.net.is_waiting() || self.entry.is_owed() || self.blind;
             self.again.need(undone || self.passwords.must_look());
@@ -265,7 +266,6 @@ impl Daemon {
         self.log.info(what, &[]);
         notify::systemd("STOPPING=1");
         self.step(Event::Stop(ending)).await;
-        self.finish().await;
         if ending == Ending::Withdraw {
             notify::not_ready(&self.settings.run_dir);
         }

@@ -40,7 +40,7 @@ use listener::Listener;
 /// else nobody would ever hear why it fails.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Notes that wait for the loop, each at most one read long: what it takes at once.
+/// Notes that wait for the loop, each at most one read long.
 const NOTES: usize = 128;
 
 /// What is needed to connect to a peer, and to be connected by it.

@@ -59,6 +59,17 @@ impl<K: Copy + Ord, V> Chunk<K, V> {
         }
     }
 
+    /// Whether both are small enough to be one.
+    pub(super) fn takes(&self, next: &Self) -> bool {
+        self.keys.len() + next.keys.len() <= MOST / 2
+    }
+
+    /// Takes all of the next one.
+    pub(super) fn append(&mut self, next: &mut Self) {
+        self.keys.append(&mut next.keys);
+        self.values.append(&mut next.values);
+    }
+
     /// After something has gone.
     pub(super) fn settle(&mut self) {
         if let Some(first) = self.keys.first() {

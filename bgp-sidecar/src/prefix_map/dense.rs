@@ -115,14 +115,14 @@ impl<K: Copy + Ord, V> Dense<K, V> {
             chunk.values.retain(|_| values.next() == Some(&true));
             chunk.settle();
         }
-        self.chunks.retain(|chunk| !chunk.keys.is_empty());
-        self.len = self.chunks.iter().map(|chunk| chunk.keys.len()).sum();
-        let mut index = 0;
-        while index < self.chunks.len() {
-            if !self.join(index) {
-                index += 1;
+        let chunks = std::mem::take(&mut self.chunks).into_iter();
+        for mut chunk in chunks.filter(|chunk| !chunk.keys.is_empty()) {
+            match self.chunks.last_mut() {
+                Some(last) if last.takes(&chunk) => last.append(&mut chunk),
+                Some(_) | None => self.chunks.push(chunk),
             }
         }
+        self.len = self.chunks.iter().map(|chunk| chunk.keys.len()).sum();
     }
 
     fn find(&self, key: &K) -> Result<At, At> {
@@ -211,11 +211,10 @@ impl<K: Copy + Ord, V> Dense<K, V> {
         let Some([one, next]) = self.chunks.get_mut(index..index + 2) else {
             return false;
         };
-        if one.keys.len() + next.keys.len() > MOST / 2 {
+        if !one.takes(next) {
             return false;
         }
-        one.keys.append(&mut next.keys);
-        one.values.append(&mut next.values);
+        one.append(next);
         self.chunks.remove(index + 1);
         true
     }

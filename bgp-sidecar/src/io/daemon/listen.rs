@@ -8,25 +8,28 @@ use crate::speaker::Event;
 const TOGETHER: usize = 256;
 /// … or so many octets: what thousands of prefixes at once mean needs room that nothing else needs.
 const OCTETS: usize = 16 * 1024;
-/// So often what has come is looked at before anybody is called silent.
-const LISTEN: usize = 16;
+/// So many events are heard before anybody is called silent: one of a thousand peers may stand behind all others.
+const LISTEN: usize = 2048;
+/// So often nothing has come before it is believed.
+const QUIET: usize = 16;
 
 impl Daemon {
-    /// What has come together is one change of routes.
-    pub(super) async fn heard_of(&mut self, event: NetEvent) {
-        let (mut next, mut octets) = (Some(event), 0);
-        for place in 0..TOGETHER {
-            let Some(event) = next else { break };
+    /// What has come together is one change of routes; of how many events.
+    pub(super) async fn heard_of(&mut self, event: NetEvent) -> usize {
+        let (mut next, mut heard, mut octets) = (Some(event), 0, 0);
+        while let Some(event) = next {
+            heard += 1;
             if let NetEvent::Octets(_, _, more) = &event {
                 octets += more.len();
             }
             self.taken(event).await;
-            let enough = octets >= OCTETS || place + 1 == TOGETHER;
+            let enough = heard >= TOGETHER || octets >= OCTETS;
             next = if enough { None } else { self.net.more() };
         }
         let mut actions = Vec::new();
         self.speaker.settle(&mut actions);
         self.perform_all(actions).await;
+        heard
     }
 
     async fn taken(&mut self, event: NetEvent) {
@@ -44,13 +47,12 @@ impl Daemon {
 
     /// Timers that have run out. Whoever seems silent is heard first: it may be that we had no time to listen.
     pub(super) async fn ran_out(&mut self) {
-        for _ in 0..LISTEN {
-            if !self.timers.judges() {
-                break;
-            }
+        let (mut heard, mut quiet) = (0, 0);
+        while heard < LISTEN && quiet < QUIET && self.timers.judges() {
             tokio::task::yield_now().await;
-            if let Some(event) = self.net.more() {
-                self.heard_of(event).await;
+            match self.net.more() {
+                Some(event) => heard += self.heard_of(event).await,
+                None => quiet += 1,
             }
         }
         while let Some(timer) = self.timers.next() {

@@ -93,6 +93,7 @@ impl Daemon {
             return;
         }
         let tried = async {
+            // Of its own routes nothing is taken from this look: what waits for the kernel need not be there.
             let seen = self.kernel.look().await.map_err(Unwritten::Later)?;
             self.written(&seen, data).await
         };

@@ -97,8 +97,9 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
         settings,
     };
     daemon.begin(kept).await?;
-    let ending = daemon.serve().await?;
-    daemon.end(ending).await;
+    let ended = daemon.serve().await;
+    daemon.finish().await;
+    daemon.end(ended?).await;
     Ok(())
 }
 
