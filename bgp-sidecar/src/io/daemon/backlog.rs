@@ -9,7 +9,7 @@ use crate::fib::Op;
 /// So many at a time: a few milliseconds.
 const TURN: usize = 512;
 /// With so many there is no hearing before some of them are done.
-const MOST: usize = 128 * 1024;
+const MOST: usize = 32 * 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
