@@ -1,14 +1,6 @@
 //! `ipam configure`: both places in one Txn, Calico's rules, Calico's words.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{cnictl, object, recorded, value};
+use crate::common::{cnictl, object, recorded, value};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

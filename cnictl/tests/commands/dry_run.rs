@@ -1,14 +1,6 @@
 //! `--dry-run`: the transactions are told, and none is made.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{cnictl, recorded, words_of};
+use crate::common::{cnictl, recorded, words_of};
 use shared::model::key::Key;
 use shared::store::memory::Memory;
 

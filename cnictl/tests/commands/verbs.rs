@@ -1,16 +1,8 @@
 //! create, replace, patch, label and validate: what is written, what is refused, what is said.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
+use crate::common::{apply, birth, cnictl, object, put, recorded, request, value, wait};
 use cnictl::commands::apply::{self, Request};
 use cnictl::decide::Verb;
-use common::{apply, birth, cnictl, object, put, recorded, request, value, wait};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

@@ -1,14 +1,6 @@
 //! The same data gives the same bytes as calicoctl, wherever the command is the same.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{cnictl, recorded};
+use crate::common::{cnictl, recorded};
 use shared::model::key::{Key, Plural};
 
 const V3: &str = "/calico/resources/v3/projectcalico.org";

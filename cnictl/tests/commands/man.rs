@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::{Command, CommandFactory as _};
 use cnictl::args::Cli;
 
-#[path = "../examples/man/pages.rs"]
+#[path = "../../examples/man/pages.rs"]
 mod pages;
 
 /// As a reader sees it: without roff's requests, fonts and escapes.

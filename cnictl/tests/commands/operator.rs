@@ -1,16 +1,8 @@
 //! An operator's commands one after the other: what is stored, what is refused, what is said.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{apply, cnictl, object, recorded, value};
+use crate::common::{apply, cnictl, object, recorded, value};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::config::{Choice, EmbeddedConfig};

@@ -1,14 +1,6 @@
 //! `describe` and `version`: what an object says, who uses it, what is odd.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{apply, cnictl, recorded};
+use crate::common::{apply, cnictl, recorded};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

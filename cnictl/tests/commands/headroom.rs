@@ -1,15 +1,7 @@
 //! `ipam headroom`: a line per node and family, what ends it, and what is shared.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::dead::pod;
-use common::{apply, cnictl, recorded};
+use crate::common::dead::pod;
+use crate::common::{apply, cnictl, recorded};
 use serde_json::{Value, json};
 use shared::store::memory::Memory;
 

@@ -1,9 +1,4 @@
 //! `docs/errors.md` and the code hold the same codes, and each has what an operator needs.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests: reads the sources"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,12 +1,9 @@
 //! `node decommission`: all of a dead node goes and nothing else, on two witnesses, and again after any crash.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod common;
 
 use std::collections::BTreeMap;
 
-use common::dead::{ACT, ALIVE, DEAD, V3, cluster, mentions, put, sound, spared};
-use common::{apply, birth, cnictl, wait};
+use crate::common::dead::{ACT, ALIVE, DEAD, V3, cluster, mentions, put, sound, spared};
+use crate::common::{apply, birth, cnictl, wait};
 use serde_json::json;
 use shared::ipam::{AssignRequest, assign};
 use shared::model::key::Key;

@@ -1,14 +1,6 @@
 //! What goes with a deleted resource, and what keeps one from being deleted.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{cnictl, recorded};
+use crate::common::{cnictl, recorded};
 use shared::model::key::Key;
 
 #[test]

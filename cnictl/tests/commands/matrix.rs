@@ -1,15 +1,8 @@
 //! Every verb on every kind, in every form of the output and by every word that calicoctl has for the kind.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
+use crate::common::{cnictl, recorded, words_of};
 use cnictl::commands::Outcome;
 use cnictl::resource::Kind;
-use common::{cnictl, recorded, words_of};
 use shared::store::memory::Memory;
 
 const FORMS: [&str; 7] = [

@@ -1,14 +1,6 @@
 //! patch and label: a part of an object, in its place.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{apply, cnictl, object, recorded, words_of};
+use crate::common::{apply, cnictl, object, recorded, words_of};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

@@ -1,9 +1,6 @@
 //! `ipam split`: one pool becomes several, at once, or stays.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
-use common::{apply, cnictl, object, value};
+use crate::common::{apply, cnictl, object, value};
 use serde_json::{Value, json};
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

@@ -1,21 +1,13 @@
 //! `get -w`: what is there, then every change, in every form, whatever becomes of the watch.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
-
-mod common;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::common::{Heard, birth, recorded, wait};
 use clap::Parser;
 use cnictl::args::Cli;
 use cnictl::cli;
 use cnictl::commands::Outcome;
-use common::{Heard, birth, recorded, wait};
 use shared::model::key::{Key, Prefix};
 use shared::store::memory::{Memory, MemoryWatch};
 use shared::store::{Datastore, StoreError};

@@ -1,13 +1,6 @@
 //! `cnictl ipam release`: by address, by handle, from reports.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "tests, which write files"
-)]
 
-mod common;
-
-use common::{cnictl, recorded, value};
+use crate::common::{cnictl, recorded, value};
 use serde_json::{Value, json};
 use shared::model::key::Key;
 use shared::store::memory::Memory;

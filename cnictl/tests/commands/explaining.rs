@@ -1,14 +1,6 @@
 //! `ipam explain`: every pool with its verdict, and what an ADD would do.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{apply, cnictl};
+use crate::common::{apply, cnictl};
 use shared::model::key::Key;
 use shared::store::memory::Memory;
 

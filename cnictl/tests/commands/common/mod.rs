@@ -41,7 +41,8 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 /// The keys Calico left at the end of the recorded sequence, from which the recorded tables were printed.
 pub(crate) fn recorded() -> Memory {
     let store = Memory::new();
-    let keys: BTreeMap<String, String> = serde_json::from_str(include_str!("../recorded/keys.json")).unwrap();
+    let keys: BTreeMap<String, String> =
+        serde_json::from_str(include_str!("../../recorded/keys.json")).unwrap();
     for (key, value) in keys {
         store.put(Key::stored(key), value);
     }

@@ -1,11 +1,8 @@
 //! Taking a node away while its caller dies, replies are lost, or the node wakes up: at every single commit.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
-use common::dead::{ACT, ALIVE, DEAD, V3, cluster, mentions, pod, sound, spared};
-use common::hooked::{Hooked, Turn};
-use common::{apply, cnictl, value, wait};
+use crate::common::dead::{ACT, ALIVE, DEAD, V3, cluster, mentions, pod, sound, spared};
+use crate::common::hooked::{Hooked, Turn};
+use crate::common::{apply, cnictl, value, wait};
 use shared::ipam::audit;
 use shared::model::key::Key;
 use shared::store::Datastore;

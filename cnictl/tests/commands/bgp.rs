@@ -1,14 +1,6 @@
 //! BGPConfiguration, BGPPeer and BGPFilter as an operator meets them.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    reason = "tests with files of their own"
-)]
 
-mod common;
-
-use common::{apply, cnictl, object, recorded, value};
+use crate::common::{apply, cnictl, object, recorded, value};
 use serde_json::json;
 use shared::model::key::Key;
 use shared::store::memory::{Fault, Memory};

@@ -1,16 +1,9 @@
 //! `cnictl ipam check`: what is found, how it is named, what `--fix` does and leaves alone.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "tests, which write files"
-)]
-
-mod common;
 
 use std::time::Duration;
 
+use crate::common::{apply, cnictl, recorded, value};
 use cnictl::commands::Outcome;
-use common::{apply, cnictl, recorded, value};
 use serde_json::{Value, json};
 use shared::model::key::Key;
 use shared::store::config::{Choice, EmbeddedConfig};
@@ -212,7 +205,7 @@ fn the_embedded_store_is_checked_and_fixed_as_well() {
         Ok::<_, String>(Decision::Commit(txn, ()))
     };
     let mut done = false;
-    common::wait(transact(&store, Reads::new(), |snapshot| {
+    crate::common::wait(transact(&store, Reads::new(), |snapshot| {
         if std::mem::replace(&mut done, true) {
             return Ok(Decision::Done(()));
         }
