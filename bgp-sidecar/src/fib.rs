@@ -75,6 +75,19 @@ pub struct Route {
 /// Routes of ours by destination and metric.
 pub type Routes = PrefixMap<(IpNet, u32), Kind>;
 
+/// One of them, where it lies.
+pub type Entry<'a> = ((IpNet, u32), &'a Kind);
+
+impl From<Entry<'_>> for Route {
+    fn from(((destination, metric), kind): Entry<'_>) -> Self {
+        Self {
+            destination,
+            metric,
+            kind: kind.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

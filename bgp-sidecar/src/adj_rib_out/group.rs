@@ -179,27 +179,25 @@ impl Group {
     }
 
     fn put(&mut self, nlri: Nlri, after: Option<Told>, deltas: &mut Vec<Delta>) {
-        let (mut before, mut same) = (None, false);
+        // What was told until now, where that is something else than what is told from now on.
+        let mut replaced = None;
         self.told.change(nlri, |told| match (told, &after) {
-            (Some(told), Some(after)) if told.same(after) => {
-                same = true;
-                Fate::Keep
-            }
+            (Some(told), Some(after)) if told.same(after) => Fate::Keep,
             (Some(told), Some(after)) => {
-                before = Some(std::mem::replace(told, after.clone()));
+                replaced = Some(Some(std::mem::replace(told, after.clone())));
                 Fate::Keep
             }
             (Some(told), None) => {
-                before = Some(told.clone());
+                replaced = Some(Some(told.clone()));
                 Fate::Remove
             }
-            (None, Some(after)) => Fate::Put(after.clone()),
-            (None, None) => {
-                same = true;
-                Fate::Keep
+            (None, Some(after)) => {
+                replaced = Some(None);
+                Fate::Put(after.clone())
             }
+            (None, None) => Fate::Keep,
         });
-        if !same {
+        if let Some(before) = replaced {
             let from = |told: &Option<Told>| told.as_ref().and_then(|told| told.from);
             self.senders.moved(from(&before), from(&after));
             deltas.push(Delta { nlri, before, after });

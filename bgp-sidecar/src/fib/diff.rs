@@ -4,7 +4,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::{Kind, LEARNED, Route, Routes, WAY};
+use super::{Entry, Kind, LEARNED, Route, Routes, WAY};
 use crate::prefix_map::PrefixSet;
 
 /// One change of the kernel's table.
@@ -60,7 +60,7 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&PrefixSet>) -> Plan 
     let mut later = Vec::new();
     let new = within(wanted, scope).filter(|(key, kind)| found.get(*key) != Some(*kind));
     new.for_each(|entry| {
-        let op = Op::Replace(route(entry));
+        let op = Op::Replace(entry.into());
         match (entry.1, entry.0.1) {
             (Kind::Blackhole, _) => plan.put.push(op),
             (Kind::Via(_), LEARNED) => plan.learned.push(op),
@@ -70,7 +70,7 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&PrefixSet>) -> Plan 
     plan.put.append(&mut later);
     let gone = within(found, scope).filter(|(key, _)| !wanted.contains(*key));
     gone.for_each(|entry| {
-        let op = Op::Delete(route(entry));
+        let op = Op::Delete(entry.into());
         match (entry.1, entry.0.1) {
             (Kind::Blackhole, _) | (Kind::Via(_), WAY) => plan.after_withdrawal.push(op),
             (Kind::Via(_), _) => plan.remove.push(op),
@@ -79,21 +79,10 @@ pub fn diff(wanted: &Routes, found: &Routes, scope: Option<&PrefixSet>) -> Plan 
     plan
 }
 
-/// Of a table, by what it goes by.
-type Entry<'a> = ((IpNet, u32), &'a Kind);
-
 fn within<'a>(routes: &'a Routes, scope: Option<&'a PrefixSet>) -> impl Iterator<Item = Entry<'a>> + 'a {
     let all = scope.is_none().then(|| routes.iter()).into_iter().flatten();
     let some = scope.into_iter().flat_map(PrefixSet::iter);
     all.chain(some.flat_map(|destination| routes.of(destination)))
-}
-
-fn route(((destination, metric), kind): Entry<'_>) -> Route {
-    Route {
-        destination,
-        metric,
-        kind: kind.clone(),
-    }
 }
 
 #[cfg(test)]

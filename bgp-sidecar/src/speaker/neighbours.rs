@@ -189,13 +189,7 @@ impl Speaker {
         }
         if ending == Ending::Withdraw {
             let now = held.iter().filter(|((_, metric), _)| *metric != WAY);
-            let ops = now.map(|((destination, metric), kind)| {
-                Op::Delete(crate::fib::Route {
-                    destination,
-                    metric,
-                    kind: kind.clone(),
-                })
-            });
+            let ops = now.map(|entry| Op::Delete(entry.into()));
             actions.push(Action::Kernel(ops.collect()));
         }
         self.stopped = true;

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use super::routes::reach;
 use super::{Action, Level, Speaker};
-use crate::fib::{Kind, Op, Route, WAY, Ways, ways};
+use crate::fib::{Op, WAY, Ways, ways};
 use crate::prefix_map::PrefixSet;
 
 impl Speaker {
@@ -51,13 +51,6 @@ impl Speaker {
     /// What the kernel loses last at the end: the octets of a farewell take these ways.
     pub fn last(&self) -> Vec<Op> {
         let ways = self.ours.iter().filter(|((_, metric), _)| *metric == WAY);
-        let op = |((destination, metric), kind): ((IpNet, u32), &Kind)| {
-            Op::Delete(Route {
-                destination,
-                metric,
-                kind: kind.clone(),
-            })
-        };
-        ways.map(op).collect()
+        ways.map(|entry| Op::Delete(entry.into())).collect()
     }
 }

@@ -119,28 +119,22 @@ async fn attach<'a>(
     pair: Wire,
     undo: &mut Undo<'a>,
 ) -> Result<AddResult, CniError> {
-    let source = (facts.addresses(), stdin(call, &known, facts)?);
-    undo.file = Some(call.file(&target.id));
-    let mut file = file(target, &known);
-    file.without_ipam = matches!(source.0, Addresses::WithoutIpam(_));
-    write_file(call, &file)?;
+    let (mut file, source) = note(call, target, (&known, facts), undo)?;
     let pair = undo.pair.insert(pair);
     let undone = (&mut *pair, &mut undo.lease);
     let (ipam, addresses) = obtain(call, target, (&known, source), &mut file, undone).await?;
     let nats = facts.nats(&addresses)?;
-    let host_routes = call.leads(target, &ipam);
     let pod = facts.pod.as_ref().map(|wishes| Told { wishes, nats: &nats });
-    let leased = call.config.uses_calico_ipam() && !file.without_ipam;
     let made = |host_interface, mac| Made {
         addresses: &addresses,
-        leased,
+        leased: call.config.uses_calico_ipam() && !file.without_ipam,
         pod,
         host_interface,
         mac,
     };
     let draft = || wanted(call, target, &known, made(&target.host_interface, "")).record;
-    pair.address(call, target, (&addresses, host_routes), (draft, facts))
-        .await?;
+    let routed = (&addresses[..], call.leads(target, &ipam));
+    pair.address(call, target, routed, (draft, facts)).await?;
     let (host, mac) = (pair.host_interface(target), pair.mac());
     let answer = answer::result(&call.config, target, (&host, mac, pair.mtu()), &addresses, ipam);
     let wanted = wanted(call, target, &known, made(&host, mac));
@@ -160,6 +154,21 @@ fn stdin(call: &Call, known: &Known, facts: &Facts) -> Result<Vec<u8>, CniError>
     };
     let stdin = hostlocal::stdin(&call.conf, &call.node, Some(&cidrs))?;
     Ok(facts.stdin(&call.config, stdin))
+}
+
+/// Writes the attachment file, and finds out where the addresses are to come from.
+fn note(
+    call: &Call,
+    target: &Target<'_>,
+    (known, facts): (&Known, &Facts),
+    undo: &mut Undo<'_>,
+) -> Result<(attachment::Attachment, (Addresses, Vec<u8>)), CniError> {
+    let source = (facts.addresses(), stdin(call, known, facts)?);
+    undo.file = Some(call.file(&target.id));
+    let mut file = file(target, known);
+    file.without_ipam = matches!(source.0, Addresses::WithoutIpam(_));
+    write_file(call, &file)?;
+    Ok((file, source))
 }
 
 /// The attachment file: written before the first effect, and again when the addresses are known.

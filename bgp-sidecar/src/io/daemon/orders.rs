@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::cluster::{Cluster, Data};
-use crate::fib::{Op, Route};
+use crate::fib::Op;
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::Kernel;
 use crate::io::life;
@@ -100,16 +100,7 @@ pub(in crate::io) async fn withdraw(settings: &Settings) -> Result<(), String> {
     }
     let kernel = Kernel::open().await?;
     let ours = kernel.look().await?.ours;
-    let ops: Vec<Op> = ours
-        .iter()
-        .map(|((destination, metric), kind)| {
-            Op::Delete(Route {
-                destination,
-                metric,
-                kind: kind.clone(),
-            })
-        })
-        .collect();
+    let ops: Vec<Op> = ours.iter().map(|entry| Op::Delete(entry.into())).collect();
     match kernel.apply(&ops).await.first() {
         None => Ok(()),
         Some((op, error)) => Err(format!("{op}: {error}")),
