@@ -119,6 +119,26 @@ fn an_endpoint_is_told_with_what_contradicts_it() {
 }
 
 #[test]
+fn an_address_without_a_handle_is_not_the_one_of_an_endpoint_without_a_container() {
+    let store = recorded();
+    let block = json!({"cidr": "10.77.0.0/32", "affinity": "host:node0", "allocations": [0], "unallocated": [],
+        "attributes": [{"handle_id": null, "secondary": {"node": "node0"}}]});
+    store.put(
+        Key::stored("/calico/ipam/v2/assignment/ipv4/block/10.77.0.0-32"),
+        block.to_string(),
+    );
+    let document = json!({"kind": "WorkloadEndpoint", "apiVersion": "projectcalico.org/v3",
+        "metadata": {"name": "node0-cni-none-eth0", "namespace": "default"},
+        "spec": {"orchestrator": "cni", "node": "node0", "endpoint": "eth0", "ipNetworks": ["10.77.0.0/32"]}});
+    store.put(
+        Key::stored(format!("{V3}/workloadendpoints/default/node0-cni-none-eth0")),
+        document.to_string(),
+    );
+    let told = cnictl(&store, "describe wep node0-cni-none-eth0").out;
+    assert!(told.contains("10.77.0.0/32 is allocated to another"), "{told}");
+}
+
+#[test]
 fn a_living_node_is_told_by_its_key() {
     let store = recorded();
     let identity = json!({"machine_id": "m1", "boot_id": "b1", "pid": 7, "version": "0.1.0"});

@@ -92,3 +92,25 @@ fn a_claim_in_the_middle_keeps_the_node() {
     assert!(value(&claiming.store, &format!("{V3}/nodes/dead-7")).is_some());
     sound(&claiming.store);
 }
+
+#[test]
+fn a_claim_in_the_middle_keeps_the_pool_which_is_not_called_disabled() {
+    let store = Memory::new();
+    let pool =
+        "{apiVersion: projectcalico.org/v3, kind: IPPool, metadata: {name: p}, spec: {cidr: 10.0.0.0/24}}\n";
+    assert_eq!(apply(&store, pool).error, None);
+    let claiming = Hooked::new(store, |store, number| {
+        if number == 0 {
+            let store = store.clone();
+            let claim = std::thread::spawn(move || drop(pod(&store, DEAD, 1, &["10.0.0.1"])));
+            claim.join().unwrap();
+        }
+        Turn::Go
+    });
+    let error = cnictl(&claiming, "delete ippool p").error.unwrap();
+    assert!(
+        error.contains("web/p1") && error.contains("; set spec.disabled: true"),
+        "{error}"
+    );
+    assert!(value(&claiming.store, &format!("{V3}/ippools/p")).is_some());
+}

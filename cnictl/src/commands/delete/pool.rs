@@ -29,35 +29,54 @@ pub(super) async fn delete<S: Datastore>(store: &S, target: &Target) -> Result<b
         .unwrap_or_default();
     let pool = validate::pool(&target.name, &spec)?;
     let inside = blocks::blocks(&snapshot, |block| pool.cidr().contains(&block.cidr))?;
-    unused(&inside, &pool, false)?;
+    unused(&inside, &pool, !pool.is_enabled())?;
     let mut target = target.clone();
     if !inside.is_empty() {
         // Disabling it is a write of our own.
         target.version = None;
-        transact(store, Reads::new().key(key.clone()), |snapshot| {
-            disable(snapshot, key)
-        })
-        .await
-        .map_err(told)?;
-        free::free(store, &inside).await?;
+        clear(store, key, &inside).await?;
     }
-    let also = |snapshot: &Snapshot, txn: &mut Txn| {
-        let range = Prefix::blocks(pool.is_ipv4());
-        if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
-            txn.guard(Guard::NothingNewer(range, revision));
-        }
-        let left = blocks::blocks(snapshot, |block| pool.cidr().contains(&block.cidr))?;
-        unused(&left, &pool, true)?;
-        match left.first() {
-            Some(block) => Err(format!(
-                "block {} was claimed meanwhile; the pool is disabled now: delete it again",
-                block.cidr
-            )),
-            None => Ok(None),
-        }
-    };
+    let disabled = !inside.is_empty() || !pool.is_enabled();
+    let also = |snapshot: &Snapshot, txn: &mut Txn| cleared(snapshot, txn, (&pool, disabled));
     let reads = Reads::new().prefix(Prefix::blocks(pool.is_ipv4()));
     remove(store, &target, reads, also).await
+}
+
+/// Disables the pool, then frees its blocks.
+async fn clear<S: Datastore>(store: &S, key: &Key, inside: &[Block]) -> Result<(), String> {
+    transact(store, Reads::new().key(key.clone()), |snapshot| {
+        disable(snapshot, key)
+    })
+    .await
+    .map_err(told)?;
+    free::free(store, inside).await?;
+    Ok(())
+}
+
+/// No block of the pool is left, nor comes before the Txn commits.
+fn cleared(
+    snapshot: &Snapshot,
+    txn: &mut Txn,
+    (pool, disabled): (&IPPool, bool),
+) -> Result<Option<Reads>, String> {
+    let range = Prefix::blocks(pool.is_ipv4());
+    if let Some(revision) = snapshot.read_at(&Range::Prefix(range.clone())) {
+        txn.guard(Guard::NothingNewer(range, revision));
+    }
+    let left = blocks::blocks(snapshot, |block| pool.cidr().contains(&block.cidr))?;
+    unused(&left, pool, disabled)?;
+    let state = if disabled {
+        "; the pool is disabled now"
+    } else {
+        ""
+    };
+    match left.first() {
+        Some(block) => Err(format!(
+            "block {} was claimed meanwhile{state}: delete it again",
+            block.cidr
+        )),
+        None => Ok(None),
+    }
 }
 
 fn unused(blocks: &[Block], pool: &IPPool, disabled: bool) -> Result<(), String> {
@@ -65,7 +84,7 @@ fn unused(blocks: &[Block], pool: &IPPool, disabled: bool) -> Result<(), String>
     if users.is_empty() {
         return Ok(());
     }
-    let way_out = if disabled || !pool.is_enabled() {
+    let way_out = if disabled {
         "the pool is disabled, so nothing new is taken from it: remove these pods first"
     } else {
         "set spec.disabled: true, so that nothing new is taken from it, and remove these pods first"
