@@ -145,19 +145,7 @@ fn hint(name: &str, fields: &[Field]) -> String {
 }
 
 fn misfits(wanted: &Type, value: &Value, (path, pointer): (&str, &str), found: &mut Vec<Finding>) {
-    let mut misfit = |what: &str| {
-        found.push(Finding {
-            pointer: pointer.to_owned(),
-            text: format!("{path}: {value} is not {what}"),
-            stranger: false,
-            value: value.clone(),
-        });
-    };
     match (wanted, value) {
-        (_, Value::Null)
-        | (Type::Any, _)
-        | (Type::Text | Type::Word | Type::AsNumber, Value::String(_))
-        | (Type::Flag | Type::Switch, Value::Bool(_)) => {}
         (Type::List(item), Value::Array(items)) => {
             for (at, value) in items.iter().enumerate() {
                 let place = (&*format!("{path}[{at}]"), &*format!("{pointer}/{at}"));
@@ -174,26 +162,42 @@ fn misfits(wanted: &Type, value: &Value, (path, pointer): (&str, &str), found: &
             }
         }
         (Type::Object(fields), Value::Object(object)) => fits_all(fields, object, (path, pointer), found),
+        (wanted, value) => found.extend(lacking(wanted, value).map(|what| Finding {
+            pointer: pointer.to_owned(),
+            text: format!("{path}: {value} is not {what}"),
+            stranger: false,
+            value: value.clone(),
+        })),
+    }
+}
+
+/// What the value itself should be and is not, in words; nothing where it is. What a list or an object of the right
+/// type holds is not looked at.
+fn lacking(wanted: &Type, value: &Value) -> Option<String> {
+    match (wanted, value) {
+        (_, Value::Null)
+        | (Type::Any, _)
+        | (Type::Text | Type::Word | Type::AsNumber, Value::String(_))
+        | (Type::Flag | Type::Switch, Value::Bool(_))
+        | (Type::List(_), Value::Array(_))
+        | (Type::Labels | Type::Object(_), Value::Object(_)) => None,
         (Type::Number(least, most) | Type::Given(least, most), value) => {
-            if !value
+            let fits = value
                 .as_u64()
-                .is_some_and(|number| (*least..=*most).contains(&number))
-            {
-                misfit(&format!("a whole number from {least} to {most}"));
-            }
+                .is_some_and(|number| (*least..=*most).contains(&number));
+            (!fits).then(|| format!("a whole number from {least} to {most}"))
         }
         (Type::AsNumber, value) => {
-            if value.as_u64().is_none() {
-                misfit("an AS number: write it as a whole number or in quotes");
-            }
+            let problem = "an AS number: write it as a whole number or in quotes";
+            value.as_u64().is_none().then(|| problem.to_owned())
         }
         (Type::Text | Type::Word, Value::Number(_) | Value::Bool(_)) => {
-            misfit(&format!("text: write \"{value}\""));
+            Some(format!("text: write \"{value}\""))
         }
-        (Type::Text | Type::Word, _) => misfit("text"),
-        (Type::Flag | Type::Switch, _) => misfit("true or false"),
-        (Type::List(_), _) => misfit("a list"),
-        (Type::Labels | Type::Object(_), _) => misfit("an object with fields"),
+        (Type::Text | Type::Word, _) => Some("text".to_owned()),
+        (Type::Flag | Type::Switch, _) => Some("true or false".to_owned()),
+        (Type::List(_), _) => Some("a list".to_owned()),
+        (Type::Labels | Type::Object(_), _) => Some("an object with fields".to_owned()),
     }
 }
 

@@ -50,16 +50,7 @@ pub fn prepare(mut document: Document) -> Result<Prepared, String> {
         workloadendpoint::prepare(&mut document).map_err(|problems| fail(&document, problems.join("; ")))?;
     }
     let spec = std::mem::take(&mut document.spec);
-    let checked = match document.kind {
-        Kind::IpPool => ippool::prepare(&document.name, spec),
-        Kind::IpamConfiguration => ipamconfig::prepare(&document.name, spec),
-        Kind::Node => node::prepare(spec),
-        Kind::BgpConfiguration => bgp::configuration(&document.name, spec),
-        Kind::BgpPeer => bgp::peer(spec),
-        Kind::BgpFilter => bgp::filter(spec),
-        Kind::IpReservation => ipreservation::prepare(spec),
-        Kind::WorkloadEndpoint | Kind::ClusterInformation | Kind::BlockAffinity => Ok((spec, Vec::new())),
-    };
+    let checked = checked(document.kind, &document.name, spec);
     let (spec, warnings) = checked.map_err(|problems| fail(&document, problems.join("; ")))?;
     document.spec = schema::ordered(schema::spec(document.kind), spec);
     let title = document.title();
@@ -72,6 +63,19 @@ pub fn prepare(mut document: Document) -> Result<Prepared, String> {
 
 /// A spec with its warnings, or what is wrong with it.
 type Checked = Result<(Map<String, Value>, Vec<String>), Vec<String>>;
+
+fn checked(kind: Kind, name: &str, spec: Map<String, Value>) -> Checked {
+    match kind {
+        Kind::IpPool => ippool::prepare(name, spec),
+        Kind::IpamConfiguration => ipamconfig::prepare(name, spec),
+        Kind::Node => node::prepare(spec),
+        Kind::BgpConfiguration => bgp::configuration(name, spec),
+        Kind::BgpPeer => bgp::peer(spec),
+        Kind::BgpFilter => bgp::filter(spec),
+        Kind::IpReservation => ipreservation::prepare(spec),
+        Kind::WorkloadEndpoint | Kind::ClusterInformation | Kind::BlockAffinity => Ok((spec, Vec::new())),
+    }
+}
 
 /// The text of a field; null and absent are empty.
 fn text<'a>(spec: &'a Map<String, Value>, field: &str) -> &'a str {

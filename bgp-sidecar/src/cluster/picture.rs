@@ -82,12 +82,7 @@ impl Cluster {
         problems.extend(sessions.problems.iter().map(ToString::to_string));
         let pools = self.pools.list();
         problems.extend(pools.iter().flat_map(unsupported));
-        let origin = origin::originate(&origin::Input {
-            node: &self.node,
-            affinities: self.affinities.values(),
-            blocks: self.blocks.values(),
-            pools: &pools,
-        });
+        let origin = self.origin(&pools);
         let pools: Pools = pools.iter().map(pool_of).collect();
         let configurations = self.configurations.values();
         let tags = tags::tags(configurations, &self.node, &mut problems);
@@ -112,6 +107,15 @@ impl Cluster {
             lent,
             problems,
         }
+    }
+
+    fn origin(&self, pools: &[IPPool]) -> Origin {
+        origin::originate(&origin::Input {
+            node: &self.node,
+            affinities: self.affinities.values(),
+            blocks: self.blocks.values(),
+            pools,
+        })
     }
 
     fn listen_port(&self) -> u16 {

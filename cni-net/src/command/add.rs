@@ -43,10 +43,7 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     let netns = target.netns()?;
     let mut held = early::plugin(call, &target)?;
     Box::pin(later::settle(call, &target.id)).await?;
-    let facts = async {
-        gates::open(&call.config.gates).await?;
-        kubernetes::facts(call, &target).await
-    };
+    let facts = behind_gates(call, &target);
     let ready = async {
         early::asked_first().await;
         Ok(early::kernel(call, &netns))
@@ -79,6 +76,12 @@ pub(super) async fn add(call: &Call, attachment: &Attachment) -> Result<AddResul
     call.let_go();
     wait_for_policy(call, &target).await;
     Ok(answer)
+}
+
+/// What the API server says of the pod, asked once every gate is open.
+async fn behind_gates(call: &Call, target: &Target<'_>) -> Result<Facts, CniError> {
+    gates::open(&call.config.gates).await?;
+    kubernetes::facts(call, target).await
 }
 
 /// The record by which an ADD without Kubernetes arguments is answered.

@@ -67,34 +67,11 @@ pub(super) fn ready(command: Command) -> Result<Ready, String> {
         Command::Label(label) => resources::label(label)?,
         Command::Validate(words) => resources::validate(words)?,
         Command::Ipam { command } => ipam(command)?,
-        Command::Node {
-            command: Node::Decommission(words),
-        } => {
-            let kubeconfig = words.kubeconfig.clone();
-            Ready::Decommission(retiring(words)?, kubeconfig)
-        }
-        Command::Node {
-            command: Node::Status(words),
-        } => match words.node {
-            None => Ready::Look(Look::peers(words.asking)),
-            Some(node) => Ready::Remote(node_remote::Request {
-                node,
-                metrics: words.metrics,
-                format: words.asking.output,
-            }),
-        },
+        Command::Node { command } => node(command)?,
         Command::Bgp {
             command: Bgp::Routes(words),
         } => Ready::Look(Look::routes(words)),
-        Command::Etcd {
-            command: Etcd::Roles(words),
-        } => {
-            let roles = roles::all(&words.nodes, words.any_node)?;
-            match words.apply {
-                true => Ready::Roles(roles),
-                false => Ready::Said(Outcome::said(roles::script(&roles))),
-            }
-        }
+        Command::Etcd { command } => etcd(command)?,
         Command::Install(words) => Ready::Host(Box::new(Machine::Install(*words))),
         Command::Upgrade(words) => Ready::Host(Box::new(Machine::Upgrade(*words))),
         Command::Uninstall(words) => Ready::Host(Box::new(Machine::Uninstall(words))),
@@ -129,6 +106,31 @@ fn ipam(command: Ipam) -> Result<Ready, String> {
         Ipam::Check(check) => Ready::Check(Box::new(checking(check)?)),
         Ipam::Release(release) => Ready::Release(releasing(release)?),
         Ipam::Split(split) => Ready::Split(ipam_split::Request::new(split.number, split.cidr, split.name)?),
+    })
+}
+
+fn node(command: Node) -> Result<Ready, String> {
+    Ok(match command {
+        Node::Decommission(words) => {
+            let kubeconfig = words.kubeconfig.clone();
+            Ready::Decommission(retiring(words)?, kubeconfig)
+        }
+        Node::Status(words) => match words.node {
+            None => Ready::Look(Look::peers(words.asking)),
+            Some(node) => Ready::Remote(node_remote::Request {
+                node,
+                metrics: words.metrics,
+                format: words.asking.output,
+            }),
+        },
+    })
+}
+
+fn etcd(Etcd::Roles(words): Etcd) -> Result<Ready, String> {
+    let roles = roles::all(&words.nodes, words.any_node)?;
+    Ok(match words.apply {
+        true => Ready::Roles(roles),
+        false => Ready::Said(Outcome::said(roles::script(&roles))),
     })
 }
 

@@ -111,54 +111,72 @@ async fn refuse_live(addresses: &[(IpAddr, String)], force: bool) -> Result<(), 
 }
 
 async fn handle<S: Datastore>(store: &S, id: &str, force: bool, birth: Birth) -> Result<Outcome, String> {
-    let key = Key::handle(id);
-    let snapshot = read(store, &Reads::new().key(key.clone())).await?;
-    let entry = snapshot.get(&key).ok_or_else(|| {
-        format!("handle {id} does not exist; `cnictl ipam check` finds what is held without one")
-    })?;
-    let stored =
-        Handle::from_bytes(&entry.value).map_err(|error| format!("{key} cannot be read: {error}"))?;
+    let stored = stored(store, id).await?;
     let blocks = blocks(store, &stored).await?;
-    let mut held = Vec::new();
-    for block in &blocks {
-        for ordinal in block.held_by(id) {
-            let owner = block.attribute(ordinal).map(|owner| owner.owner());
-            held.push((block.address(ordinal), owner.unwrap_or_default()));
-        }
-    }
-    refuse_live(&held, force).await?;
-    // Blocks of one address go back with it, if all of them are one host's.
-    let hosts: BTreeSet<&str> = blocks.iter().filter_map(Block::host).collect();
-    let host = if hosts.len() == 1 {
-        hosts.first().copied()
-    } else {
-        None
-    };
+    refuse_live(&held(&blocks, id), force).await?;
     let request = ReleaseRequest {
-        host: host.unwrap_or_default().to_owned(),
+        // Blocks of one address go back with it, if all of them are one host's.
+        host: only_host(&blocks).unwrap_or_default().to_owned(),
         handles: vec![id.to_owned()],
         now: birth.now,
         ..ReleaseRequest::default()
     };
-    let mut tried = BTreeSet::new();
-    let decide = |snapshot: &Snapshot| {
-        let decision = release::decide(snapshot, &request)?;
-        if let Decision::Commit(_, released) = &decision {
-            tried.extend(released.addresses.iter().copied());
-        }
-        Ok(decision)
-    };
-    let released = transact(store, release::reads(&request), decide)
-        .await
-        .map_err(told)?;
-    tried.extend(released.addresses);
-    let each = tried
+    let released = free_all(store, &request).await?;
+    let each = released
         .iter()
         .map(|address| format!("Successfully released IP address {address}\n"));
     let text: String = each.collect();
     Ok(Outcome::said(format!(
         "{text}Successfully released handle {id}\n"
     )))
+}
+
+async fn stored<S: Datastore>(store: &S, id: &str) -> Result<Handle, String> {
+    let key = Key::handle(id);
+    let snapshot = read(store, &Reads::new().key(key.clone())).await?;
+    let entry = snapshot.get(&key).ok_or_else(|| {
+        format!("handle {id} does not exist; `cnictl ipam check` finds what is held without one")
+    })?;
+    Handle::from_bytes(&entry.value).map_err(|error| format!("{key} cannot be read: {error}"))
+}
+
+/// Every address that the handle holds in the blocks, and whose it is.
+fn held(blocks: &[Block], id: &str) -> Vec<(IpAddr, String)> {
+    let mut held = Vec::new();
+    for block in blocks {
+        for ordinal in block.held_by(id) {
+            let owner = block.attribute(ordinal).map(|owner| owner.owner());
+            held.push((block.address(ordinal), owner.unwrap_or_default()));
+        }
+    }
+    held
+}
+
+/// The host that has the blocks, if no other has one of them.
+fn only_host(blocks: &[Block]) -> Option<&str> {
+    let hosts: BTreeSet<&str> = blocks.iter().filter_map(Block::host).collect();
+    if hosts.len() == 1 {
+        hosts.first().copied()
+    } else {
+        None
+    }
+}
+
+/// Releases what is asked; the addresses of every try, as one may have gone through without an answer.
+async fn free_all<S: Datastore>(store: &S, request: &ReleaseRequest) -> Result<BTreeSet<IpAddr>, String> {
+    let mut tried = BTreeSet::new();
+    let decide = |snapshot: &Snapshot| {
+        let decision = release::decide(snapshot, request)?;
+        if let Decision::Commit(_, released) = &decision {
+            tried.extend(released.addresses.iter().copied());
+        }
+        Ok(decision)
+    };
+    let released = transact(store, release::reads(request), decide)
+        .await
+        .map_err(told)?;
+    tried.extend(released.addresses);
+    Ok(tried)
 }
 
 async fn blocks<S: Datastore>(store: &S, handle: &Handle) -> Result<Vec<Block>, String> {

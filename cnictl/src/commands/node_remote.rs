@@ -131,6 +131,16 @@ fn page(
         describe::node::bgp(&mut sheet, snapshot, &node);
         describe::node::held(&mut sheet, snapshot, name);
     }
+    own_word(&mut sheet, heard);
+    sheet.title("Not known from here");
+    for line in unknown(heard) {
+        sheet.line(line);
+    }
+    sheet.text()
+}
+
+/// What the sidecar says of itself, or why it cannot be heard.
+fn own_word(sheet: &mut Sheet, heard: &Heard) {
     match heard {
         Heard::Sidecar {
             address,
@@ -155,11 +165,6 @@ fn page(
         }
         Heard::Nobody => {}
     }
-    sheet.title("Not known from here");
-    for line in unknown(heard) {
-        sheet.line(line);
-    }
-    sheet.text()
 }
 
 /// What only the node itself can say.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shared::store::open::Store;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -40,15 +41,7 @@ impl Heart {
         let task = tokio::task::spawn_local(async move {
             loop {
                 let store = current();
-                let beat = tokio::time::timeout(PATIENCE, alive.beat(&store)).await;
-                let missed = match beat {
-                    Ok(Ok(())) => None,
-                    Ok(Err(missed)) => Some(missed),
-                    Err(_) => {
-                        alive.unsure();
-                        Some(Missed::Away("no answer within 5 s".to_owned()))
-                    }
-                };
+                let missed = missed(&mut alive, &store).await;
                 if missed.is_none() {
                     when.set(Some(super::start::now()));
                     ours.notify_one();
@@ -102,6 +95,19 @@ impl Heart {
         match self.told.recv().await {
             Some(missed) => missed,
             None => std::future::pending().await,
+        }
+    }
+}
+
+/// One beat: why it was missed, if it was.
+async fn missed(alive: &mut Alive, store: &Store) -> Option<Missed> {
+    let beat = tokio::time::timeout(PATIENCE, alive.beat(store)).await;
+    match beat {
+        Ok(Ok(())) => None,
+        Ok(Err(missed)) => Some(missed),
+        Err(_) => {
+            alive.unsure();
+            Some(Missed::Away("no answer within 5 s".to_owned()))
         }
     }
 }

@@ -5,16 +5,20 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::cluster::{Cluster, Data};
+use crate::cluster::{Cluster, Data, Picture};
 use crate::fib::Op;
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::Kernel;
 use crate::io::life;
+use crate::origin::Origin;
+use crate::peers::Resolved;
+use crate::register::Registered;
 use crate::settings::Settings;
 
 use super::register::Registrar;
@@ -26,12 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Result<String, String> {
     let node = life::node_name(settings)?.name;
     let (mut datastore, odd) = Datastore::look(settings, &node)?;
-    let first = tokio::time::timeout(PATIENCE, datastore.next()).await;
-    let data = match first {
-        Ok(Update::Data(data, _)) => data,
-        Ok(Update::Away(why)) => return Err(format!("the datastore does not answer: {why}")),
-        Err(_) => return Err("the datastore does not answer within 10 s".to_owned()),
-    };
+    let data = stored(&mut datastore).await?;
     let mut data = Data::clone(&data);
     let kernel = Kernel::open().await?;
     let registrar = Registrar {
@@ -45,42 +44,58 @@ pub(in crate::io) async fn check(settings: &Settings, warnings: &[String]) -> Re
     let secrets = super::start::secrets(&settings.secrets_dir, &cluster.secrets());
     let picture = cluster.picture(settings, &secrets);
     let mut lines = vec![format!("node {node}")];
-    lines.extend(registered.written.iter().map(|what| format!("writes {what}")));
-    lines.extend(
-        registered
-            .addresses
-            .iter()
-            .map(|address| format!("address {address}")),
-    );
-    match &picture.local {
-        Ok(local) => lines.push(format!(
-            "speaks as AS {}, identifier {}, port {}",
-            local.number, local.id, picture.listen_port
-        )),
-        Err(why) => lines.push(format!("speaks with nobody yet: {why}")),
-    }
-    let sessions = picture.sessions.sessions.iter();
-    lines.extend(sessions.map(|one| {
-        format!(
-            "peer {} port {} of AS {} ({})",
-            one.key.address, one.key.port, one.number, one.origin
-        )
-    }));
-    let held = picture.sessions.held.iter();
-    lines.extend(held.map(|one| format!("peer {} not started: {}", one.session.key.address, one.why)));
-    lines.extend(
-        picture
-            .origin
-            .announced
-            .iter()
-            .map(|prefix| format!("announces {prefix}")),
-    );
-    let withheld = picture.origin.withheld.iter();
-    lines.extend(withheld.map(|(prefix, why)| format!("does not announce {prefix}: {why}")));
+    lines.extend(registration(&registered));
+    lines.push(speaker(&picture));
+    lines.extend(peers(&picture.sessions));
+    lines.extend(announcements(&picture.origin));
     let all = warnings.iter().chain(&odd).chain(&registered.warnings);
     let all = all.chain(&picture.problems);
     lines.extend(all.map(|text| format!("warning: {text}")));
     Ok(lines.join("\n"))
+}
+
+/// What the datastore says now.
+async fn stored(datastore: &mut Datastore) -> Result<Arc<Data>, String> {
+    let first = tokio::time::timeout(PATIENCE, datastore.next()).await;
+    match first {
+        Ok(Update::Data(data, _)) => Ok(data),
+        Ok(Update::Away(why)) => Err(format!("the datastore does not answer: {why}")),
+        Err(_) => Err("the datastore does not answer within 10 s".to_owned()),
+    }
+}
+
+fn registration(registered: &Registered) -> impl Iterator<Item = String> {
+    let written = registered.written.iter().map(|what| format!("writes {what}"));
+    let addresses = registered.addresses.iter();
+    written.chain(addresses.map(|address| format!("address {address}")))
+}
+
+fn speaker(picture: &Picture) -> String {
+    match &picture.local {
+        Ok(local) => format!(
+            "speaks as AS {}, identifier {}, port {}",
+            local.number, local.id, picture.listen_port
+        ),
+        Err(why) => format!("speaks with nobody yet: {why}"),
+    }
+}
+
+fn peers(resolved: &Resolved) -> impl Iterator<Item = String> {
+    let sessions = resolved.sessions.iter().map(|one| {
+        format!(
+            "peer {} port {} of AS {} ({})",
+            one.key.address, one.key.port, one.number, one.origin
+        )
+    });
+    let held = resolved.held.iter();
+    sessions.chain(held.map(|one| format!("peer {} not started: {}", one.session.key.address, one.why)))
+}
+
+fn announcements(origin: &Origin) -> impl Iterator<Item = String> {
+    let announced = origin.announced.iter();
+    let announced = announced.map(|prefix| format!("announces {prefix}"));
+    let withheld = origin.withheld.iter();
+    announced.chain(withheld.map(|(prefix, why)| format!("does not announce {prefix}: {why}")))
 }
 
 /// The running one withdraws and ends; where none runs, what it left in the kernel is removed.

@@ -21,7 +21,7 @@ use crate::cluster::{Cluster, Data};
 use crate::io::calls::Calls;
 use crate::io::datastore::{Datastore, Update};
 use crate::io::kernel::{Kernel, Seen};
-use crate::io::life::{self, Identity, Missed};
+use crate::io::life::{self, Identity, Lock, Missed};
 use crate::io::snapshot::{Keeper, Name, Saved};
 use crate::io::tcp::Net;
 use crate::origin::Verdict;
@@ -41,6 +41,24 @@ fn name_node(settings: &Settings, node: &str, log: &Log) {
     }
 }
 
+/// The snapshot, where there is one that can be used.
+fn load(name: &Name, log: &Log) -> Option<Saved> {
+    name.load().unwrap_or_else(|error| {
+        log.warning("the snapshot cannot be used", &[("error", &error)]);
+        None
+    })
+}
+
+/// What is open before the kernel is. Where the rest fails, the lock goes after what it guards.
+struct Opened {
+    keeper: Keeper,
+    datastore: Datastore,
+    identity: Identity,
+    lock: Lock,
+    log: Log,
+    node: String,
+}
+
 /// The daemon, from its start to its end.
 pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Result<(), String> {
     let named = life::node_name(&settings)?;
@@ -55,47 +73,18 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
     odd.iter().for_each(|text| log.warning(text, &[]));
     name_node(&settings, &node, &log);
     let name = Name::new(&settings.state_dir, &node, &datastore.store().identity());
-    let kept = name.load().unwrap_or_else(|error| {
-        log.warning("the snapshot cannot be used", &[("error", &error)]);
-        None
-    });
+    let kept = load(&name, &log);
     let keeper = Keeper::start(name).map_err(|error| format!("snapshot: {error}"))?;
-    let mut daemon = Daemon {
-        cluster: Cluster::new(&node),
-        picture: None,
-        past: past::Past::new(kept.as_ref().map_or(Revision(0), |kept| kept.revision)),
-        net: Net::new(),
-        kernel: Kernel::open().await?,
-        counter: Counter::start(identity.clone(), &datastore),
-        heart: Heart::start(&node, identity, &datastore),
-        debts: Debts::start(&settings, &node, &datastore),
-        mender: Mender::start(&settings, &node, &datastore),
-        calls: Calls::open(dirs(&settings)),
-        labels: Labels::start(&settings, &node, &datastore),
-        signals: Signals::new()?,
-        timers: super::Timers::default(),
-        stuck: super::Stuck::default(),
-        again: super::Again::default(),
-        noted: 0,
-        strangers: 0,
-        http: answers::open(&settings, &log),
-        facts: answers::facts(&node),
-        passwords: super::Passwords::default(),
-        deaf: None,
-        blind: false,
-        backlog: super::Backlog::default(),
-        draining: false,
-        ready: false,
-        entry: Entry::default(),
-        rebooted: false,
-        _lock: lock,
-        datastore,
+    let opened = Opened {
         keeper,
-        speaker: speaker(&settings, &node),
+        datastore,
+        identity,
+        lock,
         log,
         node,
-        settings,
     };
+    let before = kept.as_ref().map_or(Revision(0), |kept| kept.revision);
+    let mut daemon = Daemon::open(settings, opened, before).await?;
     daemon.begin(kept).await?;
     let ended = daemon.serve().await;
     daemon.finish().await;
@@ -104,6 +93,46 @@ pub(in crate::io) async fn run(settings: Settings, warnings: &[String]) -> Resul
 }
 
 impl Daemon {
+    /// Opens the rest, and starts what runs beside the loop. `before`: the snapshot's revision.
+    async fn open(settings: Settings, opened: Opened, before: Revision) -> Result<Self, String> {
+        Ok(Self {
+            cluster: Cluster::new(&opened.node),
+            picture: None,
+            past: past::Past::new(before),
+            net: Net::new(),
+            kernel: Kernel::open().await?,
+            counter: Counter::start(opened.identity.clone(), &opened.datastore),
+            heart: Heart::start(&opened.node, opened.identity, &opened.datastore),
+            debts: Debts::start(&settings, &opened.node, &opened.datastore),
+            mender: Mender::start(&settings, &opened.node, &opened.datastore),
+            calls: Calls::open(dirs(&settings)),
+            labels: Labels::start(&settings, &opened.node, &opened.datastore),
+            signals: Signals::new()?,
+            timers: super::Timers::default(),
+            stuck: super::Stuck::default(),
+            again: super::Again::default(),
+            noted: 0,
+            strangers: 0,
+            http: answers::open(&settings, &opened.log),
+            facts: answers::facts(&opened.node),
+            passwords: super::Passwords::default(),
+            deaf: None,
+            blind: false,
+            backlog: super::Backlog::default(),
+            draining: false,
+            ready: false,
+            entry: Entry::default(),
+            rebooted: false,
+            _lock: opened.lock,
+            datastore: opened.datastore,
+            keeper: opened.keeper,
+            speaker: speaker(&settings, &opened.node),
+            log: opened.log,
+            node: opened.node,
+            settings,
+        })
+    }
+
     /// The kernel first, so that nothing that is there is lost; then the datastore, or the last of it.
     async fn begin(&mut self, kept: Option<Saved>) -> Result<(), String> {
         let seen = self.kernel.look().await?;

@@ -3,7 +3,7 @@
 use super::text::Text;
 use super::{real, whole};
 use crate::calls::OTHER;
-use crate::shown::Facts;
+use crate::shown::{Facts, Ipam};
 
 pub(super) fn text(text: &mut Text, facts: &Facts) {
     spool(text, facts);
@@ -34,7 +34,12 @@ fn spool(text: &mut Text, facts: &Facts) {
 }
 
 fn share(text: &mut Text, facts: &Facts) {
-    let ipam = &facts.ipam;
+    blocks(text, &facts.ipam);
+    addresses(text, &facts.ipam);
+    used(text, facts);
+}
+
+fn blocks(text: &mut Text, ipam: &Ipam) {
     let by_family = [
         ("ipam_blocks", "Blocks of this node.", &ipam.blocks),
         (
@@ -49,6 +54,9 @@ fn share(text: &mut Text, facts: &Facts) {
             metric.sample(&[("family", family)], real(*value));
         }
     }
+}
+
+fn addresses(text: &mut Text, ipam: &Ipam) {
     let all = [
         (
             "ipam_addresses_used",
@@ -71,6 +79,9 @@ fn share(text: &mut Text, facts: &Facts) {
             text.gauge(name, help).sample(&[], real(value));
         }
     }
+}
+
+fn used(text: &mut Text, facts: &Facts) {
     let mut metric = text.gauge(
         "ipam_pool_addresses_used",
         "Addresses of this node's pods, by pool; the sum over all nodes is what is in use.",

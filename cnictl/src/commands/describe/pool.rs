@@ -41,7 +41,22 @@ pub(super) fn pool(sheet: &mut Sheet, snapshot: &Snapshot, object: &Value) {
         .filter(|block| pool.cidr().contains(&block.cidr))
         .collect();
     let reservations: Vec<IPReservation> = all(snapshot, Plural::IpReservations);
-    let usage = utilization::of(std::slice::from_ref(&pool), &inside, &reservations);
+    addresses(sheet, &pool, &inside, &reservations);
+    sheet.list("Nodes with blocks", by_owner(&inside));
+    let nodes: Vec<Node> = all(snapshot, Plural::Nodes);
+    sheet.list("Nodes that may take from it", selected(&pool, &nodes));
+    sheet.list("Reservations in it", reserved(&pool, &reservations));
+    let mut said = warnings(snapshot, object);
+    if !pool.is_enabled() {
+        said.push("it is disabled: nothing new is taken from it".to_owned());
+    }
+    said.extend(unreadable);
+    notes(sheet, said);
+}
+
+/// How many it has, and how many of them are free.
+fn addresses(sheet: &mut Sheet, pool: &IPPool, inside: &[Block], reservations: &[IPReservation]) {
+    let usage = utilization::of(std::slice::from_ref(pool), inside, reservations);
     if let Some(usage) = usage.first().and_then(|usage| usage.pool.as_ref()) {
         sheet.title("Addresses");
         sheet.pair("Total", five_digits(usage.total));
@@ -53,30 +68,27 @@ pub(super) fn pool(sheet: &mut Sheet, snapshot: &Snapshot, object: &Value) {
             format!("{} claimed of {}", inside.len(), pool.block_count()),
         );
     }
-    sheet.list("Nodes with blocks", by_owner(&inside));
-    let nodes: Vec<Node> = all(snapshot, Plural::Nodes);
+}
+
+/// The names of the nodes that its selector picks; one that cannot be read picks none.
+fn selected(pool: &IPPool, nodes: &[Node]) -> Vec<String> {
     let selector = Selector::parse(pool.node_selector()).ok();
     let selected = nodes.iter().filter(|node| {
         selector
             .as_ref()
             .is_some_and(|selector| selector.matches(&node.labels()))
     });
-    sheet.list(
-        "Nodes that may take from it",
-        selected.map(|node| node.name().to_owned()).collect(),
-    );
+    selected.map(|node| node.name().to_owned()).collect()
+}
+
+/// `10.0.0.0/30 by gateways`, for every range that has addresses of the pool.
+fn reserved(pool: &IPPool, reservations: &[IPReservation]) -> Vec<String> {
     let touching = |range: &IpNet| range.contains(&pool.cidr()) || pool.cidr().contains(range);
     let reserved = reservations.iter().flat_map(|reservation| {
         let ranges = reservation.ranges().filter(|range| touching(range));
         ranges.map(|range| format!("{range} by {}", reservation.name()))
     });
-    sheet.list("Reservations in it", reserved.collect());
-    let mut said = warnings(snapshot, object);
-    if !pool.is_enabled() {
-        said.push("it is disabled: nothing new is taken from it".to_owned());
-    }
-    said.extend(unreadable);
-    notes(sheet, said);
+    reserved.collect()
 }
 
 /// `node0: 2 blocks, 3 addresses`, who has most first.
