@@ -29,7 +29,7 @@ pub(super) async fn delete<S: Datastore>(store: &S, target: &Target) -> Result<b
         .unwrap_or_default();
     let pool = validate::pool(&target.name, &spec)?;
     let inside = blocks::blocks(&snapshot, |block| pool.cidr().contains(&block.cidr))?;
-    unused(&inside, &pool, !pool.is_enabled())?;
+    unused(&inside, !pool.is_enabled())?;
     let mut target = target.clone();
     if !inside.is_empty() {
         // Disabling it is a write of our own.
@@ -64,7 +64,7 @@ fn cleared(
         txn.guard(Guard::NothingNewer(range, revision));
     }
     let left = blocks::blocks(snapshot, |block| pool.cidr().contains(&block.cidr))?;
-    unused(&left, pool, disabled)?;
+    unused(&left, disabled)?;
     let state = if disabled {
         "; the pool is disabled now"
     } else {
@@ -79,7 +79,7 @@ fn cleared(
     }
 }
 
-fn unused(blocks: &[Block], pool: &IPPool, disabled: bool) -> Result<(), String> {
+fn unused(blocks: &[Block], disabled: bool) -> Result<(), String> {
     let users = blocks::users(blocks);
     if users.is_empty() {
         return Ok(());
