@@ -92,11 +92,7 @@ impl Etcd {
         let cluster: Vec<_> = (0..number)
             .map(|other| format!("{}={}", name(other), peer(other)))
             .collect();
-        let plain = format!("http://{}:{}", self.host, client_port(index));
-        let clients = match self.tls {
-            Some(_) => format!("{plain},https://{}:{}", self.host, tls::port(index)),
-            None => plain,
-        };
+        let clients = self.client_urls(index);
         let path = |what: &str| self.dir.path().join(format!("{}.{life}.{what}", name(index)));
         let daemon = Cmd::new(require::tool("etcd"))
             .args(["--name", &name(index), "--data-dir"])
@@ -127,6 +123,15 @@ impl Etcd {
             .within(&self.netns)
             .serve(&path("log"));
         self.members().daemons[index] = Some(daemon);
+    }
+
+    /// Where a member listens to clients.
+    fn client_urls(&self, index: usize) -> String {
+        let plain = format!("http://{}:{}", self.host, client_port(index));
+        match self.tls {
+            Some(_) => format!("{plain},https://{}:{}", self.host, tls::port(index)),
+            None => plain,
+        }
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {

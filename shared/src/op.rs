@@ -153,6 +153,17 @@ pub struct Sysctl {
     pub need: Need,
 }
 
+impl Sysctl {
+    /// What brings back what was there before, if that is to be.
+    fn inverse(self) -> Option<Self> {
+        Some(Self {
+            value: self.was?,
+            was: Some(self.value),
+            ..self
+        })
+    }
+}
+
 /// One instruction to the kernel. Closed: a new one makes the compiler ask everywhere.
 #[expect(
     missing_docs,
@@ -248,29 +259,33 @@ impl Op {
                 link,
                 address,
                 mac,
-            } => Op::DelNeighbour {
-                side,
-                link,
-                address,
-                mac,
-            },
+            } => Op::del_neighbour(side, link, address, mac),
             Op::DelNeighbour {
                 side,
                 link,
                 address,
                 mac,
-            } => Op::AddNeighbour {
-                side,
-                link,
-                address,
-                mac,
-            },
-            Op::SetSysctl(sysctl) => Op::SetSysctl(Sysctl {
-                value: sysctl.was?,
-                was: Some(sysctl.value),
-                ..sysctl
-            }),
+            } => Op::add_neighbour(side, link, address, mac),
+            Op::SetSysctl(sysctl) => Op::SetSysctl(sysctl.inverse()?),
         })
+    }
+
+    fn add_neighbour(side: Side, link: String, address: IpAddr, mac: Mac) -> Op {
+        Op::AddNeighbour {
+            side,
+            link,
+            address,
+            mac,
+        }
+    }
+
+    fn del_neighbour(side: Side, link: String, address: IpAddr, mac: Mac) -> Op {
+        Op::DelNeighbour {
+            side,
+            link,
+            address,
+            mac,
+        }
     }
 }
 

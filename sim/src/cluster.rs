@@ -96,9 +96,8 @@ impl Cluster {
         Timestamp::from_duration(since).map_err(|error| error.to_string())
     }
 
-    /// ADD of a new pod; whether there was an address for it.
-    pub fn add(&mut self, node: usize) -> Result<bool, String> {
-        self.born += 1;
+    /// What the newest pod's ADD asks for, on a node.
+    fn request(&self, node: usize) -> Result<AssignRequest, String> {
         let (now, host) = (self.time()?, name(node));
         let handle = format!("k8s-pod-network.{:064x}", self.born);
         let pod = format!("web-{:08x}-{:05}", self.born / 8, self.born % 100_000);
@@ -109,9 +108,9 @@ impl Cluster {
             ("timestamp", now.to_string()),
         ];
         let before = &self.last[node];
-        let request = AssignRequest {
+        Ok(AssignRequest {
             host: host.clone(),
-            handle: handle.clone(),
+            handle,
             attributes: told.map(|(name, value)| (name.to_owned(), value)).into(),
             want_v4: true,
             now,
@@ -125,7 +124,13 @@ impl Cluster {
             roomy: !before.is_empty() && is_roomy(before),
             after: singles(before),
             ..AssignRequest::default()
-        };
+        })
+    }
+
+    /// ADD of a new pod; whether there was an address for it.
+    pub fn add(&mut self, node: usize) -> Result<bool, String> {
+        self.born += 1;
+        let request = self.request(node)?;
         let decide = |snapshot: &Snapshot| assign::decide(snapshot, &request);
         let done = ready(transact_from(&self.store, assign::reads(&request), None, decide))?;
         let leases = match done {
@@ -140,6 +145,7 @@ impl Cluster {
         let block = leases.first().map(|lease| lease.block);
         let block = block.ok_or_else(|| format!("{}: an ADD without an address", request.host))?;
         self.last[node] = leases;
+        let handle = request.handle;
         self.pods.insert(self.born, Pod { node, handle, block });
         Ok(true)
     }

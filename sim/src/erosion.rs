@@ -79,15 +79,7 @@ pub fn erode(nodes: usize, pods: u32, (block, strict): (u8, bool), seed: u64) ->
     // The fullest node has three times the pods of the emptiest.
     let weights: Vec<u64> = (0..nodes).map(|_| 50 + dice.below(101)).collect();
     let all: u64 = weights.iter().sum();
-    let place = |dice: &mut Dice| {
-        let mut at = dice.below(all);
-        let found = weights.iter().position(|weight| {
-            let here = at < *weight;
-            at = at.saturating_sub(*weight);
-            here
-        });
-        found.unwrap_or_default()
-    };
+    let place = |dice: &mut Dice| hit(&weights, dice.below(all));
     for _ in 0..room * FULL / 100 {
         cluster.now += 1;
         let node = place(&mut dice);
@@ -107,4 +99,15 @@ pub fn erode(nodes: usize, pods: u32, (block, strict): (u8, bool), seed: u64) ->
         refused: cluster.refused,
         routes: routes::of(&cluster)?,
     })
+}
+
+/// The node that a throw hits, each as wide as its weight.
+fn hit(weights: &[u64], throw: u64) -> usize {
+    let mut at = throw;
+    let found = weights.iter().position(|weight| {
+        let here = at < *weight;
+        at = at.saturating_sub(*weight);
+        here
+    });
+    found.unwrap_or_default()
 }

@@ -46,8 +46,13 @@ fn main() {
             compare(verb, ways, &contestants, row);
         }
     }
+    resident(&contestants, &pods);
+}
+
+/// How much memory each of ours takes, with a pod of its own.
+fn resident(contestants: &[Contestant], pods: &[Pod]) {
     let ours = contestants.iter().filter(|one| one.name.starts_with(OURS));
-    for (contestant, pod) in ours.zip(&pods) {
+    for (contestant, pod) in ours.zip(pods) {
         let [net, child] = contestant.peak(pod).map(|kib| kib as f64 / 1024.0);
         println!(
             "resident at most in an ADD, {}: cni-net {net:.1} MiB, what it starts {child:.1} MiB",

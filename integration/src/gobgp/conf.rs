@@ -26,24 +26,8 @@ fn neighbour_conf(tor: &Tor, neighbour: &Neighbour) -> String {
     if let Some(word) = &neighbour.password {
         put(format!("    auth-password = \"{word}\""));
     }
-    put("  [neighbors.transport.config]".to_owned());
-    put(format!("    local-address = \"{}\"", tor.source(neighbour)));
-    if let Some(hops) = neighbour.hops {
-        put("  [neighbors.ttl-security.config]".to_owned());
-        put(format!(
-            "    enabled = true\n    ttl-min = {}",
-            256 - u16::from(hops)
-        ));
-    }
-    put("  [neighbors.timers.config]".to_owned());
-    put(format!("    connect-retry = {}", neighbour.retry));
-    put("    idle-hold-time-after-reset = 1".to_owned());
-    if let Some(seconds) = neighbour.hold {
-        put(format!(
-            "    hold-time = {seconds}\n    keepalive-interval = {}",
-            seconds / 3
-        ));
-    }
+    transport(tor, neighbour, &mut put);
+    timers(neighbour, &mut put);
     put("  [neighbors.graceful-restart.config]".to_owned());
     put("    enabled = true\n    restart-time = 120".to_owned());
     if neighbour.lenient {
@@ -63,4 +47,29 @@ fn neighbour_conf(tor: &Tor, neighbour: &Neighbour) -> String {
     put("    [neighbors.afi-safis.mp-graceful-restart.config]".to_owned());
     put("      enabled = true".to_owned());
     text
+}
+
+/// From which address, and from how far away.
+fn transport(tor: &Tor, neighbour: &Neighbour, put: &mut impl FnMut(String)) {
+    put("  [neighbors.transport.config]".to_owned());
+    put(format!("    local-address = \"{}\"", tor.source(neighbour)));
+    if let Some(hops) = neighbour.hops {
+        put("  [neighbors.ttl-security.config]".to_owned());
+        put(format!(
+            "    enabled = true\n    ttl-min = {}",
+            256 - u16::from(hops)
+        ));
+    }
+}
+
+fn timers(neighbour: &Neighbour, put: &mut impl FnMut(String)) {
+    put("  [neighbors.timers.config]".to_owned());
+    put(format!("    connect-retry = {}", neighbour.retry));
+    put("    idle-hold-time-after-reset = 1".to_owned());
+    if let Some(seconds) = neighbour.hold {
+        put(format!(
+            "    hold-time = {seconds}\n    keepalive-interval = {}",
+            seconds / 3
+        ));
+    }
 }

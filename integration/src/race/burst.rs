@@ -55,18 +55,24 @@ pub fn learn(rival: &Rival<'_>, task: Task, space: Space) -> Learned {
         (passed_on, installed)
     });
     let usage = usage::of(rival.pid);
-    let start = Instant::now();
-    swarm.withdraw(0, 0..space.count);
-    swarm.run("everything is withdrawn", PATIENCE, |swarm| {
-        swarm.session(1).held().count() == 0
-    });
+    let withdrawn = withdraw(&mut swarm, space);
     Learned {
         passed_on,
         installed,
         cpu: usage.cpu - before.cpu,
         usage,
-        withdrawn: since(&swarm, 1, start),
+        withdrawn,
     }
+}
+
+/// Everything is withdrawn; the time until the receiver had nothing left.
+fn withdraw(swarm: &mut Swarm, space: Space) -> Duration {
+    let start = Instant::now();
+    swarm.withdraw(0, 0..space.count);
+    swarm.run("everything is withdrawn", PATIENCE, |swarm| {
+        swarm.session(1).held().count() == 0
+    });
+    since(swarm, 1, start)
 }
 
 /// Every peer announces as many prefixes of its own, and is to hear all the others'; the time it took, and the daemon's

@@ -111,16 +111,7 @@ impl<'a> Rack<'a> {
                 self.tor.restart();
             }
             Event::TorFrozen(time) => during(*time, |frozen| self.tor.freeze(frozen)),
-            Event::Compacted(node, time) => {
-                self.sidecars[*node].freeze(true);
-                self.lab.apply(&pool("unused", "10.50.0.0/24", 28));
-                etcd.compact();
-                etcd.kill(0);
-                wait(*time);
-                etcd.revive(0);
-                etcd.wait_until_healthy();
-                self.sidecars[*node].freeze(false);
-            }
+            Event::Compacted(node, time) => self.compacted(*node, *time),
             Event::Flushed(node) => {
                 let netns = self.nodes[*node].netns();
                 netns.ip(&format!("-4 route flush proto {PROTOCOL}"));
@@ -133,6 +124,19 @@ impl<'a> Rack<'a> {
         end(&mut self.sidecars[node]);
         wait(time);
         self.sidecars[node].run();
+    }
+
+    /// A sidecar sleeps through a change, and through the compaction that takes it away.
+    fn compacted(&self, node: usize, time: Duration) {
+        let etcd = self.lab.etcd();
+        self.sidecars[node].freeze(true);
+        self.lab.apply(&pool("unused", "10.50.0.0/24", 28));
+        etcd.compact();
+        etcd.kill(0);
+        wait(time);
+        etcd.revive(0);
+        etcd.wait_until_healthy();
+        self.sidecars[node].freeze(false);
     }
 
     fn cable(&self, node: usize, off: bool) {

@@ -105,15 +105,7 @@ pub fn serve(plugin: &impl Plugin) -> ExitCode {
     let (version, outcome) = carry_out(plugin, &env, &request);
     let code = outcome.as_ref().err().map_or(0, |error| error.code.number());
     let said = say(&rendered(version, outcome));
-    let asked = if held::is_held(&env) {
-        held::released_at()
-    } else {
-        Some(begun)
-    };
-    if let (Some((verb, conf)), Some(asked)) = (request.as_ref().ok().and_then(counted), asked) {
-        let took = asked.elapsed();
-        plugin.answered(&env, conf, Answered { verb, code, took });
-    }
+    tell(plugin, &env, &request, (begun, code));
     plugin.after_answer();
     ExitCode::from(if said && code == 0 { 0 } else { 1 })
 }
@@ -148,6 +140,24 @@ fn carry_out(
         Ok(Request::Gc(path, conf)) => (conf.cni_version, quiet(plugin.gc(env, path, conf))),
         Ok(Request::Status(path, conf)) => (conf.cni_version, quiet(plugin.status(env, path, conf))),
         Ok(Request::Version(version)) => (*version, Ok(versions(*version))),
+    }
+}
+
+/// Tells the plugin what became of a call that counts. One that was held begins with its release.
+fn tell(
+    plugin: &impl Plugin,
+    env: &Env,
+    request: &Result<Request, request::Refused>,
+    (begun, code): (Instant, u32),
+) {
+    let asked = if held::is_held(env) {
+        held::released_at()
+    } else {
+        Some(begun)
+    };
+    if let (Some((verb, conf)), Some(asked)) = (request.as_ref().ok().and_then(counted), asked) {
+        let took = asked.elapsed();
+        plugin.answered(env, conf, Answered { verb, code, took });
     }
 }
 

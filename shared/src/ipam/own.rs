@@ -53,9 +53,8 @@ pub(super) fn list(request: &AssignRequest) -> Reads {
 /// Looks through the own affinities of a family inside the pools, in key order.
 pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
     let mut look = Look::default();
-    let around = |cidr: &IpNet| pools.iter().copied().find(|pool| pool.cidr().contains(cidr));
     for own in &facts.owned {
-        let Some(pool) = around(&own.cidr) else {
+        let Some(pool) = around(pools, own.cidr) else {
             let family = pools
                 .iter()
                 .any(|pool| pool.is_ipv4() == own.cidr.addr().is_ipv4());
@@ -76,24 +75,16 @@ pub(super) fn look<'f>(facts: &'f Facts<'_>, pools: &[&'f IPPool]) -> Look<'f> {
             Err(error) => drop(look.unreadable.get_or_insert(error)),
         }
     }
-    // A hinted block that says it is ours lacks its affinity only.
-    let hinted = facts.request.hint_blocks.iter().map(IpNet::trunc);
-    let lacks = |cidr: &IpNet| {
-        let affinity = Key::affinity(&facts.request.host, *cidr);
-        facts.affinity(*cidr).is_none() && facts.snapshot.covers(&affinity)
-    };
-    for cidr in hinted.filter(lacks) {
-        if let (Some(pool), Ok(Seen::There(block))) = (around(&cidr), facts.block(cidr))
-            && block.host() == Some(&facts.request.host)
-        {
-            look.held += 1;
-            look.take(facts, pool, *block, false);
-        }
-    }
+    look.take_hinted(facts, pools);
     look.stale.truncate(STALE);
     let age = |cidr: &IpNet| std::cmp::Reverse(facts.affinity(*cidr).map(|own| own.revision));
     look.unread.sort_by_key(age);
     look
+}
+
+/// The pool that a block lies in.
+fn around<'f>(pools: &[&'f IPPool], cidr: IpNet) -> Option<&'f IPPool> {
+    pools.iter().copied().find(|pool| pool.cidr().contains(&cidr))
 }
 
 /// Whether a block is ours, empty, and of a pool that no longer selects this node.
@@ -124,6 +115,23 @@ impl<'f> Look<'f> {
         self.reserved |= block.first_free(|_| false).is_some();
         let resting = Placement::resting(facts, pool, &block).map(confirm);
         self.resting = Placement::longer(self.resting.take(), resting);
+    }
+
+    /// Takes the hinted blocks in that say they are ours: they lack their affinity only.
+    fn take_hinted(&mut self, facts: &Facts<'_>, pools: &[&'f IPPool]) {
+        let hinted = facts.request.hint_blocks.iter().map(IpNet::trunc);
+        let lacks = |cidr: &IpNet| {
+            let affinity = Key::affinity(&facts.request.host, *cidr);
+            facts.affinity(*cidr).is_none() && facts.snapshot.covers(&affinity)
+        };
+        for cidr in hinted.filter(lacks) {
+            if let (Some(pool), Ok(Seen::There(block))) = (around(pools, cidr), facts.block(cidr))
+                && block.host() == Some(&facts.request.host)
+            {
+                self.held += 1;
+                self.take(facts, pool, *block, false);
+            }
+        }
     }
 
     /// A placement, with the stale affinities to remove beside it.

@@ -120,9 +120,9 @@ fn token(path: &Path) -> Result<String, String> {
     }
 }
 
-async fn config(cluster: Cluster, user: AuthInfo) -> Result<Config, String> {
-    let insecure = cluster.insecure_skip_tls_verify.unwrap_or(false);
-    let file = Kubeconfig {
+/// A kubeconfig of our own making, with one context.
+fn own(cluster: Cluster, user: AuthInfo) -> Kubeconfig {
+    Kubeconfig {
         clusters: vec![NamedCluster {
             name: NAME.to_owned(),
             cluster: Some(cluster),
@@ -144,9 +144,13 @@ async fn config(cluster: Cluster, user: AuthInfo) -> Result<Config, String> {
         }],
         current_context: Some(NAME.to_owned()),
         ..Kubeconfig::default()
-    };
+    }
+}
+
+async fn config(cluster: Cluster, user: AuthInfo) -> Result<Config, String> {
+    let insecure = cluster.insecure_skip_tls_verify.unwrap_or(false);
     let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(file, &options)
+    let mut config = Config::from_custom_kubeconfig(own(cluster, user), &options)
         .await
         .map_err(|error| error.to_string())?;
     match config.cluster_url.scheme_str() {

@@ -96,6 +96,14 @@ fn applied<T>(outcome: T, mut snapshot: Snapshot, (txn, at): (Txn, Revision), pr
     }
 }
 
+fn unwritten<T>(outcome: T, snapshot: Snapshot) -> Transacted<T> {
+    Transacted {
+        outcome,
+        snapshot,
+        written: None,
+    }
+}
+
 /// The loop, from a snapshot and the reply that may have been lost before.
 async fn on<S: Datastore, T, E>(
     store: &S,
@@ -108,13 +116,7 @@ async fn on<S: Datastore, T, E>(
     loop {
         snapshot = snapshot.in_doubt(lost.is_some());
         let (mut txn, outcome) = match decide(&snapshot).map_err(TransactError::Decide)? {
-            Decision::Done(outcome) => {
-                return Ok(Transacted {
-                    outcome,
-                    snapshot,
-                    written: None,
-                });
-            }
+            Decision::Done(outcome) => return Ok(unwritten(outcome, snapshot)),
             Decision::Read(more) => {
                 let read = store.read(&more).await;
                 snapshot.absorb(read.map_err(|error| unsure(lost.as_ref(), error))?);

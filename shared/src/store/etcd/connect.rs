@@ -65,33 +65,12 @@ pub(super) async fn dial(
             return Err(Failure::Unsent(text));
         }
     };
-    // A member without a leader says so at once instead of letting a request time out.
-    let plain = ConnectOptions::new().with_require_leader(true);
     if hurried {
         lives(&channel, url).await?;
     }
-    let options = match &config.user {
-        Some((user, password)) => plain.clone().with_user(user, password),
-        None => plain.clone(),
-    };
     let left = deadline.left(|| format!("{url}: no time left to authenticate"))?;
     let limit = left.min(config.request_timeout);
-    let authenticate = async {
-        let client = async |options| Client::from_channel(whole(&channel), Some(options)).await;
-        match client(options).await {
-            // As etcd's own client: a server that knows no users takes everybody.
-            Err(error) if config.user.is_some() && failure::says_no_users(&error) => {
-                let mut stderr = std::io::stderr().lock();
-                let warning = "warning: etcd_username is set, and authentication is not enabled there";
-                // A closed stderr is no reason to stop.
-                let _ = writeln!(stderr, "{warning}: {url}: going on without user");
-                drop(stderr);
-                client(plain).await
-            }
-            other => other,
-        }
-    };
-    match timeout(limit, authenticate).await {
+    match timeout(limit, authenticate(&channel, config, url)).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(unsent(failure::of(url, &error, true, config))),
         Err(_) => Err(Failure::Unsent(format!(
@@ -118,6 +97,33 @@ async fn connect(
         async { connected.await.map(Gathered::new) }
     };
     endpoint.connect_with_connector(service_fn(gathered)).await
+}
+
+/// The client, with a token where a user is configured.
+async fn authenticate(
+    channel: &tonic::transport::Channel,
+    config: &EtcdConfig,
+    url: &str,
+) -> Result<Client, etcd_client::Error> {
+    // A member without a leader says so at once instead of letting a request time out.
+    let plain = ConnectOptions::new().with_require_leader(true);
+    let options = match &config.user {
+        Some((user, password)) => plain.clone().with_user(user, password),
+        None => plain.clone(),
+    };
+    let client = async |options| Client::from_channel(whole(channel), Some(options)).await;
+    match client(options).await {
+        // As etcd's own client: a server that knows no users takes everybody.
+        Err(error) if config.user.is_some() && failure::says_no_users(&error) => {
+            let mut stderr = std::io::stderr().lock();
+            let warning = "warning: etcd_username is set, and authentication is not enabled there";
+            // A closed stderr is no reason to stop.
+            let _ = writeln!(stderr, "{warning}: {url}: going on without user");
+            drop(stderr);
+            client(plain).await
+        }
+        other => other,
+    }
 }
 
 /// The same channel, whose requests end with their last message.

@@ -152,24 +152,8 @@ fn by_status(endpoint: &str, status: &Status) -> Failure {
     let said = status.message();
     let text = format!("{endpoint}: {said}");
     let lower = said.to_lowercase();
-    let says = |texts: &[&str]| texts.iter().any(|known| lower.contains(known));
-    if says(&[
-        "invalid auth token",
-        "revision of auth store is old",
-        "revision in header is old",
-    ]) {
-        return Failure::Token(text);
-    }
-    // The interceptor answers the first before the request is looked at (`hasleader` is set); what raft drops was
-    // never in its log.
-    if says(&["no leader", "not leader", "raft proposal dropped"]) {
-        return Failure::NoLeader(text);
-    }
-    if says(&["leader changed", "request timed out"]) {
-        return Failure::LeaderLost(text);
-    }
-    if says(&["not supported for learner"]) {
-        return Failure::Unsent(text);
+    if let Some(failure) = by_words(&lower) {
+        return failure(text);
     }
     let refused = |hint: &str| Failure::Final(StoreError::Refused(format!("{text}{hint}")));
     match status.code() {
@@ -197,6 +181,30 @@ fn by_status(endpoint: &str, status: &Status) -> Failure {
         | Code::Unavailable
         | Code::DataLoss => Failure::Lost(text),
     }
+}
+
+/// What the server's words mean whatever code comes with them.
+fn by_words(lower: &str) -> Option<fn(String) -> Failure> {
+    let says = |texts: &[&str]| texts.iter().any(|known| lower.contains(known));
+    if says(&[
+        "invalid auth token",
+        "revision of auth store is old",
+        "revision in header is old",
+    ]) {
+        return Some(Failure::Token);
+    }
+    // The interceptor answers the first before the request is looked at (`hasleader` is set); what raft drops was
+    // never in its log.
+    if says(&["no leader", "not leader", "raft proposal dropped"]) {
+        return Some(Failure::NoLeader);
+    }
+    if says(&["leader changed", "request timed out"]) {
+        return Some(Failure::LeaderLost);
+    }
+    if says(&["not supported for learner"]) {
+        return Some(Failure::Unsent);
+    }
+    None
 }
 
 /// A failure while or right after the handshake, with what to look at.
