@@ -151,6 +151,25 @@ fn pods_come_borrow_and_go_and_their_routes_are_learned() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+const OPERATORS_DAY: [&str; 6] = [
+    "ipam configure --strictaffinity=true",
+    "ipam split 2 --name=more",
+    "label node worker01 rack=a",
+    "ipam check --settle 0",
+    "patch bgpconfiguration default --patch {\"spec\":{\"asNumber\":64513}}",
+    "node decommission worker03 --plan",
+];
+
+const READERS_DAY: [&str; 7] = [
+    "get wep -A",
+    "ipam show --show-blocks",
+    "ipam headroom",
+    "ipam explain --node worker01",
+    "ipam check --settle 0",
+    "describe node worker03",
+    "version",
+];
+
 #[test]
 fn an_operators_day_and_a_readers() {
     let lab = lab();
@@ -170,25 +189,10 @@ fn an_operators_day_and_a_readers() {
     cnictl(&lab, "operator", "apply -f -")
         .stdin(pool.to_string())
         .ok();
-    for line in [
-        "ipam configure --strictaffinity=true",
-        "ipam split 2 --name=more",
-        "label node worker01 rack=a",
-        "ipam check --settle 0",
-        "patch bgpconfiguration default --patch {\"spec\":{\"asNumber\":64513}}",
-        "node decommission worker03 --plan",
-    ] {
+    for line in OPERATORS_DAY {
         say("operator", line);
     }
-    for line in [
-        "get wep -A",
-        "ipam show --show-blocks",
-        "ipam headroom",
-        "ipam explain --node worker01",
-        "ipam check --settle 0",
-        "describe node worker03",
-        "version",
-    ] {
+    for line in READERS_DAY {
         assert!(!say("reader", line).is_empty(), "{line}");
     }
     let done = say("operator", "node decommission worker03 --dead");

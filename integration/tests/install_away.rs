@@ -4,10 +4,18 @@ use std::fs;
 
 use integration::Pod;
 use integration::installation::Installation;
+use integration::netns::Netns;
 use integration::wait::eventually;
 use nix::sys::signal::Signal;
 
 use super::install::{FOLDERS, embedded, with_pool};
+
+/// Two that the sidecar left, one of each family, and one of somebody else's.
+fn add_blackholes(netns: &Netns) {
+    netns.ip("route add blackhole 10.0.0.64/26 proto 77 metric 4096");
+    netns.ip("-6 route add blackhole fd00:10::/122 proto 77 metric 4096");
+    netns.ip("route add blackhole 10.99.0.0/24 proto static");
+}
 
 #[test]
 fn uninstall_leaves_nothing_of_ours_and_touches_nothing_of_others() {
@@ -36,15 +44,7 @@ fn uninstall_leaves_nothing_of_ours_and_touches_nothing_of_others() {
         "nothing is taken from a running pod"
     );
     machine.call("DEL", &conf, &pod).ok_only();
-    lab.node
-        .netns()
-        .ip("route add blackhole 10.0.0.64/26 proto 77 metric 4096");
-    lab.node
-        .netns()
-        .ip("-6 route add blackhole fd00:10::/122 proto 77 metric 4096");
-    lab.node
-        .netns()
-        .ip("route add blackhole 10.99.0.0/24 proto static");
+    add_blackholes(lab.node.netns());
     let told = machine.uninstall(&["--purge"]).ok();
     assert_eq!(machine.entries(&FOLDERS), before, "{}", told.told());
     let routes = |family: &str| lab.node.netns().ip(&format!("{family} route show table main"));

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use integration::certificates::Certificates;
 use integration::daemon::Daemon;
-use integration::installation::Installation;
+use integration::installation::{Entry, Installation};
 use integration::wait::eventually;
 use integration::{Lab, Pod};
+use serde_json::Value;
 
 /// How often the certificates are renewed.
 const RENEWALS: usize = 10;
@@ -27,6 +28,41 @@ fn installer(machine: &Installation<'_>, endpoints: &str, certificates: &Certifi
     machine.watch(command)
 }
 
+/// A pod comes and goes until it is over; each time is counted.
+fn comes_and_goes(machine: &Installation<'_>, conf: &Value, over: &AtomicBool, done: &AtomicUsize) {
+    let pod = Pod::new("renewed");
+    while !over.load(Ordering::SeqCst) {
+        for verb in ["ADD", "DEL"] {
+            machine.call(verb, conf, &pod).ok_only();
+        }
+        done.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Every renewal reaches the node, and pods come and go with it before the next one.
+fn renew_often(machine: &Installation<'_>, certificates: &Certificates, done: &AtomicUsize) {
+    let key = || {
+        machine
+            .text("/etc/cni/net.d/manx-tls/etcd-key")
+            .expect("a key is always there")
+    };
+    for number in 1..=RENEWALS {
+        let (old, seen) = (key(), done.load(Ordering::SeqCst));
+        certificates.renew("client");
+        machine.secret(&number.to_string(), certificates);
+        eventually("the new key is there", || (key() != old).then_some(()));
+        eventually("pods come and go", || {
+            (done.load(Ordering::SeqCst) > seen).then_some(())
+        });
+    }
+}
+
+/// The permissions of the certificates.
+fn modes(entries: &[Entry]) -> Vec<u32> {
+    let tls = entries.iter().filter(|(name, ..)| name.contains("etcd-"));
+    tls.map(|(_, mode, _)| *mode).collect()
+}
+
 #[test]
 fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
     let lab = secured();
@@ -41,42 +77,17 @@ fn certificates_of_a_secret_are_renewed_under_pods_that_start_and_none_fails() {
             .is_some_and(|path| path.ends_with("/etc/cni/net.d/manx-tls/etcd-key")),
         "{conf}"
     );
-    let key = || {
-        machine
-            .text("/etc/cni/net.d/manx-tls/etcd-key")
-            .expect("a key is always there")
-    };
     let (over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| {
-                let pod = Pod::new("renewed");
-                while !over.load(Ordering::SeqCst) {
-                    for verb in ["ADD", "DEL"] {
-                        machine.call(verb, &conf, &pod).ok_only();
-                    }
-                    done.fetch_add(1, Ordering::SeqCst);
-                }
-            });
+            scope.spawn(|| comes_and_goes(&machine, &conf, &over, &done));
         }
         let renewed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for number in 1..=RENEWALS {
-                let (old, seen) = (key(), done.load(Ordering::SeqCst));
-                certificates.renew("client");
-                machine.secret(&number.to_string(), certificates);
-                eventually("the new key is there", || (key() != old).then_some(()));
-                eventually("pods come and go", || {
-                    (done.load(Ordering::SeqCst) > seen).then_some(())
-                });
-            }
+            renew_often(&machine, certificates, &done);
         }));
         over.store(true, Ordering::SeqCst);
         renewed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    let modes = |entries: &[(String, u32, Vec<u8>)]| {
-        let tls = entries.iter().filter(|(name, ..)| name.contains("etcd-"));
-        tls.map(|(_, mode, _)| *mode).collect::<Vec<_>>()
-    };
     let entries = machine.entries(&["/etc/cni/net.d"]);
     assert_eq!(modes(&entries), [0o600; 3], "one set, and nobody else's to read");
     assert_eq!(machine.conf(), conf, "the conflist stays");

@@ -6,9 +6,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use integration::installation::Installation;
 use integration::process::Cmd;
 use integration::wait::eventually;
-use integration::{Pod, require};
+use integration::{Lab, Pod, require};
 
 use super::install::{FOLDERS, embedded, with_pool};
+
+/// `cnictl install` on a root folder, under strace with these options.
+fn traced_install(lab: &Lab, root: &str, options: &[&str]) -> Cmd {
+    Cmd::new(require::tool("strace"))
+        .no_env()
+        .args(options)
+        .args([require::dist("cnictl")])
+        .args(["install", "--root", root, "--nodename", "worker01", "--no-wait"])
+        .within(lab.node.netns())
+}
 
 /// The order of the system calls that count, by strace: content, its sync, its rename, its folder's sync.
 #[test]
@@ -17,29 +27,10 @@ fn every_file_is_synced_before_it_has_its_name_and_its_folder_after() {
     let machine = Installation::new(&lab.node).words(&["--no-wait"]);
     let trace = machine.path("/trace");
     let root = machine.path("/").display().to_string();
-    Cmd::new(require::tool("strace"))
-        .no_env()
-        .args([
-            "-f",
-            "-y",
-            "-qq",
-            "-s",
-            "4096",
-            "-e",
-            "trace=fsync,rename,renameat,renameat2",
-            "-o",
-        ])
-        .args([&trace, &require::dist("cnictl")])
-        .args([
-            "install",
-            "--root",
-            root.as_str(),
-            "--nodename",
-            "worker01",
-            "--no-wait",
-        ])
-        .within(lab.node.netns())
-        .ok();
+    let watched = "trace=fsync,rename,renameat,renameat2";
+    let out = trace.display().to_string();
+    let options = ["-f", "-y", "-qq", "-s", "4096", "-e", watched, "-o", &out];
+    traced_install(&lab, &root, &options).ok();
     let trace = fs::read_to_string(&trace).expect("a trace");
     let calls: Vec<&str> = trace.lines().filter(|line| line.contains(&root)).collect();
     let renames: Vec<usize> = (0..calls.len())
@@ -71,33 +62,13 @@ fn every_file_is_synced_before_it_has_its_name_and_its_folder_after() {
 #[test]
 fn an_installer_killed_at_any_rename_leaves_whole_files_and_the_next_one_completes_it() {
     let lab = embedded();
-    let root = |machine: &Installation<'_>| machine.path("/").display().to_string();
     for number in 1.. {
         let machine = Installation::new(&lab.node).words(&["--no-wait"]);
         let inject = format!("inject=rename,renameat,renameat2:signal=KILL:when={number}");
-        let answer = Cmd::new(require::tool("strace"))
-            .no_env()
-            .args([
-                "-f",
-                "-qq",
-                "-e",
-                "trace=rename,renameat,renameat2",
-                "-e",
-                &inject,
-                "-o",
-                "/dev/null",
-            ])
-            .args([require::dist("cnictl")])
-            .args([
-                "install",
-                "--root",
-                &root(&machine),
-                "--nodename",
-                "worker01",
-                "--no-wait",
-            ])
-            .within(lab.node.netns())
-            .run();
+        let watched = "trace=rename,renameat,renameat2";
+        let options = ["-f", "-qq", "-e", watched, "-e", &inject, "-o", "/dev/null"];
+        let root = machine.path("/").display().to_string();
+        let answer = traced_install(&lab, &root, &options).run();
         if answer.status.success() {
             assert!(number > 6, "only {number} renames");
             return;

@@ -62,6 +62,19 @@ impl Killer<'_> {
             sidecar.run();
         }
     }
+
+    /// A pod whose ADD and DEL are killed leaves nothing broken, and after one more DEL nothing at all.
+    fn turn(&mut self, turn: u32, sidecar: &mut Sidecar) {
+        let pod = match turn % 2 {
+            0 => Pod::new(&format!("kill{turn}")),
+            _ => Pod::kubernetes("default", &format!("kill{turn}")),
+        };
+        self.kill("ADD", &pod, 2 * turn, sidecar);
+        self.kill("DEL", &pod, 2 * turn + 1, sidecar);
+        assert_eq!(audit(self.lab.etcd()), Vec::<String>::new(), "turn {turn}");
+        self.lab.node.del(&self.conf, &pod);
+        assert_eq!(pod.netns.links(), Vec::<String>::new(), "turn {turn}");
+    }
 }
 
 /// A pod that stays, answered for by the switch all the while.
@@ -94,15 +107,7 @@ fn both_plugins_and_the_sidecar_killed_at_any_moment_leave_nothing_and_announce_
         sidecars: 0,
     };
     for turn in 0..kills.div_ceil(2) {
-        let pod = match turn % 2 {
-            0 => Pod::new(&format!("kill{turn}")),
-            _ => Pod::kubernetes("default", &format!("kill{turn}")),
-        };
-        killer.kill("ADD", &pod, 2 * turn, &mut sidecar);
-        killer.kill("DEL", &pod, 2 * turn + 1, &mut sidecar);
-        assert_eq!(audit(lab.etcd()), Vec::<String>::new(), "turn {turn}");
-        lab.node.del(&conf, &pod);
-        assert_eq!(pod.netns.links(), Vec::<String>::new(), "turn {turn}");
+        killer.turn(turn, &mut sidecar);
     }
     println!(
         "{} of {kills} hit a call, {} the sidecar",

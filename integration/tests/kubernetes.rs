@@ -34,9 +34,8 @@ fn web() -> Pod {
     Pod::kubernetes("default", "web")
 }
 
-fn pools_are_asked_for_by_the_pod_then_its_namespace_then_the_netconf_then_by_selectors(kind: Kind) {
-    let lab = Lab::new(kind);
-    let server = ApiServer::start(&lab);
+/// Three that are taken by name only, and two for the namespaces of a team.
+fn pools_of_all_kinds(lab: &Lab) {
     for (name, cidr) in [
         ("by-pod", "10.1.0.0/24"),
         ("by-namespace", "10.2.0.0/24"),
@@ -51,6 +50,12 @@ fn pools_are_asked_for_by_the_pod_then_its_namespace_then_the_netconf_then_by_se
         let pool = with(pool(name, cidr, 26), "spec/namespaceSelector", selector);
         lab.apply(&with(pool, "spec/allowedUses", json!(["Workload"])));
     }
+}
+
+fn pools_are_asked_for_by_the_pod_then_its_namespace_then_the_netconf_then_by_selectors(kind: Kind) {
+    let lab = Lab::new(kind);
+    let server = ApiServer::start(&lab);
+    pools_of_all_kinds(&lab);
     let conf = server.conf(lab.node.conf());
     let named = with(conf.clone(), "ipam/ipv4_pools", json!(["by-netconf"]));
     let (team, of_namespace) = (
@@ -220,24 +225,8 @@ fn a_pool_that_the_annotation_names_wrongly_is_told_with_the_annotation(kind: Ki
     before.unchanged(&lab);
 }
 
-/// The record of a pod as Calico writes it.
-#[test]
-fn a_pods_own_fields_stand_in_its_record_and_leave_it_with_them() {
-    let (lab, server, conf) = lab(Kind::Etcd);
-    let conf = with(conf, "feature_control/floating_ips", true);
-    let path = "/api/v1/namespaces/default/pods/web";
-    server.put(
-        path,
-        json!({"kind": "Pod", "metadata": {
-            "name": "web", "generateName": "web-", "labels": {"app": "shop"},
-            "annotations": notes(&[("floatingIPs", r#"["192.0.2.7"]"#), ("allowedSourcePrefixes", r#"["10.9.0.1/16"]"#)])},
-            "spec": {"serviceAccountName": "seller", "containers": [{"ports": [
-                {"name": "http", "containerPort": 80, "protocol": "TCP"}, {"containerPort": 81}]}]}}),
-    );
-    let (old, new) = (web(), web());
-    let given = address(&lab.node.add(&conf, &old));
-    let key = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
-    let record = lab.etcd().get(key).expect("the pod's record");
+/// What the pod of the API server says of itself stands in its record, with the address that it was given.
+fn has_the_pods_own_fields(record: &Value, given: &str) {
     assert_eq!(
         record["metadata"]["labels"],
         json!({"app": "shop", "projectcalico.org/namespace": "default", "projectcalico.org/orchestrator": "k8s",
@@ -257,6 +246,27 @@ fn a_pods_own_fields_stand_in_its_record_and_leave_it_with_them() {
         spec["ipNATs"],
         json!([{"internalIP": given, "externalIP": "192.0.2.7"}])
     );
+}
+
+/// The record of a pod as Calico writes it.
+#[test]
+fn a_pods_own_fields_stand_in_its_record_and_leave_it_with_them() {
+    let (lab, server, conf) = lab(Kind::Etcd);
+    let conf = with(conf, "feature_control/floating_ips", true);
+    let path = "/api/v1/namespaces/default/pods/web";
+    server.put(
+        path,
+        json!({"kind": "Pod", "metadata": {
+            "name": "web", "generateName": "web-", "labels": {"app": "shop"},
+            "annotations": notes(&[("floatingIPs", r#"["192.0.2.7"]"#), ("allowedSourcePrefixes", r#"["10.9.0.1/16"]"#)])},
+            "spec": {"serviceAccountName": "seller", "containers": [{"ports": [
+                {"name": "http", "containerPort": 80, "protocol": "TCP"}, {"containerPort": 81}]}]}}),
+    );
+    let (old, new) = (web(), web());
+    let given = address(&lab.node.add(&conf, &old));
+    let key = "/calico/resources/v3/projectcalico.org/workloadendpoints/default/worker01-k8s-web-eth0";
+    let record = lab.etcd().get(key).expect("the pod's record");
+    has_the_pods_own_fields(&record, &given);
     server.pod("web", &[]);
     lab.node.add(&conf, &new);
     let record = lab.etcd().get(key).expect("the newer container's record");

@@ -117,19 +117,15 @@ fn whatever_is_refused_says_what_to_do(kind: Kind) {
     failure.says(&["K8S_POD_NAMESPACE"]);
 }
 
-fn a_kubeconfig_that_cannot_be_used_is_named_and_keeps_no_pod_from_going(kind: Kind) {
-    let (lab, server, conf) = lab(kind);
-    let there = web();
-    lab.node.add(&conf, &there);
-    let before = Traces::of(&lab);
-    let asked = server.connections();
+/// Paths of kubeconfigs that cannot be used, and what is said of each.
+fn unusable_kubeconfigs(server: &ApiServer) -> [(String, &'static str); 6] {
     let file = |name: &str, text: &str| {
         let path = server.file(name);
         std::fs::write(&path, text).unwrap_or_else(|error| panic!("{name}: {error}"));
         path.display().to_string()
     };
     let user = |name: &str, user: &str| server.kubeconfig(name, user).display().to_string();
-    let cases = [
+    [
         ("/nonexistent/kubeconfig".to_owned(), "No such file"),
         (file("broken", "apiVersion: [\n  token: hidden-secret"), "broken"),
         (file("empty", "apiVersion: v1\nkind: Config\n"), "current-context"),
@@ -148,7 +144,16 @@ fn a_kubeconfig_that_cannot_be_used_is_named_and_keeps_no_pod_from_going(kind: K
             ),
             "/nonexistent",
         ),
-    ];
+    ]
+}
+
+fn a_kubeconfig_that_cannot_be_used_is_named_and_keeps_no_pod_from_going(kind: Kind) {
+    let (lab, server, conf) = lab(kind);
+    let there = web();
+    lab.node.add(&conf, &there);
+    let before = Traces::of(&lab);
+    let asked = server.connections();
+    let cases = unusable_kubeconfigs(&server);
     for (path, says) in cases {
         let conf = with(conf.clone(), "kubernetes/kubeconfig", path.as_str());
         let new = Pod::kubernetes("default", "web");

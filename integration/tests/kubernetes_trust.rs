@@ -3,13 +3,13 @@
 use integration::apiserver::ApiServer;
 use integration::json::with;
 use integration::{Kind, Lab};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::kubernetes_faults::{KUBECONFIG, REFUSED, lab, web};
 
-#[test]
-fn a_client_certificate_a_token_file_and_calicos_own_fields_are_all_understood() {
-    let (lab, server, conf) = lab(Kind::Embedded);
+/// Netconfs of one whom the server knows, by a client certificate, a token file, Calico's own fields and a token over a
+/// kubeconfig without, and the netconf of nobody.
+fn users(server: &ApiServer, conf: &Value) -> ([Value; 4], Value) {
     let certificate = format!(
         "{{client-certificate: {}, client-key: {}}}",
         server.file("client.pem").display(),
@@ -30,17 +30,25 @@ fn a_client_certificate_a_token_file_and_calicos_own_fields_are_all_understood()
         "policy/k8s_auth_token",
         "token-of-the-laboratory",
     );
-    for conf in [
+    let known = [
         kubeconfig(&by_certificate),
         kubeconfig(&by_file),
         alone,
         overruled,
-    ] {
+    ];
+    (known, kubeconfig(&nobody))
+}
+
+#[test]
+fn a_client_certificate_a_token_file_and_calicos_own_fields_are_all_understood() {
+    let (lab, server, conf) = lab(Kind::Embedded);
+    let (known, nobody) = users(&server, &conf);
+    for conf in known {
         let pod = web();
         lab.node.add(&conf, &pod);
         lab.node.del(&conf, &pod);
     }
-    let failure = lab.node.call("ADD", &kubeconfig(&nobody), &web()).run().failure();
+    let failure = lab.node.call("ADD", &nobody, &web()).run().failure();
     assert_eq!(failure.code, REFUSED, "{failure:?}");
     let mut asked = server.requests();
     asked.truncate(2);

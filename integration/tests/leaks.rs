@@ -2,7 +2,7 @@
 
 use integration::apiserver::ApiServer;
 use integration::node::address;
-use integration::process::Cmd;
+use integration::process::{Answer, Cmd};
 use integration::traces::Traces;
 use integration::{Kind, Lab, Pod, on_both_stores};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ on_both_stores!(
     traces_tell_a_handle_apart_from_its_address,
 );
 
-fn check(lab: &Lab, alive: &[&Pod], more: &[&str]) -> integration::process::Answer {
+fn check(lab: &Lab, alive: &[&Pod], more: &[&str]) -> Answer {
     let words = [
         "ipam",
         "check",
@@ -36,6 +36,34 @@ fn as_worker(command: Cmd) -> Cmd {
     command.env("MANX_NODENAME", "worker01")
 }
 
+/// What `cnictl` frees for worker01 in another namespace than that node's.
+fn fix_from_the_leaf(lab: &Lab, alive: &Pod) -> Answer {
+    let words = [
+        "ipam",
+        "check",
+        "--runtime",
+        "-",
+        "--node",
+        "worker01",
+        "--grace",
+        "0",
+        "--fix",
+        "all",
+        "--yes",
+    ];
+    as_worker(lab.cnictl(words))
+        .within(&lab.leaf)
+        .stdin(format!("{}\n", alive.container))
+        .run()
+}
+
+/// The interface that the node has and had not before.
+fn interface_since(lab: &Lab, before: &[String]) -> String {
+    let mut interfaces = lab.node.host_interfaces().into_iter();
+    let interface = interfaces.find(|name| !before.contains(name));
+    interface.unwrap_or_else(|| panic!("the pod has an interface"))
+}
+
 fn what_a_dead_pod_left_is_freed_on_two_witnesses(kind: Kind) {
     let lab = Lab::new(kind);
     lab.pool("pool", "10.0.0.0/24", 26);
@@ -49,12 +77,7 @@ fn what_a_dead_pod_left_is_freed_on_two_witnesses(kind: Kind) {
     // One witness: the runtime forgot it, and its interface is there.
     let told = check(&lab, &[&lives], &["--fix", "all", "--yes"]);
     assert!(!told.status.success());
-    let interface = lab
-        .node
-        .host_interfaces()
-        .into_iter()
-        .find(|name| !before.contains(name));
-    let interface = interface.unwrap_or_else(|| panic!("the pod has an interface"));
+    let interface = interface_since(&lab, &before);
     let text = format!("a route over {interface} of this node holds {lost}");
     assert!(told.stdout.contains(&text), "{}", told.told());
 
@@ -68,24 +91,7 @@ fn what_a_dead_pod_left_is_freed_on_two_witnesses(kind: Kind) {
         "{}",
         found.told()
     );
-    let elsewhere = lab
-        .cnictl([
-            "ipam",
-            "check",
-            "--runtime",
-            "-",
-            "--node",
-            "worker01",
-            "--grace",
-            "0",
-            "--fix",
-            "all",
-            "--yes",
-        ])
-        .env("MANX_NODENAME", "worker01")
-        .within(&lab.leaf)
-        .stdin(format!("{}\n", lives.container))
-        .run();
+    let elsewhere = fix_from_the_leaf(&lab, &lives);
     assert!(!elsewhere.status.success(), "another namespace is no witness");
     check(&lab, &[&lives], &["--fix", "leaked", "--yes"]).ok();
     let shown = lab.cnictl(["ipam", "show", &format!("--ip={lost}")]).ok();
@@ -137,6 +143,20 @@ fn alive(server: &ApiServer, pods: &[(&str, &str)]) {
     );
 }
 
+fn check_by_kubernetes(lab: &Lab, kubeconfig: &str, more: &[&str]) -> Answer {
+    let words = [
+        "ipam",
+        "check",
+        "--kubeconfig",
+        kubeconfig,
+        "--grace",
+        "0",
+        "--settle",
+        "0",
+    ];
+    as_worker(lab.cnictl(words.into_iter().chain(more.iter().copied()))).run()
+}
+
 #[test]
 fn a_pod_that_kubernetes_does_not_know_is_the_first_witness() {
     let lab = Lab::new(Kind::Etcd);
@@ -153,19 +173,7 @@ fn a_pod_that_kubernetes_does_not_know_is_the_first_witness() {
     let before = lab.node.host_interfaces();
     let lost = address(&lab.node.add(&conf, &dies));
     let kubeconfig = server.file("kubeconfig").display().to_string();
-    let check = |more: &[&str]| {
-        let words = [
-            "ipam",
-            "check",
-            "--kubeconfig",
-            &kubeconfig,
-            "--grace",
-            "0",
-            "--settle",
-            "0",
-        ];
-        as_worker(lab.cnictl(words.into_iter().chain(more.iter().copied()))).run()
-    };
+    let check = |more: &[&str]| check_by_kubernetes(&lab, &kubeconfig, more);
     alive(&server, &[("lives", &kept), ("dies", &lost)]);
     check(&[]).ok_only();
     alive(&server, &[("lives", &kept)]);
@@ -175,12 +183,7 @@ fn a_pod_that_kubernetes_does_not_know_is_the_first_witness() {
         "{}",
         told.told()
     );
-    let interface = lab
-        .node
-        .host_interfaces()
-        .into_iter()
-        .find(|name| !before.contains(name));
-    let interface = interface.unwrap_or_else(|| panic!("the pod has an interface"));
+    let interface = interface_since(&lab, &before);
     lab.node.netns().ip(&format!("link delete {interface}"));
     let told = check(&["--fix", "all", "--yes"]).ok();
     assert!(

@@ -9,6 +9,10 @@ use integration::process::Cmd;
 use integration::{Kind, Lab, require};
 use serde_json::{Value, json};
 
+mod installer;
+
+use installer::dry_run;
+
 const SYSTEM: &str = "manx-system";
 /// What the API server makes by itself, or an operator may.
 const OPTIONAL: &str = "kubernetes-services-endpoint";
@@ -147,28 +151,7 @@ fn the_install_container_writes_only_where_something_is_mounted() {
     let all = Manifests::build("bank");
     let container = all.container("install");
     let lab = Lab::new(Kind::Embedded);
-    let plugins = lab.path("host/opt/cni/bin");
-    std::fs::create_dir_all(&plugins).expect("a folder");
-    for plugin in ["portmap", "bandwidth"] {
-        std::fs::write(plugins.join(plugin), "").expect("a plugin");
-    }
-    let mut command = Cmd::new(require::dist("cnictl")).no_env();
-    for (name, value) in all.environment("install", "worker-101") {
-        command = command.env(&name, value);
-    }
-    let secrets = lab.path("secrets");
-    std::fs::create_dir_all(&secrets).expect("a folder");
-    for name in ["etcd-ca", "etcd-cert", "etcd-key"] {
-        std::fs::write(secrets.join(name), name).expect("a certificate");
-    }
-    let told = command
-        .args(["install", "--dry-run", "--root"])
-        .args([lab.path("host")])
-        .args(["--tls-from"])
-        .args([&secrets])
-        .args(["--service-account-dir", "/nowhere"])
-        .run()
-        .ok();
+    let told = dry_run(&all, &lab);
     let mounts: Vec<&str> = list(container, "/volumeMounts")
         .iter()
         .map(|mount| text(mount, "/mountPath"))

@@ -80,6 +80,29 @@ fn a_split_pool_goes_on_serving_and_takes_back(kind: Kind) {
     }
 }
 
+/// While it says that it is alive, worker01 is not taken for dead.
+fn spares_the_living(lab: &Lab) {
+    let alive = "/manx/v1/nodes/worker01/alive";
+    lab.etcd().put(alive, &json!({}));
+    let error = refused(lab, "node decommission worker01 --dead");
+    assert!(error.contains("worker01 is alive"), "{error}");
+    lab.etcd().delete(alive);
+}
+
+/// The address of worker02's pod is its own, and nothing names worker01 any more.
+fn keeps_only_the_living(lab: &Lab, living: &str) {
+    let shown = said(lab.cnictl(["ipam", "show", "--ip", living]).run());
+    assert!(shown.contains("node: worker02"), "{shown}");
+    let left: Vec<(String, String)> = lab
+        .etcd()
+        .under("/calico/")
+        .into_iter()
+        .map(|(key, stored)| (key, stored.value))
+        .filter(|(key, value)| key.contains("worker01") || value.contains("worker01"))
+        .collect();
+    assert_eq!(left, []);
+}
+
 fn a_dead_node_leaves_nothing_and_a_living_ones_pods_stay(kind: Kind) {
     let lab = Lab::new(kind);
     lab.pool("pool", "10.0.0.0/28", 30);
@@ -99,11 +122,7 @@ fn a_dead_node_leaves_nothing_and_a_living_ones_pods_stay(kind: Kind) {
     let one = refused(&lab, "node decommission worker01");
     assert!(one.contains("two witnesses"), "{one}");
     if kind == Kind::Etcd {
-        let alive = "/manx/v1/nodes/worker01/alive";
-        lab.etcd().put(alive, &json!({}));
-        let error = refused(&lab, "node decommission worker01 --dead");
-        assert!(error.contains("worker01 is alive"), "{error}");
-        lab.etcd().delete(alive);
+        spares_the_living(&lab);
     }
     let silence = refused(&lab, "node decommission worker01 --dead");
     assert!(silence.contains("--no-sidecars"), "{silence}");
@@ -121,15 +140,6 @@ fn a_dead_node_leaves_nothing_and_a_living_ones_pods_stay(kind: Kind) {
     }
     assert!(!said(lab.cnictl(words("get node")).run()).contains("worker01"));
     if let Some(living) = living {
-        let shown = said(lab.cnictl(["ipam", "show", "--ip", living.as_str()]).run());
-        assert!(shown.contains("node: worker02"), "{shown}");
-        let left: Vec<(String, String)> = lab
-            .etcd()
-            .under("/calico/")
-            .into_iter()
-            .map(|(key, stored)| (key, stored.value))
-            .filter(|(key, value)| key.contains("worker01") || value.contains("worker01"))
-            .collect();
-        assert_eq!(left, []);
+        keeps_only_the_living(&lab, &living);
     }
 }

@@ -25,9 +25,8 @@ fn cnictl(lab: &Lab, line: &str, kubeconfig: &std::path::Path) -> Answer {
     lab.cnictl(words).run()
 }
 
-#[test]
-fn what_is_explained_by_the_api_servers_annotations_is_what_the_pod_gets() {
-    let (lab, server, conf, kubeconfig) = lab();
+/// Two that are taken by name only, and one for the namespaces of a team.
+fn pools_of_all_kinds(lab: &Lab) {
     for (name, cidr) in [("by-pod", "10.1.0.0/24"), ("by-namespace", "10.2.0.0/24")] {
         lab.apply(&with(pool(name, cidr, 26), "spec/nodeSelector", "!all()"));
     }
@@ -37,6 +36,18 @@ fn what_is_explained_by_the_api_servers_annotations_is_what_the_pod_gets() {
         "team == 'a'",
     );
     lab.apply(&with(of_team, "spec/allowedUses", json!(["Workload"])));
+}
+
+/// What is explained of a pod of the namespace `default`.
+fn explained(lab: &Lab, pod: &str, kubeconfig: &std::path::Path) -> Answer {
+    let line = format!("ipam explain --node worker01 --namespace default --pod {pod}");
+    cnictl(lab, &line, kubeconfig).ok()
+}
+
+#[test]
+fn what_is_explained_by_the_api_servers_annotations_is_what_the_pod_gets() {
+    let (lab, server, conf, kubeconfig) = lab();
+    pools_of_all_kinds(&lab);
     let team = json!({"team": "a"});
     for (of_namespace, of_pod, chosen) in [
         (json!({}), None, "of-team"),
@@ -53,24 +64,14 @@ fn what_is_explained_by_the_api_servers_annotations_is_what_the_pod_gets() {
     ] {
         server.namespace("default", team.clone(), of_namespace);
         server.pod("web", of_pod.as_slice());
-        let explain = cnictl(
-            &lab,
-            "ipam explain --node worker01 --namespace default --pod web",
-            &kubeconfig,
-        );
-        let told = explain.ok().stdout;
+        let told = explained(&lab, "web", &kubeconfig).stdout;
         let pod = Pod::kubernetes("default", "web");
         let given = address(&lab.node.add(&conf, &pod));
         let line = format!("An IPv4 address would be {given} of pool {chosen},");
         assert!(told.contains(&line), "{line}\n{told}");
         lab.node.del(&conf, &pod);
     }
-    let other = cnictl(
-        &lab,
-        "ipam explain --node worker01 --namespace default --pod later",
-        &kubeconfig,
-    )
-    .ok();
+    let other = explained(&lab, "later", &kubeconfig);
     assert!(
         other.stdout.contains(" of pool by-namespace,"),
         "{}",

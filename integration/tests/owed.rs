@@ -161,6 +161,33 @@ fn a_late_payment_spares_the_same_container_that_has_the_same_address_again() {
     paid_late("cni-ipam", |old| old);
 }
 
+/// A file of the spool is synced, then named, then its folder is synced, and all of it before the plugin ends.
+fn synced_before_the_end(trace: &str, state: &str, name: &str) {
+    let lines: Vec<&str> = trace.lines().collect();
+    let path = format!("{state}/spool/{name}");
+    let after = |from: usize, what: &str, parts: &[&str]| {
+        let found = lines
+            .iter()
+            .enumerate()
+            .skip(from)
+            .find(|(_, line)| parts.iter().all(|part| line.contains(part)) && !line.contains("= -1"));
+        let (at, _) = found.unwrap_or_else(|| panic!("no {what} of {path} in\n{trace}"));
+        at + 1
+    };
+    let written = after(0, "fsync", &["sync(", &format!("<{path}.new>")]);
+    let named = after(
+        written,
+        "rename",
+        &["rename", &format!("{path}.new\""), &format!("{path}\"")],
+    );
+    let listed = after(
+        named,
+        "fsync of the folder",
+        &["sync(", &format!("<{state}/spool>")],
+    );
+    after(listed, "end", &["exit_group(0)"]);
+}
+
 #[test]
 fn what_is_owed_is_on_the_disk_before_del_says_that_all_is_well() {
     let mut lab = pooled(Lab::new(Kind::Etcd));
@@ -185,27 +212,6 @@ fn what_is_owed_is_on_the_disk_before_del_says_that_all_is_well() {
         .any(|line| line.contains("sync(") && line.contains(&new));
     assert!(kept, "the name of the folder itself, which is new: {trace}");
     for name in names {
-        let path = format!("{state}/spool/{name}");
-        let after = |from: usize, what: &str, parts: &[&str]| {
-            let found = lines
-                .iter()
-                .enumerate()
-                .skip(from)
-                .find(|(_, line)| parts.iter().all(|part| line.contains(part)) && !line.contains("= -1"));
-            let (at, _) = found.unwrap_or_else(|| panic!("no {what} of {path} in\n{trace}"));
-            at + 1
-        };
-        let written = after(0, "fsync", &["sync(", &format!("<{path}.new>")]);
-        let named = after(
-            written,
-            "rename",
-            &["rename", &format!("{path}.new\""), &format!("{path}\"")],
-        );
-        let listed = after(
-            named,
-            "fsync of the folder",
-            &["sync(", &format!("<{state}/spool>")],
-        );
-        after(listed, "end", &["exit_group(0)"]);
+        synced_before_the_end(&trace, &state, &name);
     }
 }

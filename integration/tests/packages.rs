@@ -66,14 +66,8 @@ pub(super) fn files(folder: &Path) -> BTreeMap<String, u32> {
     listed.lines().map(one).collect()
 }
 
-#[test]
-fn the_image_is_small_and_holds_the_four_programs_and_nothing_else_that_runs() {
-    let folder = folder();
-    let archive = folder.path().join("image.tar");
-    built("image.sh", &archive);
-    let layout = folder.path().join("layout");
-    untar(&archive, &layout);
-    let index = json(&layout.join("index.json"));
+/// The image is called what the manifests call it.
+fn has_the_name_of_the_manifests(index: &Value) {
     let name = text(
         &index["manifests"][0]["annotations"],
         "/org.opencontainers.image.ref.name",
@@ -83,6 +77,26 @@ fn the_image_is_small_and_holds_the_four_programs_and_nothing_else_that_runs() {
         manifests.contains(&format!("image: {name}\n")),
         "{name} is what the manifests name"
     );
+}
+
+/// What a program of the image says of itself. As a runtime would: nothing but the image is there.
+fn version_inside(root: &Path, program: &str) -> String {
+    Cmd::new(require::tool("chroot"))
+        .args([root])
+        .args([&format!("/usr/bin/{program}"), "--version"])
+        .no_env()
+        .ok()
+}
+
+#[test]
+fn the_image_is_small_and_holds_the_four_programs_and_nothing_else_that_runs() {
+    let folder = folder();
+    let archive = folder.path().join("image.tar");
+    built("image.sh", &archive);
+    let layout = folder.path().join("layout");
+    untar(&archive, &layout);
+    let index = json(&layout.join("index.json"));
+    has_the_name_of_the_manifests(&index);
     let manifest = json(&blob(&layout, text(&index, "/manifests/0/digest")));
     let config = json(&blob(&layout, text(&manifest, "/config/digest")));
     assert!(
@@ -105,18 +119,9 @@ fn the_image_is_small_and_holds_the_four_programs_and_nothing_else_that_runs() {
         .chain([("usr/share/doc/manx/LICENSE".to_owned(), 0o644)])
         .collect();
     assert_eq!(files(&root), wanted);
-    // As a runtime would: nothing but the image is there.
-    let said = Cmd::new(require::tool("chroot"))
-        .args([&root])
-        .args(["/usr/bin/cnictl", "--version"])
-        .no_env()
-        .ok();
+    let said = version_inside(&root, "cnictl");
     assert!(said.starts_with("cnictl "), "{said}");
-    let said = Cmd::new(require::tool("chroot"))
-        .args([&root])
-        .args(["/usr/bin/bgp-sidecar", "--version"])
-        .no_env()
-        .ok();
+    let said = version_inside(&root, "bgp-sidecar");
     assert!(said.starts_with("bgp-sidecar "), "{said}");
     let size = fs::metadata(&archive).expect("it is there").len();
     assert!(size <= LIMIT, "{size} octets");

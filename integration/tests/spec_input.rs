@@ -39,6 +39,19 @@ impl Asked<'_> {
     }
 }
 
+/// The netconf of a verb.
+fn netconf(lab: &Lab, verb: &str) -> Value {
+    // CHECK is told what ADD answered.
+    let result = json!({"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.1/32"}]});
+    let mut conf = lab.node.conf();
+    match verb {
+        "CHECK" => conf["prevResult"] = result,
+        "GC" => conf["cni.dev/valid-attachments"] = json!([]),
+        _ => {}
+    }
+    conf
+}
+
 /// Makes calls, one per case, of both plugins and these verbs and wants each refused with the code and without a trace.
 fn refused(verbs: &[&str], cases: impl Fn(&Asked<'_>) -> Vec<(String, Call, u64)>) {
     let lab = Lab::new(Kind::Embedded);
@@ -50,18 +63,10 @@ fn refused(verbs: &[&str], cases: impl Fn(&Asked<'_>) -> Vec<(String, Call, u64)
         .iter()
         .flat_map(|plugin| verbs.iter().map(move |verb| (plugin, verb)))
     {
-        // CHECK is told what ADD answered.
-        let result = json!({"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.1/32"}]});
-        let mut conf = lab.node.conf();
-        match *verb {
-            "CHECK" => conf["prevResult"] = result,
-            "GC" => conf["cni.dev/valid-attachments"] = json!([]),
-            _ => {}
-        }
         let asked = Asked {
             plugin,
             verb,
-            conf,
+            conf: netconf(&lab, verb),
             pod: &pod,
         };
         for (what, call, code) in cases(&asked) {
