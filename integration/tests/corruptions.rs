@@ -206,9 +206,8 @@ fn check(lab: &Lab, made: &AtomicU32, words: &[&str]) -> (bool, Vec<String>, Str
     (answer.status.success(), kinds, answer.told())
 }
 
-#[test]
-fn every_seeded_corruption_is_found_and_nothing_else_while_pods_come_and_go() {
-    let _machine = crate::alone();
+/// A pool for pods, and one for what is corrupted, which no node takes from.
+fn seeded() -> Lab {
     let lab = Lab::new(Kind::Etcd);
     lab.pool("pool", "10.0.0.0/16", 26);
     lab.apply(&with(
@@ -219,6 +218,29 @@ fn every_seeded_corruption_is_found_and_nothing_else_while_pods_come_and_go() {
     for node in ["seeded", "other"] {
         lab.apply(&json!({"kind": "Node", "metadata": {"name": node, "uid": "u"}, "spec": {}}));
     }
+    lab
+}
+
+/// Corrupts each in its way; the kinds that are to be found, sorted.
+fn corrupt_all(lab: &Lab) -> Vec<String> {
+    let mut expected = Vec::new();
+    for (number, (kind, corrupt)) in SEEDS.iter().enumerate() {
+        let mut keys = sound(number);
+        corrupt(number, &mut keys);
+        store(lab, &keys);
+        // What became another key is no longer under its own.
+        let gone = sound(number).into_keys().filter(|key| !keys.contains_key(key));
+        gone.for_each(|key| lab.etcd().delete(&key));
+        expected.push((*kind).to_owned());
+    }
+    expected.sort();
+    expected
+}
+
+#[test]
+fn every_seeded_corruption_is_found_and_nothing_else_while_pods_come_and_go() {
+    let _machine = crate::alone();
+    let lab = seeded();
     let (stop, made) = (AtomicBool::new(false), AtomicU32::new(0));
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -227,17 +249,7 @@ fn every_seeded_corruption_is_found_and_nothing_else_while_pods_come_and_go() {
         (0..SEEDS.len()).for_each(|number| store(&lab, &sound(number)));
         let (good, kinds, told) = check(&lab, &made, &[]);
         assert!(good && kinds.is_empty(), "a sound cluster: {told}");
-        let mut expected = Vec::new();
-        for (number, (kind, corrupt)) in SEEDS.iter().enumerate() {
-            let mut keys = sound(number);
-            corrupt(number, &mut keys);
-            store(&lab, &keys);
-            // What became another key is no longer under its own.
-            let gone = sound(number).into_keys().filter(|key| !keys.contains_key(key));
-            gone.for_each(|key| lab.etcd().delete(&key));
-            expected.push((*kind).to_owned());
-        }
-        expected.sort();
+        let expected = corrupt_all(&lab);
         let quick = (0..TURNS).any(|_| {
             let (before, start) = (made.load(Ordering::Relaxed), Instant::now());
             let (good, kinds, told) = check(&lab, &made, &[]);

@@ -104,54 +104,68 @@ fn whole(trace: &str) -> Vec<String> {
     lines
 }
 
-/// What the trace says of `data.mdb`.
-fn events(trace: &str) -> Vec<Event> {
-    let (mut events, mut durable) = (Vec::new(), Vec::new());
-    let mut place = std::collections::BTreeMap::new();
-    let data = "\\x64\\x61\\x74\\x61\\x2e\\x6d\\x64\\x62";
-    for line in whole(trace).iter().filter(|line| line.contains(data)) {
+/// The number that a text begins with.
+fn number(text: &str) -> String {
+    text.split(|c: char| !c.is_ascii_digit())
+        .next()
+        .unwrap()
+        .to_owned()
+}
+
+/// The last argument of a call.
+fn last(rest: &str) -> usize {
+    let (arguments, _) = rest.rsplit_once(") = ").unwrap();
+    arguments.rsplit_once(", ").unwrap().1.parse().unwrap()
+}
+
+/// What is known while a trace is read.
+#[derive(Default)]
+struct Reading {
+    events: Vec<Event>,
+    /// Descriptors whose writes are on the disk when they return.
+    durable: Vec<String>,
+    /// Where a descriptor's next write goes.
+    place: std::collections::BTreeMap<String, usize>,
+}
+
+impl Reading {
+    fn write(&mut self, at: usize, (call, rest): (&str, &str), written: usize) {
+        let bytes = quoted(rest);
+        assert_eq!(bytes.len(), written, "{call}");
+        let synced = self.durable.contains(&number(rest));
+        self.events.push(Event::Written(Written { at, bytes, synced }));
+    }
+
+    fn line(&mut self, line: &str) {
         let (call, rest) = line.split_once('(').unwrap();
         let call = call.split_whitespace().last().unwrap();
         let (_, answer) = rest.rsplit_once(" = ").unwrap();
-        let number = |text: &str| {
-            text.split(|c: char| !c.is_ascii_digit())
-                .next()
-                .unwrap()
-                .to_owned()
-        };
         let descriptor = number(rest);
-        let last = || {
-            rest.rsplit_once(") = ")
-                .unwrap()
-                .0
-                .rsplit_once(", ")
-                .unwrap()
-                .1
-                .parse()
-                .unwrap()
-        };
-        let synced = durable.contains(&descriptor);
-        let mut write = |at: usize| {
-            let bytes = quoted(rest);
-            assert_eq!(bytes.len(), number(answer).parse::<usize>().unwrap(), "{call}");
-            events.push(Event::Written(Written { at, bytes, synced }));
-            at
-        };
+        let count = || number(answer).parse::<usize>().unwrap();
         match call {
-            "open" | "openat" if rest.contains("O_DSYNC") => durable.push(number(answer)),
-            "open" | "openat" => durable.retain(|one| *one != number(answer)),
-            "lseek" => drop(place.insert(descriptor, number(answer).parse::<usize>().unwrap())),
-            "pwrite64" | "pwritev" => drop(write(last())),
+            "open" | "openat" if rest.contains("O_DSYNC") => self.durable.push(number(answer)),
+            "open" | "openat" => self.durable.retain(|one| *one != number(answer)),
+            "lseek" => drop(self.place.insert(descriptor, count())),
+            "pwrite64" | "pwritev" => self.write(last(rest), (call, rest), count()),
             "write" | "writev" => {
-                let at = place.get(&descriptor).copied().unwrap_or_default();
-                write(at);
-                place.insert(descriptor, at + number(answer).parse::<usize>().unwrap());
+                let at = self.place.get(&descriptor).copied().unwrap_or_default();
+                self.write(at, (call, rest), count());
+                self.place.insert(descriptor, at + count());
             }
-            "fsync" | "fdatasync" => events.push(Event::Synced),
+            "fsync" | "fdatasync" => self.events.push(Event::Synced),
             other => panic!("{other}: {line}"),
         }
     }
-    events
+}
+
+/// What the trace says of `data.mdb`.
+fn events(trace: &str) -> Vec<Event> {
+    let mut reading = Reading::default();
+    let data = "\\x64\\x61\\x74\\x61\\x2e\\x6d\\x64\\x62";
+    for line in whole(trace).iter().filter(|line| line.contains(data)) {
+        reading.line(line);
+    }
+    reading.events
 }
 
 fn put(file: &mut Vec<u8>, one: &Written) {

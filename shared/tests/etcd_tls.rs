@@ -27,6 +27,36 @@ fn names(error: &StoreError, parts: &[&str]) {
     }
 }
 
+async fn another_authority_is_named(made: &Certificates, good: &EtcdConfig, url: &str) {
+    let mut wrong = good.clone();
+    wrong.ca_cert_file = Some(made.path("stranger.pem"));
+    let error = refusal(&wrong).await;
+    assert!(matches!(error, StoreError::Refused(_)), "{error}");
+    names(
+        &error,
+        &[
+            "etcd_ca_cert_file",
+            &made.text("stranger.pem"),
+            "UnknownIssuer",
+            url,
+        ],
+    );
+}
+
+async fn another_certificate_or_none_is_named(made: &Certificates, good: &EtcdConfig) {
+    let mut none = good.clone();
+    (none.cert_file, none.key_file) = (None, None);
+    names(&refusal(&none).await, &["set etcd_cert_file and etcd_key_file"]);
+
+    let mut strange = good.clone();
+    strange.cert_file = Some(made.path("strange.pem"));
+    strange.key_file = Some(made.path("strange.key"));
+    names(
+        &refusal(&strange).await,
+        &["does not accept etcd_cert_file", &made.text("strange.pem")],
+    );
+}
+
 #[tokio::test]
 async fn certificates_work_and_a_wrong_one_is_named() {
     in_time(async {
@@ -45,31 +75,8 @@ async fn certificates_work_and_a_wrong_one_is_named() {
         txn.write(Write::Put(Key::stored("/tls/a"), b"1".to_vec()));
         assert!(matches!(store.commit(&txn).await, Ok(Commit::Applied(_))));
 
-        let mut wrong = good.clone();
-        wrong.ca_cert_file = Some(made.path("stranger.pem"));
-        let error = refusal(&wrong).await;
-        assert!(matches!(error, StoreError::Refused(_)), "{error}");
-        names(
-            &error,
-            &[
-                "etcd_ca_cert_file",
-                &made.text("stranger.pem"),
-                "UnknownIssuer",
-                &member.url,
-            ],
-        );
-
-        let mut none = good.clone();
-        (none.cert_file, none.key_file) = (None, None);
-        names(&refusal(&none).await, &["set etcd_cert_file and etcd_key_file"]);
-
-        let mut strange = good.clone();
-        strange.cert_file = Some(made.path("strange.pem"));
-        strange.key_file = Some(made.path("strange.key"));
-        names(
-            &refusal(&strange).await,
-            &["does not accept etcd_cert_file", &made.text("strange.pem")],
-        );
+        another_authority_is_named(&made, &good, &member.url).await;
+        another_certificate_or_none_is_named(&made, &good).await;
 
         let mut other = good.clone();
         other.endpoints = vec![support::dead_endpoint("https")];

@@ -119,10 +119,9 @@ fn link(name: &str, up: bool) -> Link {
     }
 }
 
-#[test]
-fn a_missing_route_is_put_as_cni_net_makes_it_and_nothing_is_taken_from_anybody() {
-    let (ip, here) = (address("10.0.0.5"), link("cali1", true));
-    let put = Op::AddRoute {
+/// How cni-net leads to 10.0.0.5.
+fn put() -> Op {
+    Op::AddRoute {
         side: Side::Host,
         route: Route {
             destination: "10.0.0.5/32".parse().unwrap(),
@@ -133,12 +132,19 @@ fn a_missing_route_is_put_as_cni_net_makes_it_and_nothing_is_taken_from_anybody(
             protocol: Route::BOOT,
             metric: None,
         },
-    };
-    let exact = |change: &dyn Fn(&mut Route), link: Option<Link>| {
-        let mut route = Route::direct(IpNet::from(ip), "cali1");
-        change(&mut route);
-        Path::Exact(route, link)
-    };
+    }
+}
+
+/// A route to 10.0.0.5 alone, which is cni-net's but for a change.
+fn exact(change: &dyn Fn(&mut Route), link: Option<Link>) -> Path {
+    let mut route = Route::direct(IpNet::from(address("10.0.0.5")), "cali1");
+    change(&mut route);
+    Path::Exact(route, link)
+}
+
+#[test]
+fn a_missing_route_is_put_as_cni_net_makes_it_and_nothing_is_taken_from_anybody() {
+    let (ip, here) = (address("10.0.0.5"), link("cali1", true));
     let free = [
         Path::Open,
         Path::Blackhole,
@@ -146,7 +152,7 @@ fn a_missing_route_is_put_as_cni_net_makes_it_and_nothing_is_taken_from_anybody(
     ];
     for path in free {
         let plan = plan(&here, &[ip], &[(ip, path.clone())].into());
-        assert_eq!((plan.ops, plan.held), (vec![put.clone()], vec![]), "{path:?}");
+        assert_eq!((plan.ops, plan.held), (vec![put()], vec![]), "{path:?}");
     }
     let ours = exact(&|_| (), Some(here.clone()));
     assert_eq!(plan(&here, &[ip], &[(ip, ours)].into()), Plan::default());

@@ -167,34 +167,37 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     );
 }
 
+/// Key and value, and the way out that is named.
+const WRONG: [(&str, &str, &str); 24] = [
+    ("listen_port", "0", "1 to 65535"),
+    ("listen_address", "here", "10.0.0.1"),
+    ("hold_time", "2", "3 s and more"),
+    ("keepalive_time", "90s", "30 s"),
+    ("restart_time", "5000", "4095s"),
+    ("connect_retry_time", "0", "1s or more"),
+    ("max_prefixes", "-1", "1 or more"),
+    ("extra_families", "10.0.0.1", "10.0.0.1=ipv6"),
+    ("extra_families", "10.0.0.1=ipx", "ipv4, ipv6"),
+    ("importPolicy", "some", "pools, all"),
+    ("exception_routes", "maybe", "true nor false"),
+    ("audit_interval", "0", "1s or more"),
+    ("router_id", "0.0.0.0", "hash"),
+    ("metrics_address", "9179", "127.0.0.1:9179"),
+    ("log_level", "loud", "trace"),
+    ("log_format", "xml", "json"),
+    ("secrets_dir", "secrets", "absolute"),
+    ("ip", "fd00::1", "192.168.1.4/24"),
+    ("ip_autodetection_method", "guess", "first-found"),
+    ("as", "a", "64086.61928"),
+    ("ipv4pool_cidr", "fd00::/64", "other family"),
+    ("ipv4pool_block_size", "200", "prefix length"),
+    ("ipv4pool_node_selector", "a =", "selector"),
+    ("ipv4pool_ipip", "sometimes", "CrossSubnet"),
+];
+
 #[test]
 fn a_wrong_value_names_key_value_source_and_way_out() {
-    for (key, value, way_out) in [
-        ("listen_port", "0", "1 to 65535"),
-        ("listen_address", "here", "10.0.0.1"),
-        ("hold_time", "2", "3 s and more"),
-        ("keepalive_time", "90s", "30 s"),
-        ("restart_time", "5000", "4095s"),
-        ("connect_retry_time", "0", "1s or more"),
-        ("max_prefixes", "-1", "1 or more"),
-        ("extra_families", "10.0.0.1", "10.0.0.1=ipv6"),
-        ("extra_families", "10.0.0.1=ipx", "ipv4, ipv6"),
-        ("importPolicy", "some", "pools, all"),
-        ("exception_routes", "maybe", "true nor false"),
-        ("audit_interval", "0", "1s or more"),
-        ("router_id", "0.0.0.0", "hash"),
-        ("metrics_address", "9179", "127.0.0.1:9179"),
-        ("log_level", "loud", "trace"),
-        ("log_format", "xml", "json"),
-        ("secrets_dir", "secrets", "absolute"),
-        ("ip", "fd00::1", "192.168.1.4/24"),
-        ("ip_autodetection_method", "guess", "first-found"),
-        ("as", "a", "64086.61928"),
-        ("ipv4pool_cidr", "fd00::/64", "other family"),
-        ("ipv4pool_block_size", "200", "prefix length"),
-        ("ipv4pool_node_selector", "a =", "selector"),
-        ("ipv4pool_ipip", "sometimes", "CrossSubnet"),
-    ] {
+    for (key, value, way_out) in WRONG {
         let flag = KEYS.iter().find(|one| one.name == key).unwrap().flag();
         for (texts, origin) in [
             (bad(json!({ key: value }), &[], &[]), "from the file"),

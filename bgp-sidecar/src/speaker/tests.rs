@@ -70,33 +70,42 @@ pub(super) fn session(to: u8) -> Session {
     }
 }
 
-/// What the datastore says to a node with these sessions.
-pub(super) fn picture(node: u8, sessions: Vec<Session>) -> Picture {
-    let own = BTreeSet::from([block(node)]);
-    let origin = Origin {
+/// Who a node is: n1 is 192.0.2.1.
+fn identity(node: u8) -> Local {
+    Local {
+        node: format!("n{node}"),
+        number: 64512,
+        id: [192, 0, 2, node].into(),
+        addresses: vec![address(node)],
+        cluster: None,
+    }
+}
+
+/// What it announces that has these blocks.
+fn origin(own: &BTreeSet<IpNet>) -> Origin {
+    Origin {
         announced: own.clone(),
         blackholes: own.clone(),
         blocks: own.clone(),
         ..Origin::default()
-    };
+    }
+}
+
+/// What the datastore says to a node with these sessions.
+pub(super) fn picture(node: u8, sessions: Vec<Session>) -> Picture {
+    let own = BTreeSet::from([block(node)]);
     let pool = Pool {
         cidr: net("10.0.0.0/16"),
         export: true,
         encapsulated: false,
     };
     Picture {
-        local: Ok(Local {
-            node: format!("n{node}"),
-            number: 64512,
-            id: [192, 0, 2, node].into(),
-            addresses: vec![address(node)],
-            cluster: None,
-        }),
+        local: Ok(identity(node)),
         sessions: Resolved {
             sessions,
             ..Resolved::default()
         },
-        origin,
+        origin: origin(&own),
         own: Own {
             blocks: own.into_iter().map(|block| (block, BTreeSet::new())).collect(),
             ..Own::default()

@@ -18,6 +18,48 @@ fn uplink() {
     host("ip route add default via 192.0.2.1");
 }
 
+fn ipv4_routes_are_calicos(pod: &Space) {
+    assert_eq!(
+        pod.out("ip -4 route"),
+        "default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n"
+    );
+    assert_eq!(host("ip -4 route"), "10.0.0.5 dev cali1 scope link \n");
+}
+
+fn ipv6_routes_are_calicos(pod: &Space) {
+    let default = "default via fe80::ecee:eeff:feee:eeee dev eth0 metric 1024 pref medium\n";
+    assert_eq!(pod.out("ip -6 route show default"), default);
+    assert_eq!(
+        pod.out("ip -6 route show fd00::5"),
+        "fd00::5 dev eth0 proto kernel metric 256 pref medium\n"
+    );
+    assert_eq!(
+        host("ip -6 route show fd00::5"),
+        "fd00::5 dev cali1 metric 1024 pref medium\n"
+    );
+    let lan = "ip -6 route | grep fe80::/64";
+    assert_eq!(
+        pod.out(lan),
+        "fe80::/64 dev eth0 proto kernel metric 256 pref medium\n"
+    );
+}
+
+/// None is still looked for on the link.
+fn addresses_are_calicos(pod: &Space) {
+    assert!(
+        !pod.out("ip -6 addr").contains("tentative"),
+        "{}",
+        pod.out("ip -6 addr")
+    );
+    let host_end = host("ip -6 -br addr show cali1");
+    assert!(host_end.contains(" fe80::ecee:eeff:feee:eeee/64"), "{host_end}");
+    assert!(!host("ip -6 addr").contains("tentative"));
+    assert!(
+        pod.out("ip -br addr show eth0")
+            .contains(" 10.0.0.5/32 fd00::5/128 fe80::")
+    );
+}
+
 #[test]
 fn a_dual_stack_pod_looks_exactly_like_calicos() {
     on_a_host(|| async {
@@ -26,38 +68,9 @@ fn a_dual_stack_pod_looks_exactly_like_calicos() {
         let wiring = wiring("cali1", &["10.0.0.5", "fd00::5"]);
         let applied = add(&kernel, &wiring).await.unwrap();
         assert_eq!(applied.warnings, Vec::<String>::new());
-        assert_eq!(
-            pod.out("ip -4 route"),
-            "default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n"
-        );
-        assert_eq!(host("ip -4 route"), "10.0.0.5 dev cali1 scope link \n");
-        let default = "default via fe80::ecee:eeff:feee:eeee dev eth0 metric 1024 pref medium\n";
-        assert_eq!(pod.out("ip -6 route show default"), default);
-        assert_eq!(
-            pod.out("ip -6 route show fd00::5"),
-            "fd00::5 dev eth0 proto kernel metric 256 pref medium\n"
-        );
-        assert_eq!(
-            host("ip -6 route show fd00::5"),
-            "fd00::5 dev cali1 metric 1024 pref medium\n"
-        );
-        let lan = "ip -6 route | grep fe80::/64";
-        assert_eq!(
-            pod.out(lan),
-            "fe80::/64 dev eth0 proto kernel metric 256 pref medium\n"
-        );
-        assert!(
-            !pod.out("ip -6 addr").contains("tentative"),
-            "{}",
-            pod.out("ip -6 addr")
-        );
-        let host_end = host("ip -6 -br addr show cali1");
-        assert!(host_end.contains(" fe80::ecee:eeff:feee:eeee/64"), "{host_end}");
-        assert!(!host("ip -6 addr").contains("tentative"));
-        assert!(
-            pod.out("ip -br addr show eth0")
-                .contains(" 10.0.0.5/32 fd00::5/128 fe80::")
-        );
+        ipv4_routes_are_calicos(&pod);
+        ipv6_routes_are_calicos(&pod);
+        addresses_are_calicos(&pod);
         assert_eq!(
             pod.out("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding"),
             "0\n0\n"

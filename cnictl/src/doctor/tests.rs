@@ -5,20 +5,21 @@ use super::{Facts, Severity, examine};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
+const SYSCTLS: [(&str, &str); 5] = [
+    ("net.ipv4.ip_forward", "1"),
+    ("net.ipv4.conf.all.rp_filter", "0"),
+    ("net.ipv4.conf.uplink.accept_redirects", "0"),
+    ("net.ipv4.neigh.default.gc_thresh3", "4096"),
+    ("net.netfilter.nf_conntrack_max", "262144"),
+];
+
 /// A host and a cluster on which nothing is wrong.
 fn healthy() -> Facts {
-    let sysctls = [
-        ("net.ipv4.ip_forward", "1"),
-        ("net.ipv4.conf.all.rp_filter", "0"),
-        ("net.ipv4.conf.uplink.accept_redirects", "0"),
-        ("net.ipv4.neigh.default.gc_thresh3", "4096"),
-        ("net.netfilter.nf_conntrack_max", "262144"),
-    ];
     Facts {
         version: "0.1.0 (abc)".to_owned(),
         now: NOW,
         port: 179,
-        sysctls: sysctls
+        sysctls: SYSCTLS
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         networkd: Some(Networkd::default()),

@@ -28,9 +28,11 @@ fn a_field_that_does_not_exist_is_named_with_the_one_that_was_meant() {
     );
 }
 
-#[test]
-fn a_value_of_another_type_is_named_with_its_path() {
-    for (kind, spec, said) in [
+/// A kind and a spec, and what is said of it.
+type Case = (Kind, Value, &'static str);
+
+fn wrong_for_the_allocator() -> [Case; 6] {
+    [
         (
             Kind::IpPool,
             json!({"cidr": 10}),
@@ -61,6 +63,11 @@ fn a_value_of_another_type_is_named_with_its_path() {
             json!({"maxBlocksPerHost": -1}),
             "spec.maxBlocksPerHost: -1 is not a whole number from 0 to 2147483647",
         ),
+    ]
+}
+
+fn wrong_for_nodes_and_bgp() -> [Case; 6] {
+    [
         (
             Kind::Node,
             json!({"bgp": {"asNumber": 1.1}}),
@@ -87,7 +94,13 @@ fn a_value_of_another_type_is_named_with_its_path() {
             "spec.importV6[0].matchoperator: no such field, did you mean matchOperator?",
         ),
         (Kind::Node, json!([]), "spec: [] is not an object with fields"),
-    ] {
+    ]
+}
+
+#[test]
+fn a_value_of_another_type_is_named_with_its_path() {
+    let wrong = wrong_for_the_allocator().into_iter();
+    for (kind, spec, said) in wrong.chain(wrong_for_nodes_and_bgp()) {
         assert_eq!(problems(kind, spec), [said]);
     }
 }

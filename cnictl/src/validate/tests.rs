@@ -73,109 +73,113 @@ fn all_refused(cases: &[Case]) {
     }
 }
 
+const BAD_POOLS: &[Case] = &[
+    ("IPPool", "p", "{}", "f.yaml: IPPool(p): spec.cidr: is missing"),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0}",
+        "spec.cidr: \"10.0.0.0\" is no CIDR",
+    ),
+    ("IPPool", "p", "{cidr: 10.0.0.1/24}", "write 10.0.0.0/24"),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.99.0.0/30}",
+        "pool 10.99.0.0/30 is smaller than one block of /26",
+    ),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0/8, blockSize: 8}",
+        "spec.blockSize: 8 is outside 20 to 32",
+    ),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0/8, ipipMode: Sometimes}",
+        "spec.ipipMode: \"Sometimes\" is none of",
+    ),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0/8, nodeSelector: 'rack == ‘r1’'}",
+        "typographic quote ‘ (U+2018)",
+    ),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0/8, nodeSelector: 'rack = r1'}",
+        "spec.nodeSelector:",
+    ),
+    (
+        "IPPool",
+        "p",
+        "{cidr: 10.0.0.0/8, allowedUses: [Pods]}",
+        "spec.allowedUses: \"Pods\" is none of",
+    ),
+];
+
 #[test]
 fn a_pool_that_is_refused_is_named_with_the_way_out() {
-    all_refused(&[
-        ("IPPool", "p", "{}", "f.yaml: IPPool(p): spec.cidr: is missing"),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0}",
-            "spec.cidr: \"10.0.0.0\" is no CIDR",
-        ),
-        ("IPPool", "p", "{cidr: 10.0.0.1/24}", "write 10.0.0.0/24"),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.99.0.0/30}",
-            "pool 10.99.0.0/30 is smaller than one block of /26",
-        ),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0/8, blockSize: 8}",
-            "spec.blockSize: 8 is outside 20 to 32",
-        ),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0/8, ipipMode: Sometimes}",
-            "spec.ipipMode: \"Sometimes\" is none of",
-        ),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0/8, nodeSelector: 'rack == ‘r1’'}",
-            "typographic quote ‘ (U+2018)",
-        ),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0/8, nodeSelector: 'rack = r1'}",
-            "spec.nodeSelector:",
-        ),
-        (
-            "IPPool",
-            "p",
-            "{cidr: 10.0.0.0/8, allowedUses: [Pods]}",
-            "spec.allowedUses: \"Pods\" is none of",
-        ),
-    ]);
+    all_refused(BAD_POOLS);
 }
+
+const OTHERS_THAT_ARE_BAD: &[Case] = &[
+    (
+        "IPAMConfiguration",
+        "other",
+        "{}",
+        "metadata.name: \"other\" is not taken",
+    ),
+    (
+        "IPAMConfiguration",
+        "default",
+        "{autoAllocateBlocks: false}",
+        "false needs strictAffinity: true",
+    ),
+    (
+        "IPAMConfiguration",
+        "default",
+        "{maxBlocksPerHost: 4}",
+        "with it off a host at its limit does not borrow, its pods fail; set strictAffinity: true too",
+    ),
+    (
+        "IPAMConfiguration",
+        "default",
+        "{ipCooldownSeconds: 1201}",
+        "1201 is more than 1200",
+    ),
+    (
+        "Node",
+        "n",
+        "{bgp: {asNumber: 0}}",
+        "spec.bgp.asNumber: 0 is no AS number",
+    ),
+    ("Node", "n", "{bgp: {asNumber: '65000.65536'}}", "is no AS number"),
+    (
+        "Node",
+        "n",
+        "{bgp: {ipv4Address: 'fd00::1/64'}}",
+        "spec.bgp.ipv4Address: \"fd00::1/64\" is no address",
+    ),
+    (
+        "ClusterInformation",
+        "default",
+        "{}",
+        "operation not supported: a ClusterInformation is not written",
+    ),
+    (
+        "BlockAffinity",
+        "n-10-0-0-0-26",
+        "{}",
+        "operation not supported: a BlockAffinity is not written: the allocator",
+    ),
+];
 
 #[test]
 fn what_else_is_refused_is_named_with_the_way_out() {
-    all_refused(&[
-        (
-            "IPAMConfiguration",
-            "other",
-            "{}",
-            "metadata.name: \"other\" is not taken",
-        ),
-        (
-            "IPAMConfiguration",
-            "default",
-            "{autoAllocateBlocks: false}",
-            "false needs strictAffinity: true",
-        ),
-        (
-            "IPAMConfiguration",
-            "default",
-            "{maxBlocksPerHost: 4}",
-            "with it off a host at its limit does not borrow, its pods fail; set strictAffinity: true too",
-        ),
-        (
-            "IPAMConfiguration",
-            "default",
-            "{ipCooldownSeconds: 1201}",
-            "1201 is more than 1200",
-        ),
-        (
-            "Node",
-            "n",
-            "{bgp: {asNumber: 0}}",
-            "spec.bgp.asNumber: 0 is no AS number",
-        ),
-        ("Node", "n", "{bgp: {asNumber: '65000.65536'}}", "is no AS number"),
-        (
-            "Node",
-            "n",
-            "{bgp: {ipv4Address: 'fd00::1/64'}}",
-            "spec.bgp.ipv4Address: \"fd00::1/64\" is no address",
-        ),
-        (
-            "ClusterInformation",
-            "default",
-            "{}",
-            "operation not supported: a ClusterInformation is not written",
-        ),
-        (
-            "BlockAffinity",
-            "n-10-0-0-0-26",
-            "{}",
-            "operation not supported: a BlockAffinity is not written: the allocator",
-        ),
-    ]);
+    all_refused(OTHERS_THAT_ARE_BAD);
 }
 
 #[test]

@@ -93,11 +93,47 @@ async fn a_warm_add_is_one_request_and_the_next_one_too() {
     assert_eq!(third.outcome[0].block, fourth.outcome[0].block);
 }
 
+/// What happens between two ADDs, the first of which had this block.
+fn happens(what: &str, store: &Memory, block: &Lease) {
+    let elsewhere = "10.9.0.0/28";
+    let key = Key::block(block.block);
+    let put = |key: &str, value: String| store.put(Key::stored(key), value.as_bytes());
+    match what {
+        "a pool is disabled" => put(POOL, pool("10.0.0.0/28", r#","disabled":true"#)),
+        "a pool is deleted" => store.delete(Key::stored(POOL)),
+        "a pool comes before it" => put(&POOL.replace("ippools/p", "ippools/a"), pool(elsewhere, "")),
+        "strictAffinity and autoAllocateBlocks change" => put(
+            CONFIG,
+            r#"{"strictAffinity":true,"autoAllocateBlocks":false}"#.to_owned(),
+        ),
+        "the block is deleted" => store.delete(key),
+        "the reservation covers the block" => put(
+            "/calico/resources/v3/projectcalico.org/ipreservations/r",
+            format!(
+                r#"{{"kind":"IPReservation","spec":{{"reservedCIDRs":["{}"]}}}}"#,
+                block.block
+            ),
+        ),
+        _ => put(CLUSTER, cluster("two")),
+    };
+}
+
+/// What the second makes of it.
+fn made(what: &str, outcome: &Outcome, block: &Lease) -> &'static str {
+    let taken = |lease: &Lease| lease.block.to_string();
+    match outcome {
+        Err(TransactError::Decide(_)) => "error",
+        Ok(done) if taken(&done.outcome[0]) == taken(block) && what != "the block is deleted" => {
+            "the old block"
+        }
+        Ok(_) => "another block",
+        Err(error) => panic!("{what}: {error}"),
+    }
+}
+
 /// What happened between two ADDs, and what the second must make of it.
 #[tokio::test(flavor = "current_thread")]
 async fn whatever_changed_since_is_seen() {
-    let elsewhere = "10.9.0.0/28";
-    let taken = |lease: &Lease| lease.block.to_string();
     for (what, expected) in [
         ("a pool is disabled", "error"),
         ("a pool is deleted", "error"),
@@ -109,37 +145,10 @@ async fn whatever_changed_since_is_seen() {
     ] {
         let store = store();
         let (memo, block) = warm(&store).await;
-        let key = Key::block(block[0].block);
-        let put = |key: &str, value: String| store.put(Key::stored(key), value.as_bytes());
-        match what {
-            "a pool is disabled" => put(POOL, pool("10.0.0.0/28", r#","disabled":true"#)),
-            "a pool is deleted" => store.delete(Key::stored(POOL)),
-            "a pool comes before it" => put(&POOL.replace("ippools/p", "ippools/a"), pool(elsewhere, "")),
-            "strictAffinity and autoAllocateBlocks change" => put(
-                CONFIG,
-                r#"{"strictAffinity":true,"autoAllocateBlocks":false}"#.to_owned(),
-            ),
-            "the block is deleted" => store.delete(key),
-            "the reservation covers the block" => put(
-                "/calico/resources/v3/projectcalico.org/ipreservations/r",
-                format!(
-                    r#"{{"kind":"IPReservation","spec":{{"reservedCIDRs":["{}"]}}}}"#,
-                    block[0].block
-                ),
-            ),
-            _ => put(CLUSTER, cluster("two")),
-        };
+        happens(what, &store, &block[0]);
         let before = store.requests();
         let outcome = add(&store, &request("c3", &block), Some(memo)).await;
-        let said = match &outcome {
-            Err(TransactError::Decide(_)) => "error",
-            Ok(done) if taken(&done.outcome[0]) == taken(&block[0]) && what != "the block is deleted" => {
-                "the old block"
-            }
-            Ok(_) => "another block",
-            Err(error) => panic!("{what}: {error}"),
-        };
-        assert_eq!(said, expected, "{what}");
+        assert_eq!(made(what, &outcome, &block[0]), expected, "{what}");
         // The Txn from memory failed; its else branch told why, and another followed unless that is an error.
         let requests = if expected == "error" { 1 } else { 2 };
         assert!(store.requests() - before >= requests, "{what}");

@@ -1,7 +1,7 @@
 //! Routes: added, removed exactly, looked up.
 
-use shared::kernel::Outcome;
 use shared::kernel::fact::Path;
+use shared::kernel::{Kernel, Outcome};
 use shared::op::{Op, Route, RouteKind, Scope, Side};
 
 use crate::lab::{CALI, ETH0, addr, all, between, ip, net, there_and_back, up};
@@ -76,15 +76,26 @@ fn a_second_route_is_refused_and_a_missing_one_is_nothing() {
     });
 }
 
+/// Puts it on the host's side.
+async fn add(kernel: &Kernel, route: Route) {
+    let side = Side::Host;
+    all(kernel, &[Op::AddRoute { side, route }]).await;
+}
+
+/// A blackhole as the sidecar puts it.
+fn add_blackhole(family: &str, destination: &str) {
+    ip(&format!(
+        "{family} route add blackhole {destination} proto 77 metric 4096"
+    ));
+}
+
 #[test]
 fn a_removed_blackhole_comes_back_as_it_was_and_wider_ones_stay() {
     between(|kernel, _| async move {
         all(&kernel, &up()).await;
         for (one, block) in [("10.0.0.5/32", "10.0.0.0/26"), ("fd00::5/128", "fd00::/122")] {
             let family = if one.contains(':') { "-6" } else { "-4" };
-            ip(&format!(
-                "{family} route add blackhole {block} proto 77 metric 4096"
-            ));
+            add_blackhole(family, block);
             let pattern = Op::DelRoute {
                 side: Side::Host,
                 route: Route::any_blackhole(net(one)),
@@ -95,9 +106,7 @@ fn a_removed_blackhole_comes_back_as_it_was_and_wider_ones_stay() {
                 Ok(Outcome::Nothing),
                 "only the block's is there"
             );
-            ip(&format!(
-                "{family} route add blackhole {one} proto 77 metric 4096"
-            ));
+            add_blackhole(family, one);
             let before = ip(&format!("{family} route"));
             let Ok(Outcome::Removed(gone)) = kernel.apply(&pattern).await else {
                 panic!("{one} was not removed");
@@ -110,24 +119,10 @@ fn a_removed_blackhole_comes_back_as_it_was_and_wider_ones_stay() {
                 (77, Some(4096), RouteKind::Blackhole)
             );
             assert_ne!(ip(&format!("{family} route")), before);
-            all(
-                &kernel,
-                &[Op::AddRoute {
-                    side: Side::Host,
-                    route: route.clone(),
-                }],
-            )
-            .await;
+            add(&kernel, route.clone()).await;
             assert_eq!(ip(&format!("{family} route")), before);
             ip(&format!("{family} route del blackhole {one}"));
-            all(
-                &kernel,
-                &[Op::AddRoute {
-                    side: Side::Host,
-                    route: Route::direct(net(one), CALI),
-                }],
-            )
-            .await;
+            add(&kernel, Route::direct(net(one), CALI)).await;
             assert_eq!(
                 kernel.apply(&pattern).await,
                 Ok(Outcome::Nothing),

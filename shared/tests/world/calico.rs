@@ -88,14 +88,7 @@ impl Calico {
                 handle.set(*cidr, 0);
                 Some((handle.blocks().next().is_some().then(|| handle.to_bytes()), 3))
             }
-            (Op::Release { handle, .. }, 0) => {
-                let mut block = block()?;
-                let held: Vec<usize> = block.held_by(handle).collect();
-                block.release(&held, "2026-11-22T16:13:00Z".parse().unwrap(), 0);
-                block.touch();
-                let stays = !block.is_empty() || block.affinity.is_some();
-                Some((stays.then(|| block.to_bytes()), 1))
-            }
+            (Op::Release { handle, .. }, 0) => Some((released(block()?, handle), 1)),
             (Op::Claim { .. }, 0) => Some((Some(state("pending")), 1)),
             (Op::Claim { host, cidr }, 1) => Some(match (seen, block()) {
                 (None, _) => (Some(new_block(*cidr, host)), 2),
@@ -106,11 +99,7 @@ impl Calico {
             (Op::Claim { .. }, 4) | (Op::Unclaim { .. }, 2) => seen.map(|_| (None, 3)),
             (Op::Unclaim { .. }, 0) => seen.map(|_| (Some(state("pendingDeletion")), 1)),
             (Op::Unclaim { host, force, .. }, 1) => disowned(block()?, host, *force),
-            (Op::DropPool { .. }, 0) => {
-                let mut pool: serde_json::Value = serde_json::from_slice(seen?).ok()?;
-                pool["spec"]["disabled"] = json!(true);
-                Some((Some(pool.to_string().into_bytes()), 1))
-            }
+            (Op::DropPool { .. }, 0) => Some((Some(disabled(seen?)?), 1)),
             (Op::DropPool { left, .. }, 1) if left.is_empty() => seen.map(|_| (None, 3)),
             (_, _) => None,
         }
@@ -123,6 +112,21 @@ fn taken(mut block: Block, host: &str, handle: &str) -> Option<Block> {
     block.take(ordinal, Attribute::new(handle, &secondary))?;
     block.touch();
     Some(block)
+}
+
+/// The block without what a handle holds; nothing where it goes.
+fn released(mut block: Block, handle: &str) -> Option<Vec<u8>> {
+    let held: Vec<usize> = block.held_by(handle).collect();
+    block.release(&held, "2026-11-22T16:13:00Z".parse().unwrap(), 0);
+    block.touch();
+    let stays = !block.is_empty() || block.affinity.is_some();
+    stays.then(|| block.to_bytes())
+}
+
+fn disabled(pool: &[u8]) -> Option<Vec<u8>> {
+    let mut pool: serde_json::Value = serde_json::from_slice(pool).ok()?;
+    pool["spec"]["disabled"] = json!(true);
+    Some(pool.to_string().into_bytes())
 }
 
 fn disowned(mut block: Block, host: &str, force: bool) -> Option<(Option<Vec<u8>>, u8)> {

@@ -145,17 +145,34 @@ impl World {
         pods.map(Who::Pod).chain(collectors.map(Who::Collector)).collect()
     }
 
+    /// One of the calls that run takes a step.
+    fn go_on(&mut self, who: u8, fault: call::Fault) -> Verdict {
+        let busy = self.busy();
+        match busy.get(usize::from(who) % busy.len().max(1)) {
+            Some(Who::Pod(pod)) => self.go(*pod, fault),
+            Some(Who::Collector(at)) => self.collect(*at, fault),
+            None => Ok(()),
+        }
+    }
+
+    fn kill_one(&mut self, who: u8, fate: Fate) -> Verdict {
+        let running: Vec<usize> = (0..PODS).filter(|pod| self.pods[*pod].errand.is_some()).collect();
+        let chosen = running.get(usize::from(who) % running.len().max(1));
+        chosen.map_or(Ok(()), |pod| self.kill(*pod, fate))
+    }
+
+    fn arrive_one(&mut self, which: u8) -> Verdict {
+        if self.late.is_empty() {
+            return Ok(());
+        }
+        let late = self.late.remove(usize::from(which) % self.late.len());
+        self.arrive(late)
+    }
+
     /// One step, and what must hold after it.
     pub(crate) fn step(&mut self, step: &Step) -> Verdict {
         match step {
-            Step::Go(who, fault) => {
-                let busy = self.busy();
-                match busy.get(usize::from(*who) % busy.len().max(1)) {
-                    Some(Who::Pod(pod)) => self.go(*pod, *fault),
-                    Some(Who::Collector(at)) => self.collect(*at, *fault),
-                    None => Ok(()),
-                }
-            }
+            Step::Go(who, fault) => self.go_on(*who, *fault),
             Step::Add(pod, wish) => {
                 self.add(usize::from(*pod) % PODS, wish);
                 Ok(())
@@ -164,18 +181,10 @@ impl World {
                 self.del(usize::from(*pod) % PODS, *way);
                 Ok(())
             }
-            Step::Kill(who, fate) => {
-                let running: Vec<usize> = (0..PODS).filter(|pod| self.pods[*pod].errand.is_some()).collect();
-                let chosen = running.get(usize::from(*who) % running.len().max(1));
-                chosen.map_or(Ok(()), |pod| self.kill(*pod, *fate))
-            }
+            Step::Kill(who, fate) => self.kill_one(*who, *fate),
             Step::Forget(pod) => self.forget(usize::from(*pod) % PODS),
             Step::Collect(host) => self.begin_collection(usize::from(*host) % HOSTS),
-            Step::Arrive(_) if self.late.is_empty() => Ok(()),
-            Step::Arrive(which) => {
-                let late = self.late.remove(usize::from(*which) % self.late.len());
-                self.arrive(late)
-            }
+            Step::Arrive(which) => self.arrive_one(*which),
             Step::Tick(seconds) => {
                 self.seconds += i64::from(*seconds);
                 Ok(())

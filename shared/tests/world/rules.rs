@@ -135,6 +135,25 @@ impl World {
         list.is_some_and(|list| list.ranges().any(|range: IpNet| range.contains(&address)))
     }
 
+    /// How many blocks of a family a host has in the pools that it may use.
+    fn held_blocks(&self, host: &str, v4: bool, usable: impl Fn(&str) -> bool) -> u64 {
+        let pools = POOLS.iter().filter(|pool| {
+            usable(pool.0)
+                && self
+                    .scene
+                    .get(&pool_key(pool.0))
+                    .is_some_and(|pool| pool["spec"]["disabled"] != true)
+        });
+        let ranges: Vec<IpNet> = pools.filter_map(|pool| pool.1.parse().ok()).collect();
+        let own = self.blocks().into_iter().filter(|block| {
+            block.host() == Some(host)
+                && block.cidr.addr().is_ipv4() == v4
+                && ranges.iter().any(|range| range.contains(&block.cidr))
+                && self.stored(&Key::affinity(host, block.cidr)).is_some()
+        });
+        own.count() as u64
+    }
+
     /// The selector and the limit, for a block that is claimed.
     fn may_claim(&self, made: &Made, lease: &Lease) -> Verdict {
         let request = &made.request;
@@ -156,21 +175,7 @@ impl World {
             [] => name != RACKED || labelled,
             asked => asked.iter().any(|pool| pool == name),
         };
-        let pools = POOLS.iter().filter(|pool| {
-            usable(pool.0)
-                && self
-                    .scene
-                    .get(&pool_key(pool.0))
-                    .is_some_and(|pool| pool["spec"]["disabled"] != true)
-        });
-        let ranges: Vec<IpNet> = pools.filter_map(|pool| pool.1.parse().ok()).collect();
-        let own = self.blocks().into_iter().filter(|block| {
-            block.host() == Some(&request.host)
-                && block.cidr.addr().is_ipv4() == v4
-                && ranges.iter().any(|range| range.contains(&block.cidr))
-                && self.stored(&Key::affinity(&request.host, block.cidr)).is_some()
-        });
-        let held = own.count() as u64;
+        let held = self.held_blocks(&request.host, v4, usable);
         if held >= limit {
             return Err(format!(
                 "{} is the block {} of {limit} of {}",

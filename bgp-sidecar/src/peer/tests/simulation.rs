@@ -113,15 +113,28 @@ impl World {
         (0..self.connections.len()).rfind(is)
     }
 
+    fn dial(&mut self, end: usize) {
+        self.connections.push(Connection {
+            dialler: end,
+            accepted: false,
+            held: [end == 0, end == 1],
+            pipes: Default::default(),
+        });
+    }
+
+    /// The other end reads that the stream is over.
+    fn hang_up(&mut self, end: usize, side: Side) {
+        if let Some(at) = self.held(end, side) {
+            let connection = &mut self.connections[at];
+            connection.held[end] = false;
+            connection.pipes[1 - end].push_back(None);
+        }
+    }
+
     fn act(&mut self, end: usize, mut accepted: Option<usize>, actions: Vec<PeerAction>) {
         for action in actions {
             match action {
-                PeerAction::Connect => self.connections.push(Connection {
-                    dialler: end,
-                    accepted: false,
-                    held: [end == 0, end == 1],
-                    pipes: Default::default(),
-                }),
+                PeerAction::Connect => self.dial(end),
                 PeerAction::Adopt => {
                     let at = accepted.take().unwrap();
                     self.connections[at].held[end] = true;
@@ -130,13 +143,7 @@ impl World {
                     let at = accepted.take().unwrap();
                     self.connections[at].pipes[1 - end].push_back(None);
                 }
-                PeerAction::Drop(side) => {
-                    if let Some(at) = self.held(end, side) {
-                        let connection = &mut self.connections[at];
-                        connection.held[end] = false;
-                        connection.pipes[1 - end].push_back(None);
-                    }
-                }
+                PeerAction::Drop(side) => self.hang_up(end, side),
                 PeerAction::Send(side, message) => {
                     let at = self.held(end, side).unwrap();
                     self.connections[at].pipes[1 - end].push_back(Some(message));

@@ -79,9 +79,9 @@ fn clients_and_reflectors_find_each_other_from_one_peer() {
     assert_eq!(clients("n1"), [""; 0]);
 }
 
-#[test]
-fn a_reflectors_client_is_internal_and_not_of_its_cluster() {
-    let cluster = Cluster::default()
+/// A reflector with one of another cluster, one of its own, and peers of both kinds.
+fn reflectors() -> Cluster {
+    Cluster::default()
         .node(
             "rr",
             json!({}),
@@ -105,8 +105,12 @@ fn a_reflectors_client_is_internal_and_not_of_its_cluster() {
             "b",
             json!({"node": "rr", "peerIP": "10.0.0.8", "asNumber": 65000}),
         )
-        .peer("c", json!({"node": "rr", "peerSelector": "all()"}));
-    let resolved = cluster.resolve("rr");
+        .peer("c", json!({"node": "rr", "peerSelector": "all()"}))
+}
+
+#[test]
+fn a_reflectors_client_is_internal_and_not_of_its_cluster() {
+    let resolved = reflectors().resolve("rr");
     let clients: Vec<_> = resolved
         .sessions
         .iter()

@@ -90,7 +90,8 @@ fn bad_conditions() -> Vec<(Value, &'static str)> {
     ]
 }
 
-fn bad_actions() -> Vec<(Value, &'static str)> {
+/// Conditions on what a route brings with it.
+fn bad_attributes() -> Vec<(Value, &'static str)> {
     vec![
         (
             json!({"action": "Accept", "source": "Local"}),
@@ -116,6 +117,11 @@ fn bad_actions() -> Vec<(Value, &'static str)> {
             json!({"action": "Accept", "priority": 0}),
             "not a number from 1 to 2147483646",
         ),
+    ]
+}
+
+fn bad_operations() -> Vec<(Value, &'static str)> {
+    vec![
         (
             json!({"action": "Reject", "operations": [{"setPriority": {"value": 1}}]}),
             "cannot be changed",
@@ -128,6 +134,11 @@ fn bad_actions() -> Vec<(Value, &'static str)> {
             json!({"action": "Accept", "operations": [{"prependASPath": {"prefix": []}}]}),
             "between 1 and 10",
         ),
+    ]
+}
+
+fn no_rules() -> Vec<(Value, &'static str)> {
+    vec![
         (
             json!({"action": "Accept", "vrf": "red"}),
             "vrf is not known; remove it",
@@ -138,7 +149,8 @@ fn bad_actions() -> Vec<(Value, &'static str)> {
 
 #[test]
 fn whatever_is_no_rule_is_refused_with_its_field() {
-    for (rule, problem) in bad_conditions().into_iter().chain(bad_actions()) {
+    let bad = [bad_conditions(), bad_attributes(), bad_operations(), no_rules()];
+    for (rule, problem) in bad.into_iter().flatten() {
         let text = error(&json!({ "importV4": [rule] }));
         assert!(text.starts_with("BGPFilter tor-in: spec.importV4[0]"), "{text}");
         assert!(text.contains(problem), "{text}");

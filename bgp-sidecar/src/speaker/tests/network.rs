@@ -20,6 +20,14 @@ pub(in crate::speaker) struct Node {
     alive: bool,
 }
 
+/// The number of the node that has this address.
+fn node_at(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(address) => address.octets()[3],
+        IpAddr::V6(_) => 0,
+    }
+}
+
 /// All of them.
 pub(in crate::speaker) struct Network {
     pub(in crate::speaker) nodes: BTreeMap<u8, Node>,
@@ -147,57 +155,47 @@ impl Network {
         }
     }
 
+    fn dial(&mut self, number: u8, peer: PeerKey) {
+        let other = node_at(peer.address);
+        if !self.nodes.get(&other).is_some_and(|node| node.alive) {
+            self.queue
+                .push_back((number, Event::Failed(peer, Failure::Refused)));
+            return;
+        }
+        self.queue.push_back((other, Event::Accepted(address(number))));
+        self.nodes
+            .get_mut(&number)
+            .unwrap()
+            .open
+            .insert((other, Side::Out));
+        // Whether it is adopted shows at the other end; octets wait in the queue meanwhile.
+        self.queue.push_back((number, Event::Connected(peer)));
+    }
+
     fn perform(&mut self, number: u8, action: Action) {
-        let alive = |network: &Self, other: u8| network.nodes.get(&other).is_some_and(|node| node.alive);
-        let node_of = |key: PeerKey| match key.address {
-            IpAddr::V4(address) => address.octets()[3],
-            IpAddr::V6(_) => 0,
-        };
         match action {
-            Action::Connect(peer) if alive(self, node_of(peer)) => {
-                let other = node_of(peer);
-                self.queue.push_back((other, Event::Accepted(address(number))));
-                self.nodes
-                    .get_mut(&number)
-                    .unwrap()
-                    .open
-                    .insert((other, Side::Out));
-                // Whether it is adopted shows at the other end; octets wait in the queue meanwhile.
-                self.queue.push_back((number, Event::Connected(peer)));
-            }
-            Action::Connect(peer) => self
-                .queue
-                .push_back((number, Event::Failed(peer, Failure::Refused))),
+            Action::Connect(peer) => self.dial(number, peer),
             Action::Adopt(from, _) => {
-                let other = match from {
-                    IpAddr::V4(address) => address.octets()[3],
-                    IpAddr::V6(_) => 0,
-                };
                 let node = self.nodes.get_mut(&number).unwrap();
-                node.open.insert((other, Side::In));
+                node.open.insert((node_at(from), Side::In));
             }
-            Action::Reject(from) => {
-                let other = match from {
-                    IpAddr::V4(address) => address.octets()[3],
-                    IpAddr::V6(_) => 0,
-                };
-                self.broken(other, (number, Side::Out));
-            }
+            Action::Reject(from) => self.broken(node_at(from), (number, Side::Out)),
             Action::Close(peer, side) => {
+                let other = node_at(peer.address);
                 let node = self.nodes.get_mut(&number).unwrap();
-                if node.open.remove(&(node_of(peer), side)) {
-                    self.broken(node_of(peer), (number, side.other()));
+                if node.open.remove(&(other, side)) {
+                    self.broken(other, (number, side.other()));
                 }
             }
             Action::Send(peer, side, octets) => {
-                let other = node_of(peer);
+                let other = node_at(peer.address);
                 let node = self.nodes.get_mut(&number).unwrap();
                 node.done.push(format!("send {other}"));
                 *node.sent.entry(other).or_default() += octets.len();
                 self.queue
                     .push_back((other, Event::Octets(key(number), side.other(), octets.to_vec())));
             }
-            Action::Ask(peer, side) => self.ask(number, (peer, side), node_of(peer)),
+            Action::Ask(peer, side) => self.ask(number, (peer, side), node_at(peer.address)),
             other @ (Action::Peers(_)
             | Action::Arm(..)
             | Action::Disarm(_)

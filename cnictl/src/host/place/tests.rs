@@ -16,6 +16,12 @@ fn done(root: &Path, step: Step) {
     carry_out(&Root(root.to_owned()), &step).unwrap();
 }
 
+fn twice(root: &Path, step: &Step) {
+    for _ in 0..2 {
+        done(root, step.clone());
+    }
+}
+
 fn put_step(path: &str, text: &str, mode: u32) -> Step {
     Step::Put {
         path: PathBuf::from(path),
@@ -93,33 +99,23 @@ fn what_is_kept_is_put_back_and_every_step_may_be_done_twice() {
             "a reader misses nothing"
         );
     }
-    for _ in 0..2 {
-        done(
-            root.path(),
-            Step::Link {
-                path: path.clone(),
-                to: "cni-net".into(),
-            },
-        );
-    }
+    let link = Step::Link {
+        path: path.clone(),
+        to: "cni-net".into(),
+    };
+    twice(root.path(), &link);
     assert_eq!(
         fs::read_link(root.path().join("calico")).unwrap(),
         PathBuf::from("cni-net")
     );
-    for _ in 0..2 {
-        done(
-            root.path(),
-            Step::PutBack {
-                path: path.clone(),
-                aside: aside.clone(),
-            },
-        );
-    }
+    let put_back = Step::PutBack {
+        path: path.clone(),
+        aside,
+    };
+    twice(root.path(), &put_back);
     assert_eq!(text("calico").as_deref(), Some("theirs"));
     assert_eq!(names(root.path()), ["calico"]);
-    for _ in 0..2 {
-        done(root.path(), Step::Remove { path: path.clone() });
-    }
+    twice(root.path(), &Step::Remove { path });
     assert!(names(root.path()).is_empty());
 }
 

@@ -60,67 +60,67 @@ fn a_mesh_that_is_off_stays_off() {
     );
 }
 
+/// Specs, and what is said of them.
+const BAD_CONFIGURATIONS: &[(&str, &str)] = &[
+    ("{asNumber: 1.5.5}", "asNumber: \"1.5.5\" is no AS number: write"),
+    (
+        "{logSeverityScreen: Warn}",
+        "\"Warn\" is none of Trace, Debug, Info, Warning, Error, Fatal",
+    ),
+    (
+        "{bindMode: nodeIP}",
+        "bindMode: \"nodeIP\" is none of None, NodeIP, did you mean NodeIP?",
+    ),
+    (
+        "{nodeMeshMaxRestartTime: 90}",
+        "nodeMeshMaxRestartTime: 90 is no duration: write numbers with units",
+    ),
+    (
+        "{nodeToNodeMeshEnabled: false, nodeMeshMaxRestartTime: 90s}",
+        "goes with the mesh",
+    ),
+    (
+        "{nodeToNodeMeshEnabled: false, nodeMeshPassword: {secretKeyRef: {name: a, key: b}}}",
+        "nodeMeshPassword: {\"secretKeyRef\":{\"name\":\"a\",\"key\":\"b\"}} goes with the mesh, and \
+                 nodeToNodeMeshEnabled is false: take one of the two out",
+    ),
+    (
+        "{nodeMeshPassword: {secretKeyRef: {name: a}}}",
+        "nodeMeshPassword.secretKeyRef.key: is missing",
+    ),
+    (
+        "{communities: [{name: a, value: '65536:1'}]}",
+        "communities[0].value: \"65536:1\" is no community",
+    ),
+    (
+        "{communities: [{name: a, value: '1:1'}]}",
+        "\"a\" is used by no prefixAdvertisements",
+    ),
+    (
+        "{communities: [{name: pods, value: '1:1'}], prefixAdvertisements: [{cidr: 10.0.0.0/8, communities: [pods, pod]}]}",
+        "prefixAdvertisements[0].communities[1]: \"pod\" is no name in spec.communities",
+    ),
+    (
+        "{prefixAdvertisements: [{cidr: 10.0.0.0, communities: ['1:1']}]}",
+        "prefixAdvertisements[0].cidr: \"10.0.0.0\" is no CIDR",
+    ),
+    (
+        "{serviceClusterIPs: [{cidr: 10.96.0.0/33}]}",
+        "serviceClusterIPs[0].cidr: \"10.96.0.0/33\" is no CIDR",
+    ),
+    (
+        "{ignoredInterfaces: ['*']}",
+        "ignoredInterfaces[0]: \"*\" is no interface",
+    ),
+    (
+        "{localWorkloadPeeringIPV4: 'fd00::1'}",
+        "localWorkloadPeeringIPV4: \"fd00::1\" is no IPv4 address",
+    ),
+];
+
 #[test]
 fn a_configuration_that_is_refused_is_named_with_the_way_out() {
-    refused(
-        "BGPConfiguration",
-        &[
-            ("{asNumber: 1.5.5}", "asNumber: \"1.5.5\" is no AS number: write"),
-            (
-                "{logSeverityScreen: Warn}",
-                "\"Warn\" is none of Trace, Debug, Info, Warning, Error, Fatal",
-            ),
-            (
-                "{bindMode: nodeIP}",
-                "bindMode: \"nodeIP\" is none of None, NodeIP, did you mean NodeIP?",
-            ),
-            (
-                "{nodeMeshMaxRestartTime: 90}",
-                "nodeMeshMaxRestartTime: 90 is no duration: write numbers with units",
-            ),
-            (
-                "{nodeToNodeMeshEnabled: false, nodeMeshMaxRestartTime: 90s}",
-                "goes with the mesh",
-            ),
-            (
-                "{nodeToNodeMeshEnabled: false, nodeMeshPassword: {secretKeyRef: {name: a, key: b}}}",
-                "nodeMeshPassword: {\"secretKeyRef\":{\"name\":\"a\",\"key\":\"b\"}} goes with the mesh, and \
-                 nodeToNodeMeshEnabled is false: take one of the two out",
-            ),
-            (
-                "{nodeMeshPassword: {secretKeyRef: {name: a}}}",
-                "nodeMeshPassword.secretKeyRef.key: is missing",
-            ),
-            (
-                "{communities: [{name: a, value: '65536:1'}]}",
-                "communities[0].value: \"65536:1\" is no community",
-            ),
-            (
-                "{communities: [{name: a, value: '1:1'}]}",
-                "\"a\" is used by no prefixAdvertisements",
-            ),
-            (
-                "{communities: [{name: pods, value: '1:1'}], prefixAdvertisements: [{cidr: 10.0.0.0/8, communities: [pods, pod]}]}",
-                "prefixAdvertisements[0].communities[1]: \"pod\" is no name in spec.communities",
-            ),
-            (
-                "{prefixAdvertisements: [{cidr: 10.0.0.0, communities: ['1:1']}]}",
-                "prefixAdvertisements[0].cidr: \"10.0.0.0\" is no CIDR",
-            ),
-            (
-                "{serviceClusterIPs: [{cidr: 10.96.0.0/33}]}",
-                "serviceClusterIPs[0].cidr: \"10.96.0.0/33\" is no CIDR",
-            ),
-            (
-                "{ignoredInterfaces: ['*']}",
-                "ignoredInterfaces[0]: \"*\" is no interface",
-            ),
-            (
-                "{localWorkloadPeeringIPV4: 'fd00::1'}",
-                "localWorkloadPeeringIPV4: \"fd00::1\" is no IPv4 address",
-            ),
-        ],
-    );
+    refused("BGPConfiguration", BAD_CONFIGURATIONS);
 }
 
 #[test]
@@ -183,63 +183,63 @@ fn a_peer_that_is_refused_is_named_with_the_way_out() {
     );
 }
 
+/// Specs, and what is said of them.
+const BAD_VALUES_OF_PEERS: &[(&str, &str)] = &[
+    ("{peerIP: 10.0.0.1, asNumber: -1}", "is not an AS number"),
+    (
+        "{peerIP: 10.0.0.1, asNumber: 4294967296}",
+        "4294967296 is no AS number",
+    ),
+    (
+        "{peerIP: 10.0.0.1, localASNumber: 0}",
+        "localASNumber: 0 is no AS number (RFC 7607)",
+    ),
+    (
+        "{peerIP: 10.0.0.1, nodeSelector: 'rack = r1'}",
+        "nodeSelector: selector \"rack = r1\"",
+    ),
+    (
+        "{peerIP: 10.0.0.1, nodeSelector: 'rack == ‘r1’'}",
+        "typographic quote ‘ (U+2018)",
+    ),
+    (
+        "{peerIP: 10.0.0.1, keepaliveTime: 10}",
+        "keepaliveTime: 10 is no duration",
+    ),
+    (
+        "{peerIP: 10.0.0.1, keepaliveTime: 100ms}",
+        "keepaliveTime: \"100ms\" is too short: write 1s or more",
+    ),
+    (
+        "{peerIP: 10.0.0.1, nextHopMode: keep}",
+        "\"keep\" is none of Auto, Self, Keep, did you mean Keep?",
+    ),
+    (
+        "{peerIP: 10.0.0.1, nextHopMode: Self, keepOriginalNextHop: true}",
+        "excludes nextHopMode",
+    ),
+    (
+        "{peerIP: 10.0.0.1, reachableBy: 'fd00::1'}",
+        "is not of the family of peerIP 10.0.0.1",
+    ),
+    (
+        "{peerSelector: all(), reachableBy: 10.0.0.1}",
+        "is the way to peerIP, which is not given",
+    ),
+    (
+        "{peerIP: 10.0.0.1, password: {secretKeyRef: {key: k}}}",
+        "password.secretKeyRef.name: is missing",
+    ),
+    (
+        "{peerIP: 10.0.0.1, ttlSecurity: 256}",
+        "ttlSecurity: 256 is not a whole number from 1 to 255",
+    ),
+    ("{localWorkloadSelector: all()}", "asNumber: is missing"),
+];
+
 #[test]
 fn a_peers_value_that_is_refused_is_named_with_the_way_out() {
-    refused(
-        "BGPPeer",
-        &[
-            ("{peerIP: 10.0.0.1, asNumber: -1}", "is not an AS number"),
-            (
-                "{peerIP: 10.0.0.1, asNumber: 4294967296}",
-                "4294967296 is no AS number",
-            ),
-            (
-                "{peerIP: 10.0.0.1, localASNumber: 0}",
-                "localASNumber: 0 is no AS number (RFC 7607)",
-            ),
-            (
-                "{peerIP: 10.0.0.1, nodeSelector: 'rack = r1'}",
-                "nodeSelector: selector \"rack = r1\"",
-            ),
-            (
-                "{peerIP: 10.0.0.1, nodeSelector: 'rack == ‘r1’'}",
-                "typographic quote ‘ (U+2018)",
-            ),
-            (
-                "{peerIP: 10.0.0.1, keepaliveTime: 10}",
-                "keepaliveTime: 10 is no duration",
-            ),
-            (
-                "{peerIP: 10.0.0.1, keepaliveTime: 100ms}",
-                "keepaliveTime: \"100ms\" is too short: write 1s or more",
-            ),
-            (
-                "{peerIP: 10.0.0.1, nextHopMode: keep}",
-                "\"keep\" is none of Auto, Self, Keep, did you mean Keep?",
-            ),
-            (
-                "{peerIP: 10.0.0.1, nextHopMode: Self, keepOriginalNextHop: true}",
-                "excludes nextHopMode",
-            ),
-            (
-                "{peerIP: 10.0.0.1, reachableBy: 'fd00::1'}",
-                "is not of the family of peerIP 10.0.0.1",
-            ),
-            (
-                "{peerSelector: all(), reachableBy: 10.0.0.1}",
-                "is the way to peerIP, which is not given",
-            ),
-            (
-                "{peerIP: 10.0.0.1, password: {secretKeyRef: {key: k}}}",
-                "password.secretKeyRef.name: is missing",
-            ),
-            (
-                "{peerIP: 10.0.0.1, ttlSecurity: 256}",
-                "ttlSecurity: 256 is not a whole number from 1 to 255",
-            ),
-            ("{localWorkloadSelector: all()}", "asNumber: is missing"),
-        ],
-    );
+    refused("BGPPeer", BAD_VALUES_OF_PEERS);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Tables of configurations and what is chosen.
 
+mod elsewhere;
+
 use serde_json::json;
 
 use super::*;
+use elsewhere::{in_contradiction, of_etcd, of_kubernetes};
 
 type Env<'a> = &'a [(&'a str, &'a str)];
 
@@ -37,55 +40,11 @@ fn nothing_at_all_means_the_embedded_store() {
 
 #[test]
 fn whatever_points_elsewhere_is_named_and_never_ignored() {
-    let none: Env<'_> = &[];
-    for (netconf, env, used, named) in [
-        (json!({"etcd_key_file": "/k"}), none, false, "etcd_key_file"),
-        (
-            json!({"etcd_enpoints": "http://a:1"}),
-            none,
-            false,
-            "etcd_enpoints",
-        ),
-        (
-            json!({"etcdEndpoints": ["http://a:1"]}),
-            none,
-            false,
-            "etcdEndpoints",
-        ),
-        (json!({"etcd_authority": "a:1"}), none, false, "etcd_authority"),
-        (
-            json!({}),
-            &[("ETCD_CA_CERT_FILE", "/ca")],
-            false,
-            "ETCD_CA_CERT_FILE",
-        ),
-        (json!({}), &[("CALICO_NODENAME", "n")], false, "CALICO_NODENAME"),
-        (
-            json!({"kubernetes": {"kubeconfig": "/k"}}),
-            none,
-            false,
-            "kubernetes.kubeconfig",
-        ),
-        (
-            json!({"kubernetes": {"k8s_api_root": "x"}}),
-            none,
-            false,
-            "kubernetes.k8s_api_root",
-        ),
-        (
-            json!({"policy": {"k8s_api_root": "x"}}),
-            none,
-            false,
-            "policy.k8s_api_root",
-        ),
-        (json!({}), none, true, "/var/lib/cni/manx/datastore-etcd"),
-        (
-            json!({"etcd_cert_file": "/c"}),
-            &[("DATASTORE_TYPE", "embedded")],
-            false,
-            "etcd_cert_file",
-        ),
-    ] {
+    let all = of_etcd()
+        .into_iter()
+        .chain(of_kubernetes())
+        .chain(in_contradiction());
+    for (netconf, env, used, named) in all {
         let error = run(netconf, env, used).unwrap_err();
         assert_eq!(error.code(), 101, "{error}");
         for part in [named, "\"etcd_endpoints\"", "\"datastore_type\": \"embedded\""] {

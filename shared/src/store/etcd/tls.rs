@@ -181,28 +181,38 @@ mod tests {
 
     use super::*;
 
+    /// The files of a number take the place of those of the number before.
+    fn renew(root: &Path, number: usize) {
+        let set = root.join(format!("set-{number}"));
+        fs::create_dir(&set).unwrap();
+        for (name, kind) in [
+            ("ca", "CERTIFICATE"),
+            ("cert", "CERTIFICATE"),
+            ("key", "PRIVATE KEY"),
+        ] {
+            fs::write(set.join(name), format!("-----BEGIN {kind}-----\n{number}\n")).unwrap();
+        }
+        let new = root.join("new");
+        std::os::unix::fs::symlink(&set, &new).unwrap();
+        fs::rename(&new, root.join("tls")).unwrap();
+        if number > 0 {
+            fs::remove_dir_all(root.join(format!("set-{}", number - 1))).unwrap();
+        }
+    }
+
+    fn are_of_one_number(found: Pems) {
+        let Pems { roots, client } = found;
+        let number = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().nth(1).map(str::to_owned);
+        let (cert, key) = client.unwrap();
+        assert_eq!(number(&cert), number(&key));
+        assert_eq!(number(&roots), number(&key));
+    }
+
     #[test]
     fn certificates_that_are_renewed_while_they_are_read_belong_together() {
         let root = tempfile::tempdir().unwrap();
         let link = root.path().join("tls");
-        let put = |number: usize| {
-            let set = root.path().join(format!("set-{number}"));
-            fs::create_dir(&set).unwrap();
-            for (name, kind) in [
-                ("ca", "CERTIFICATE"),
-                ("cert", "CERTIFICATE"),
-                ("key", "PRIVATE KEY"),
-            ] {
-                fs::write(set.join(name), format!("-----BEGIN {kind}-----\n{number}\n")).unwrap();
-            }
-            let new = root.path().join("new");
-            std::os::unix::fs::symlink(&set, &new).unwrap();
-            fs::rename(&new, &link).unwrap();
-            if number > 0 {
-                fs::remove_dir_all(root.path().join(format!("set-{}", number - 1))).unwrap();
-            }
-        };
-        put(0);
+        renew(root.path(), 0);
         let config = EtcdConfig {
             ca_cert_file: Some(link.join("ca")),
             cert_file: Some(link.join("cert")),
@@ -214,7 +224,7 @@ mod tests {
             scope.spawn(|| {
                 for number in 1..200 {
                     let read = reads.load(Ordering::SeqCst);
-                    put(number);
+                    renew(root.path(), number);
                     // A renewal is days after the one before; here it is two reads.
                     while reads.load(Ordering::SeqCst) < read + 2 {
                         std::thread::yield_now();
@@ -223,11 +233,7 @@ mod tests {
                 over.store(true, Ordering::SeqCst);
             });
             while !over.load(Ordering::SeqCst) {
-                let Pems { roots, client } = together(&config).unwrap();
-                let number = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().nth(1).map(str::to_owned);
-                let (cert, key) = client.unwrap();
-                assert_eq!(number(&cert), number(&key));
-                assert_eq!(number(&roots), number(&key));
+                are_of_one_number(together(&config).unwrap());
                 reads.fetch_add(1, Ordering::SeqCst);
             }
         });

@@ -2,53 +2,53 @@
 
 use super::{prepared, refused};
 
+/// Specs, and what is said of them.
+const BAD_FILTERS: &[(&str, &str)] = &[
+    (
+        "{importV4: [{action: Accept}, {}]}",
+        "importV4[1].action: is missing: write Accept or Reject",
+    ),
+    (
+        "{importV4: [{action: Acept}]}",
+        "\"Acept\" is none of Accept, Reject, did you mean Accept?",
+    ),
+    (
+        "{importV4: [{action: Accept, cidr: 10.0.0.0/8}]}",
+        "importV4[0].matchOperator: is missing beside cidr",
+    ),
+    (
+        "{exportV4: [{action: Accept, matchOperator: In}]}",
+        "exportV4[0].matchOperator: \"In\" means nothing without cidr",
+    ),
+    (
+        "{exportV4: [{action: Accept, prefixLength: {min: 1}}]}",
+        "prefixLength: {\"min\":1} means nothing without cidr",
+    ),
+    (
+        "{exportV4: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: in}]}",
+        "\"in\" is none of Equal, NotEqual, In, NotIn",
+    ),
+    (
+        "{exportV4: [{action: Accept, cidr: 'fd00::/8', matchOperator: In}]}",
+        "move the rule to the list that ends in V6",
+    ),
+    (
+        "{importV6: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: In}]}",
+        "move the rule to the list that ends in V4",
+    ),
+    (
+        "{importV4: [{action: Accept, cidr: 10.0.0.0/33, matchOperator: In}]}",
+        "\"10.0.0.0/33\" is no CIDR such as 10.0.0.0/8",
+    ),
+    (
+        "{importV4: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: In, prefixLength: {min: 25, max: 24}}]}",
+        "prefixLength.min: 25 is above max 24: exchange them",
+    ),
+];
+
 #[test]
 fn a_filter_that_is_refused_is_named_with_rule_and_way_out() {
-    refused(
-        "BGPFilter",
-        &[
-            (
-                "{importV4: [{action: Accept}, {}]}",
-                "importV4[1].action: is missing: write Accept or Reject",
-            ),
-            (
-                "{importV4: [{action: Acept}]}",
-                "\"Acept\" is none of Accept, Reject, did you mean Accept?",
-            ),
-            (
-                "{importV4: [{action: Accept, cidr: 10.0.0.0/8}]}",
-                "importV4[0].matchOperator: is missing beside cidr",
-            ),
-            (
-                "{exportV4: [{action: Accept, matchOperator: In}]}",
-                "exportV4[0].matchOperator: \"In\" means nothing without cidr",
-            ),
-            (
-                "{exportV4: [{action: Accept, prefixLength: {min: 1}}]}",
-                "prefixLength: {\"min\":1} means nothing without cidr",
-            ),
-            (
-                "{exportV4: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: in}]}",
-                "\"in\" is none of Equal, NotEqual, In, NotIn",
-            ),
-            (
-                "{exportV4: [{action: Accept, cidr: 'fd00::/8', matchOperator: In}]}",
-                "move the rule to the list that ends in V6",
-            ),
-            (
-                "{importV6: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: In}]}",
-                "move the rule to the list that ends in V4",
-            ),
-            (
-                "{importV4: [{action: Accept, cidr: 10.0.0.0/33, matchOperator: In}]}",
-                "\"10.0.0.0/33\" is no CIDR such as 10.0.0.0/8",
-            ),
-            (
-                "{importV4: [{action: Accept, cidr: 10.0.0.0/8, matchOperator: In, prefixLength: {min: 25, max: 24}}]}",
-                "prefixLength.min: 25 is above max 24: exchange them",
-            ),
-        ],
-    );
+    refused("BGPFilter", BAD_FILTERS);
 }
 
 #[test]
