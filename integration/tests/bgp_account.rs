@@ -108,13 +108,35 @@ fn rack(lab: &Lab, expected: &str) {
     });
 }
 
+fn label(server: &ApiServer, rack: &str) {
+    server.node("worker01", json!({"rack": rack}), &[("InternalIP", ONE)]);
+}
+
+/// Refused with the token that is there, it goes on with the one that comes, now and whenever it is refused again.
+fn goes_by_what_is_mounted(lab: &Lab, server: &ApiServer, mounted: &Mounted, sidecar: &Sidecar) {
+    logs(sidecar, "does not know the user of");
+    logs(sidecar, &format!("{}/token", mounted.0.display()));
+    mounted.renew(server, TOKEN);
+    rack(lab, "r1");
+    label(server, "r2");
+    rack(lab, "r2");
+    // The watch that runs is not asked who it is; the next one is.
+    mounted.renew(server, "another");
+    server.end_watches();
+    eventually("refused again", || {
+        (sidecar.log().matches("does not know the user of").count() == 2).then_some(())
+    });
+    label(server, "r3");
+    mounted.renew(server, TOKEN);
+    rack(lab, "r3");
+}
+
 #[test]
 fn a_pods_account_suffices_with_the_manifests_rights_and_whatever_token_is_there() {
     let all = Manifests::build("base");
     let lab = lab();
     let server = ApiServer::start(&lab);
-    let label = |rack: &str| server.node("worker01", json!({"rack": rack}), &[("InternalIP", ONE)]);
-    label("r1");
+    label(&server, "r1");
     server.allow_node("worker01");
     let mounted = Mounted::new(&lab, &server, "expired");
     let (host, port) = (server.url().replace("https://", ""), "6443");
@@ -129,21 +151,7 @@ fn a_pods_account_suffices_with_the_manifests_rights_and_whatever_token_is_there
         ("MANX_SERVICE_ACCOUNT_DIR", &*folder),
     ];
     let sidecar = Sidecar::start_with(&lab, &lab.node, &json!({}), &pods);
-    logs(&sidecar, "does not know the user of");
-    logs(&sidecar, &format!("{folder}/token"));
-    mounted.renew(&server, TOKEN);
-    rack(&lab, "r1");
-    label("r2");
-    rack(&lab, "r2");
-    // The watch that runs is not asked who it is; the next one is.
-    mounted.renew(&server, "another");
-    server.end_watches();
-    eventually("refused again", || {
-        (sidecar.log().matches("does not know the user of").count() == 2).then_some(())
-    });
-    label("r3");
-    mounted.renew(&server, TOKEN);
-    rack(&lab, "r3");
+    goes_by_what_is_mounted(&lab, &server, &mounted, &sidecar);
     drop(sidecar);
     lab.etcd().delete(NODE);
     let method = ("IP_AUTODETECTION_METHOD", "kubernetes-internal-ip");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use integration::bird::{self, Bird};
 use integration::capture::Capture;
 use integration::fabric::{Tor, Watched, attach};
+use integration::netns::Netns;
 use integration::sidecar::Sidecar;
 use serde_json::json;
 
@@ -21,6 +22,17 @@ const ONLY_SIX: &str = "192.168.1.17";
 /// No network of the node's, and no route leads there.
 const FAR: &str = "203.0.113.9";
 
+/// Drops whatever comes to BGP's port, as a firewall does.
+fn drops_bgp(netns: &Netns) {
+    let rule = "-A INPUT -p tcp --dport 179 -j DROP";
+    netns
+        .command("iptables")
+        .args(["-w"])
+        .args(rule.split(' '))
+        .run()
+        .ok_only();
+}
+
 #[test]
 fn each_cause_is_told_by_what_to_do_about_it_and_the_others_session_is_the_first_one() {
     let lab = lab();
@@ -30,13 +42,7 @@ fn each_cause_is_told_by_what_to_do_about_it_and_the_others_session_is_the_first
     lab.node.netns().ip("route add unreachable 203.0.113.0/24");
     let _refuses = attach(&lab.leaf, "refuses", 12);
     let silent = attach(&lab.leaf, "silent", 14);
-    let rule = "-A INPUT -p tcp --dport 179 -j DROP";
-    silent
-        .command("iptables")
-        .args(["-w"])
-        .args(rule.split(' '))
-        .run()
-        .ok_only();
+    drops_bgp(&silent);
     let other = Arc::new(attach(&lab.leaf, "other", 15));
     let other_as = Tor::new(OTHER_AS, CONFIGURED + 1).knows(ONE, NUMBER);
     let _other = Bird::start(&other, &bird::conf(&other_as));

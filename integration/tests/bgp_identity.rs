@@ -135,6 +135,27 @@ fn instead(lab: &Lab, place: &str, text: &str) -> (PathBuf, PathBuf) {
     (PathBuf::from(place), file)
 }
 
+/// The leaf is the name server, and is asked once and not for long.
+fn asks_the_leaf(lab: &Lab) -> (PathBuf, PathBuf) {
+    instead(
+        lab,
+        "/etc/resolv.conf",
+        "nameserver 192.168.1.1\noptions attempts:1 timeout:1\n",
+    )
+}
+
+/// It ends, and says what name nobody knows and where it could stand.
+fn refuses_the_name_that_is_gone(sidecar: &mut Sidecar) {
+    let told = sidecar.refuses();
+    for part in [
+        "can-reach=gone.example.org",
+        "the name \"gone.example.org\" cannot be resolved",
+        "put it into DNS or /etc/hosts",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
 #[test]
 fn a_name_is_reached_by_the_hosts_file_and_by_dns_each_family_by_itself() {
     let lab = two_networks();
@@ -151,11 +172,7 @@ fn a_name_is_reached_by_the_hosts_file_and_by_dns_each_family_by_itself() {
             ("old.example.org", "10.55.0.7"),
         ],
     );
-    let servers = instead(
-        &lab,
-        "/etc/resolv.conf",
-        "nameserver 192.168.1.1\noptions attempts:1 timeout:1\n",
-    );
+    let servers = asks_the_leaf(&lab);
     let around = |variables: &[(&str, &str)]| Around {
         files: vec![hosts.clone(), servers.clone()],
         ..Around::variables(variables)
@@ -178,25 +195,14 @@ fn a_name_is_reached_by_the_hosts_file_and_by_dns_each_family_by_itself() {
     lab.etcd().delete(NODE);
     let variables = [("IP_AUTODETECTION_METHOD", "can-reach=gone.example.org")];
     let mut sidecar = Sidecar::start_in(&lab, &lab.node, &json!({}), &around(&variables));
-    let told = sidecar.refuses();
-    for part in [
-        "can-reach=gone.example.org",
-        "the name \"gone.example.org\" cannot be resolved",
-        "put it into DNS or /etc/hosts",
-    ] {
-        assert!(told.contains(part), "{part}: {told}");
-    }
+    refuses_the_name_that_is_gone(&mut sidecar);
     assert_eq!(lab.etcd().get(NODE), None);
 }
 
 #[test]
 fn a_name_that_cannot_be_asked_for_changes_no_registered_address_and_holds_nothing_up() {
     let lab = two_networks();
-    let servers = instead(
-        &lab,
-        "/etc/resolv.conf",
-        "nameserver 192.168.1.1\noptions attempts:1 timeout:1\n",
-    );
+    let servers = asks_the_leaf(&lab);
     lab.apply(&json!({"kind": "Node", "metadata": {"name": "worker01"}, "spec": {"bgp": {"ipv4Address": "10.44.0.4/24"}}}));
     let mut around = Around::variables(&[
         ("IP", "autodetect"),
@@ -213,10 +219,9 @@ fn a_name_that_cannot_be_asked_for_changes_no_registered_address_and_holds_nothi
     assert_eq!(addresses(&record)[0], "10.44.0.4/24");
 }
 
-#[test]
-fn the_internal_ip_is_the_api_servers_and_needs_a_kubeconfig() {
-    let lab = two_networks();
-    let server = ApiServer::start(&lab);
+/// An API server whose Node `k1` has the addresses of the second network, and another outside.
+fn knows_k1(lab: &Lab) -> ApiServer {
+    let server = ApiServer::start(lab);
     let internal = [
         ("Hostname", "k1"),
         ("InternalIP", SECOND),
@@ -225,6 +230,13 @@ fn the_internal_ip_is_the_api_servers_and_needs_a_kubeconfig() {
     ];
     server.node("k1", json!({}), &internal);
     server.allow_node("k1");
+    server
+}
+
+#[test]
+fn the_internal_ip_is_the_api_servers_and_needs_a_kubeconfig() {
+    let lab = two_networks();
+    let server = knows_k1(&lab);
     let variables = [
         ("CALICO_K8S_NODE_REF", "k1"),
         ("IP6", "autodetect"),

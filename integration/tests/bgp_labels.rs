@@ -53,6 +53,18 @@ fn logs(sidecar: &Sidecar, part: &str) {
     });
 }
 
+fn no_stranger_was_read(server: &ApiServer) {
+    let strangers = server
+        .requests()
+        .into_iter()
+        .filter(|path| !path.contains("metadata.name%3Dk1"));
+    assert_eq!(
+        strangers.collect::<Vec<_>>(),
+        [""; 0],
+        "it reads its own Node alone"
+    );
+}
+
 #[test]
 fn labels_come_change_and_go_within_two_seconds_and_the_operators_own_stay() {
     let lab = lab();
@@ -90,15 +102,7 @@ fn labels_come_change_and_go_within_two_seconds_and_the_operators_own_stay() {
     });
     server.node("k2", json!({"rack": "elsewhere"}), &[]);
     logs(&sidecar, "labels of the Kubernetes node are copied");
-    let strangers = server
-        .requests()
-        .into_iter()
-        .filter(|path| !path.contains("metadata.name%3Dk1"));
-    assert_eq!(
-        strangers.collect::<Vec<_>>(),
-        [""; 0],
-        "it reads its own Node alone"
-    );
+    no_stranger_was_read(&server);
 }
 
 #[test]

@@ -80,6 +80,22 @@ fn a_hundred_thousand_routes_come_into_the_kernel_and_are_gone_when_they_are_wit
     });
 }
 
+/// Who slept was told less than who read, and both have the same in the end.
+fn ends_like_the_reader(swarm: &Swarm, (reader, sleeper): (usize, usize), prefixes: usize) {
+    let (read, slept) = (swarm.session(reader).heard(), swarm.session(sleeper).heard());
+    println!("the reader heard {read:?}, the sleeper {slept:?}");
+    assert!(
+        slept.announced < read.announced,
+        "it was told what had become of it, not how"
+    );
+    let meds = |who: usize| {
+        (0..prefixes)
+            .map(|number| swarm.session(who).held().med(number))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(meds(sleeper), meds(reader));
+}
+
 #[test]
 fn a_peer_that_stops_reading_costs_no_memory_hurts_no_other_and_misses_nothing_in_the_end() {
     const PREFIXES: usize = 5000;
@@ -116,18 +132,7 @@ fn a_peer_that_stops_reading_costs_no_memory_hurts_no_other_and_misses_nothing_i
         swarm.reads(sleeper, true);
         holds(swarm, sleeper, PREFIXES - PREFIXES / 4);
         swarm.pass(Duration::from_secs(1));
-        let (read, slept) = (swarm.session(reader).heard(), swarm.session(sleeper).heard());
-        println!("the reader heard {read:?}, the sleeper {slept:?}");
-        assert!(
-            slept.announced < read.announced,
-            "it was told what had become of it, not how"
-        );
-        let meds = |who: usize| {
-            (0..PREFIXES)
-                .map(|number| swarm.session(who).held().med(number))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(meds(sleeper), meds(reader));
+        ends_like_the_reader(swarm, (reader, sleeper), PREFIXES);
         all_up(swarm);
     });
 }

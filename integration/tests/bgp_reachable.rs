@@ -145,6 +145,20 @@ fn by_ipv6_and_the_last_word_takes_the_way_too() {
     });
 }
 
+/// The peer's line of `cnictl node status` says whose fault it is.
+fn status_names_the_field(lab: &Lab) {
+    let status = lab
+        .cnictl(["node", "status"])
+        .args(["--run-dir"])
+        .args([lab.node.run_dir()])
+        .ok();
+    let line = status
+        .lines()
+        .find(|line| line.contains(LOOPBACK))
+        .unwrap_or_default();
+    assert!(line.contains("reachableBy"), "{status}");
+}
+
 #[test]
 fn a_gateway_that_is_no_neighbour_hurts_its_peer_alone_and_one_that_becomes_it_helps() {
     let lab = lab();
@@ -168,16 +182,7 @@ fn a_gateway_that_is_no_neighbour_hurts_its_peer_alone_and_one_that_becomes_it_h
         log.contains("BGPPeer far: reachableBy: the gateway 10.44.0.1 is on no link")
             .then_some(())
     });
-    let status = lab
-        .cnictl(["node", "status"])
-        .args(["--run-dir"])
-        .args([lab.node.run_dir()])
-        .ok();
-    let line = status
-        .lines()
-        .find(|line| line.contains(LOOPBACK))
-        .unwrap_or_default();
-    assert!(line.contains("reachableBy"), "{status}");
+    status_names_the_field(&lab);
     assert_eq!(sidecar.route(LOOPBACK, WAY), None);
     let stays = || match near.sessions().iter().all(|session| session.up) {
         true => Ok(()),

@@ -10,7 +10,7 @@ use integration::json::with;
 use integration::lab::pool;
 use integration::process::Cmd;
 use integration::sidecar::Sidecar;
-use integration::{Pod, require};
+use integration::{Lab, Pod, require};
 use serde_json::json;
 
 use super::bgp_recorded_makes::{FABRIC, FABRIC6, NUMBER, OURS, talker};
@@ -30,14 +30,27 @@ fn ends(message: &Message) -> bool {
     message.kind() == Kind::Update && message.announced().is_empty() && message.withdrawn().is_empty()
 }
 
-/// Everything that was said in the sessions of the first node.
-fn session(make: Make, external: bool) -> Vec<Message> {
+/// Said by the first node, or to it.
+fn ours(message: &Message) -> bool {
+    [ONE, ONE6]
+        .iter()
+        .any(|own| message.from == *own || message.to == *own)
+}
+
+/// Pools of both families, one of them elsewhere, and the router as peer in each.
+fn dual_lab() -> Lab {
     let lab = lab();
     lab.pool("six", "fd00:66::/112", 122);
     let elsewhere = pool("six-elsewhere", "fd00:77::/112", 122);
     lab.apply(&with(elsewhere, "spec/nodeSelector", "!all()"));
     peer(&lab, "tor", TOR, NUMBER);
     peer(&lab, "tor6", TOR6, NUMBER);
+    lab
+}
+
+/// Everything that was said in the sessions of the first node.
+fn session(make: Make, external: bool) -> Vec<Message> {
+    let lab = dual_lab();
     let other = lab.add_node("worker02", 5);
     let capture = Capture::start(&lab.leaf, "br0");
     let mut talker = talker(make, &lab, external);
@@ -75,11 +88,6 @@ fn session(make: Make, external: bool) -> Vec<Message> {
     });
     drop(two);
     assert!(!one.log().contains("malformed"), "{}", one.log());
-    let ours = |message: &Message| {
-        [ONE, ONE6]
-            .iter()
-            .any(|own| message.from == *own || message.to == *own)
-    };
     capture.messages().into_iter().filter(ours).collect()
 }
 

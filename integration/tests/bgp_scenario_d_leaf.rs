@@ -119,16 +119,11 @@ impl Death {
     }
 }
 
-fn dies_and_comes_back(death: Death) {
-    let bank = Bank::new();
-    let mut routers = bank.routers();
-    let sidecars = bank.start();
-    let traffic = Traffic::new(&bank);
-    goes_by(&sidecars[0], &traffic, &LEAVES[..2]);
-    let [survivor, victim] = &mut routers.pair;
+/// Waits until each of the pair has a route to every pod.
+fn know_every_pod(pair: [&Frr; 2], traffic: &Traffic) {
     let addresses = traffic.pods.iter().map(|(_, address)| format!("{address}/32"));
     let addresses: Vec<_> = addresses.collect();
-    for router in [&*survivor, &*victim] {
+    for router in pair {
         router.must("it knows every pod", || {
             let prefixes = router.prefixes();
             addresses
@@ -137,6 +132,24 @@ fn dies_and_comes_back(death: Death) {
                 .then_some(())
         });
     }
+}
+
+/// Whether a leaf knows what it knew, in order.
+fn knows_still(router: &dyn Router, before: &[Route]) -> Result<(), String> {
+    let now = table(router);
+    (now == before)
+        .then_some(())
+        .ok_or_else(|| format!("{now:#?}, before {before:#?}"))
+}
+
+fn dies_and_comes_back(death: Death) {
+    let bank = Bank::new();
+    let mut routers = bank.routers();
+    let sidecars = bank.start();
+    let traffic = Traffic::new(&bank);
+    goes_by(&sidecars[0], &traffic, &LEAVES[..2]);
+    let [survivor, victim] = &mut routers.pair;
+    know_every_pod([&*survivor, &*victim], &traffic);
     let [through, past] = traffic.through(&bank, DIES);
     assert!(
         !through.is_empty() && !past.is_empty(),
@@ -144,12 +157,7 @@ fn dies_and_comes_back(death: Death) {
     );
     eprintln!("through the leaf: {through:?}, past it: {past:?}");
     let (before, whole) = (table(survivor), table(victim));
-    let same = || {
-        let now = table(survivor);
-        (now == before)
-            .then_some(())
-            .ok_or_else(|| format!("{now:#?}, before {before:#?}"))
-    };
+    let same = || knows_still(survivor, &before);
     let (hit, others) = (traffic.flows(&through), traffic.flows(&past));
     holds_while("the survivor's table", same, || {
         death.strikes(&bank.leaves[DIES], victim);

@@ -110,20 +110,36 @@ fn has_not_moved(node: &Node) {
     assert_eq!(flaps, [Some(0)], "{peers:?}");
 }
 
+/// The memory of a node that has learned the pods' routes and nothing else, from a leaf that is gone then.
+fn resident_with_pods_alone(lab: &Lab, sidecar: &Sidecar) -> u64 {
+    let quiet = leaf(lab, false);
+    quiet.up(ONE);
+    eventually("the kernel has the pods' routes", || {
+        (kernel(sidecar) == all_of(PODS)).then_some(())
+    });
+    let before = sidecar.resident();
+    drop(quiet);
+    eventually("the kernel has none", || kernel(sidecar).is_empty().then_some(()));
+    before
+}
+
+/// What came and is in no pool is shown with the reason, and with what would let it in.
+fn refused_are_told_why(node: &Node) {
+    let told = status::received(node, TOR);
+    let refused = told.iter().filter(|(prefix, _)| !PODS.contains(&prefix.as_str()));
+    for (prefix, status) in refused {
+        assert!(
+            status.contains("in no IPPool") && status.contains("importPolicy"),
+            "{prefix}: {status}"
+        );
+    }
+}
+
 #[test]
 fn what_is_in_no_pool_is_refused_remembered_and_let_in_by_a_filter_that_accepts_it() {
     let lab = rack();
     let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
-    let quiet = leaf(&lab, false);
-    quiet.up(ONE);
-    eventually("the kernel has the pods' routes", || {
-        (kernel(&sidecar) == all_of(PODS)).then_some(())
-    });
-    let before = sidecar.resident();
-    drop(quiet);
-    eventually("the kernel has none", || {
-        kernel(&sidecar).is_empty().then_some(())
-    });
+    let before = resident_with_pods_alone(&lab, &sidecar);
     let leaf = leaf(&lab, true);
     leaf.up(ONE);
     has(&sidecar, &all_of(PODS));
@@ -134,14 +150,7 @@ fn what_is_in_no_pool_is_refused_remembered_and_let_in_by_a_filter_that_accepts_
         FABRIC + 1
     );
     assert!(each < 2048, "{each} octets for a route that is refused");
-    let told = status::received(&lab.node, TOR);
-    let refused = told.iter().filter(|(prefix, _)| !PODS.contains(&prefix.as_str()));
-    for (prefix, status) in refused {
-        assert!(
-            status.contains("in no IPPool") && status.contains("importPolicy"),
-            "{prefix}: {status}"
-        );
-    }
+    refused_are_told_why(&lab.node);
     let flaps = status::peers(&lab.node)[0]["flaps"].clone();
     let rule =
         |cidr: &str, operator: &str| json!({"cidr": cidr, "matchOperator": operator, "action": "Accept"});
@@ -204,6 +213,20 @@ fn heard(leaf: &Frr) -> BTreeSet<String> {
     routes.map(|(prefix, _)| prefix.clone()).collect()
 }
 
+/// Whether the leaf has changed nothing about these.
+fn not_changed(leaf: &Frr, pods: &[String], before: &[Option<u64>]) -> Result<(), String> {
+    let now = versions(leaf, pods);
+    (now == before)
+        .then_some(())
+        .ok_or_else(|| format!("{now:?}, before {before:?}"))
+}
+
+/// A pod of a pool, and its address as a prefix.
+fn pod_and_prefix(lab: &Lab, cidr: &str) -> (Pod, String) {
+    let (pod, address) = pod_of(&lab.node, cidr);
+    (pod, format!("{address}/32"))
+}
+
 #[test]
 fn a_rogue_pool_is_stopped_by_the_nodes_filter_and_without_it_by_the_leafs() {
     let lab = rack();
@@ -214,22 +237,14 @@ fn a_rogue_pool_is_stopped_by_the_nodes_filter_and_without_it_by_the_leafs() {
     let leaf = leaf(&lab, false);
     let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
     leaf.up(ONE);
-    let pod = |cidr: &str| {
-        let (pod, address) = pod_of(&lab.node, cidr);
-        (pod, format!("{address}/32"))
-    };
+    let pod = |cidr: &str| pod_and_prefix(&lab, cidr);
     let (_pods, legal): (Vec<Pod>, Vec<String>) = ["1.1.1.0/24", "1.1.4.0/24"].map(pod).into_iter().unzip();
     legal.iter().for_each(|prefix| drop(leaf.learns(prefix, ONE)));
     leaf.must("they are the best", || {
         versions(&leaf, &legal).iter().all(Option::is_some).then_some(())
     });
     let before = versions(&leaf, &legal);
-    let same = || {
-        let now = versions(&leaf, &legal);
-        (now == before)
-            .then_some(())
-            .ok_or_else(|| format!("{now:?}, before {before:?}"))
-    };
+    let same = || not_changed(&leaf, &legal, &before);
     let _rogue = holds_while("the legal routes of the leaf", same, || {
         let (rogue, stopped) = pod(ROGUE);
         // What is allocated after it and heard of has come after it.

@@ -55,15 +55,9 @@ fn stored(lab: &Lab, what: &str) -> serde_json::Value {
     eventually(&format!("{what} is stored"), || lab.etcd().get(&key))
 }
 
-#[test]
-fn the_interface_is_found_by_its_name_and_the_pool_is_made() {
-    let lab = Lab::plain_on(Kind::Etcd, SITE, ("node1", 3));
-    let other = lab.add_node("node2", 4);
-    mesh(&lab, true);
-    [&lab.node, &other].into_iter().for_each(decoys);
-    let one = Sidecar::start_with(&lab, &lab.node, &json!({}), &VARIABLES);
-    let two = Sidecar::start_with(&lab, &other, &json!({}), &VARIABLES);
-    let pool = stored(&lab, "ippools/default-ipv4-ippool");
+/// Waits for the pool, which is as the variables have it.
+fn pool_is_made(lab: &Lab) {
+    let pool = stored(lab, "ippools/default-ipv4-ippool");
     for (field, value) in [
         ("cidr", "10.1.0.0/16"),
         ("ipipMode", "Never"),
@@ -72,6 +66,23 @@ fn the_interface_is_found_by_its_name_and_the_pool_is_made() {
         assert_eq!(text(&pool["spec"], &format!("/{field}")), value, "{pool}");
     }
     assert_eq!(pool["spec"]["blockSize"], json!(26), "{pool}");
+}
+
+fn has_no_tunnel(node: &Node) {
+    let links = node.netns().links();
+    assert!(links.iter().all(|link| !link.starts_with("tunl")), "{links:?}");
+    assert!(links.iter().all(|link| !link.starts_with("vxlan")), "{links:?}");
+}
+
+#[test]
+fn the_interface_is_found_by_its_name_and_the_pool_is_made() {
+    let lab = Lab::plain_on(Kind::Etcd, SITE, ("node1", 3));
+    let other = lab.add_node("node2", 4);
+    mesh(&lab, true);
+    [&lab.node, &other].into_iter().for_each(decoys);
+    let one = Sidecar::start_with(&lab, &lab.node, &json!({}), &VARIABLES);
+    let two = Sidecar::start_with(&lab, &other, &json!({}), &VARIABLES);
+    pool_is_made(&lab);
 
     let pods: Vec<(Pod, String)> = [&lab.node, &other]
         .map(|node| {
@@ -102,9 +113,5 @@ fn the_interface_is_found_by_its_name_and_the_pool_is_made() {
     }
     pods[0].0.must_reach(&pods[1].1);
     pods[1].0.must_reach(&pods[0].1);
-    for node in [&lab.node, &other] {
-        let links = node.netns().links();
-        assert!(links.iter().all(|link| !link.starts_with("tunl")), "{links:?}");
-        assert!(links.iter().all(|link| !link.starts_with("vxlan")), "{links:?}");
-    }
+    [&lab.node, &other].into_iter().for_each(has_no_tunnel);
 }

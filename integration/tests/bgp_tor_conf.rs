@@ -14,10 +14,8 @@ use super::bgp_setup::{ONE, ONE6, TOR, TOR6, TWO, mesh, peer, pod_of};
 
 const AS: u32 = 64_512;
 
-/// Two nodes played by GoBGP.
-fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>, limits: &[&str]) {
-    let lab = Lab::new(Kind::Embedded);
-    let tor = start(&lab);
+/// Two nodes, and what they announce: prefixes of pods, and others.
+fn played_by_gobgp(lab: &Lab) -> (Gobgp, Gobgp) {
     let node = |host: u8| {
         let six = format!("fd00:192:168:1::{host}");
         Tor::new(&format!("192.168.1.{host}"), AS)
@@ -35,6 +33,25 @@ fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>, limi
         .announces("fd00:99::/122");
     let first = Gobgp::tor(&place("first", 14), &first);
     let second = Gobgp::tor(&place("second", 15), &node(15).announces("10.244.3.0/26"));
+    (first, second)
+}
+
+fn in_force(tor: &dyn Router, limits: &[&str]) {
+    // In both families.
+    let told = tor.told();
+    for limit in limits {
+        assert!(
+            told.matches(limit).count() >= 2,
+            "{limit:?} is not in force: {told}"
+        );
+    }
+}
+
+/// Two nodes played by GoBGP.
+fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>, limits: &[&str]) {
+    let lab = Lab::new(Kind::Embedded);
+    let tor = start(&lab);
+    let (first, second) = played_by_gobgp(&lab);
     tor.learns("10.244.1.64/26", "192.168.1.14");
     tor.learns("10.244.9.9/32", "192.168.1.14");
     tor.learns("fd00:10:244::40/122", "fd00:192:168:1::14");
@@ -66,14 +83,7 @@ fn takes_pods_and_nothing_else(start: impl FnOnce(&Lab) -> Box<dyn Router>, limi
         let way = lab.leaf.ip("route get 10.244.9.9");
         way.contains("via 192.168.1.14").then_some(())
     });
-    // In both families.
-    let told = tor.told();
-    for limit in limits {
-        assert!(
-            told.matches(limit).count() >= 2,
-            "{limit:?} is not in force: {told}"
-        );
-    }
+    in_force(&*tor, limits);
 }
 
 #[test]

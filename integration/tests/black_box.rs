@@ -1,8 +1,4 @@
 //! All black-box tests: what only running programs, a real kernel and a real etcd can show. A file each below.
-#![allow(
-    clippy::too_many_lines,
-    reason = "some of these stories have more than forty lines"
-)]
 
 mod bgp_account;
 mod bgp_bank;

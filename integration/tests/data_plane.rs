@@ -61,15 +61,7 @@ fn a_data_plane_is_told_everything_and_its_words_stand_in_result_and_record(kind
     }
     lab.node.check(&conf, &pod, &result).silent();
     lab.node.del(&conf, &pod);
-    let (path, asked) = plane.asked().remove(1);
-    assert_eq!(
-        (path.as_str(), asked.interface_name.as_str()),
-        ("/cni.CniDataplane/Del", "eth0")
-    );
-    assert_eq!(
-        (&asked.netns, asked.dataplane_options["colour"].as_str()),
-        (&netns, "blue")
-    );
+    told_of_del(&plane, &netns);
     before.unchanged(&lab);
 }
 
@@ -102,6 +94,19 @@ fn told(plane: &DataPlane, netns: &str, given: &str) {
             workload.annotations["note"].as_str()
         ),
         ("shop", "x")
+    );
+}
+
+/// What the DEL after it tells.
+fn told_of_del(plane: &DataPlane, netns: &str) {
+    let (path, asked) = plane.asked().remove(1);
+    assert_eq!(
+        (path.as_str(), asked.interface_name.as_str()),
+        ("/cni.CniDataplane/Del", "eth0")
+    );
+    assert_eq!(
+        (asked.netns.as_str(), asked.dataplane_options["colour"].as_str()),
+        (netns, "blue")
     );
 }
 

@@ -13,6 +13,7 @@ use super::reader::Place;
 
 const SETTINGS: &str = "/etc/cni/manx/sidecar.yaml";
 const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/bgp-sidecar.service";
+const NODES: &str = "/calico/resources/v3/projectcalico.org/nodes/";
 /// Where the documentation has etcd.
 const ENDPOINTS: &str = "https://10.0.0.11:2379,https://10.0.0.12:2379,https://10.0.0.13:2379";
 
@@ -45,6 +46,18 @@ fn run(place: &Place, block: &Fence) {
     }
 }
 
+/// The machine has a record by the name that it has taken, with its address.
+fn is_registered(place: &Place) {
+    let node = place.shell("cat /var/lib/calico/nodename").ok().stdout;
+    let key = format!("{NODES}{}", node.trim());
+    let record = place
+        .lab
+        .etcd()
+        .get(&key)
+        .unwrap_or_else(|| panic!("{key} is not there"));
+    assert_eq!(record["spec"]["bgp"]["ipv4Address"], "192.168.1.4/24", "{record}");
+}
+
 /// Does it but for the start, and starts what was enabled, as systemd would.
 fn begin(place: &Place, block: &Fence) -> Daemon {
     let (rest, now) = (
@@ -62,8 +75,7 @@ fn begin(place: &Place, block: &Fence) -> Daemon {
             "--check-config says what it would do: {told}"
         );
     }
-    let nodes = "/calico/resources/v3/projectcalico.org/nodes/";
-    assert!(place.lab.etcd().under(nodes).is_empty(), "and does nothing");
+    assert!(place.lab.etcd().under(NODES).is_empty(), "and does nothing");
     assert!(
         !place.machine.path("/var/lib/cni/manx").exists(),
         "nor on the machine"
@@ -82,14 +94,7 @@ fn begin(place: &Place, block: &Fence) -> Daemon {
     eventually("the sidecar is ready", || {
         place.machine.path("/run/manx/ready").is_file().then_some(())
     });
-    let node = place.shell("cat /var/lib/calico/nodename").ok().stdout;
-    let key = format!("{nodes}{}", node.trim());
-    let record = place
-        .lab
-        .etcd()
-        .get(&key)
-        .unwrap_or_else(|| panic!("{key} is not there"));
-    assert_eq!(record["spec"]["bgp"]["ipv4Address"], "192.168.1.4/24", "{record}");
+    is_registered(place);
     place.shell("PATH=$PATH:dist cnictl node status").ok_only();
     sidecar
 }

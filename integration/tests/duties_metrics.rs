@@ -17,6 +17,8 @@ use super::bgp_setup::{Make, ONE, TOR, lab, mesh, peer, pod, singles};
 
 /// Where Prometheus asks, in the node's namespace.
 const METRICS: &str = "127.0.0.1:9179";
+const TIMED: &str = "manx_cni_call_duration_seconds";
+const ADD: &str = "plugin=\"cni-net\",verb=\"ADD\"";
 
 /// What `/metrics` answers on TCP.
 fn scraped(lab: &Lab) -> Option<String> {
@@ -43,6 +45,24 @@ fn names(text: &str) -> BTreeSet<String> {
 fn there(body: &str) -> BTreeSet<String> {
     let lines = body.lines().filter(|line| !line.starts_with('#'));
     lines.flat_map(names).collect()
+}
+
+/// Every metric that is there stands in the manual, by the name that its series have in common.
+fn manual_names_all(lab: &Lab) {
+    let manual = require::file("docs/status.md");
+    let manual = fs::read_to_string(&manual).expect("the manual");
+    let told = names(&manual);
+    let base = |name: &String| {
+        let ends = ["_bucket", "_sum", "_count"];
+        let end = ends.iter().find_map(|end| name.strip_suffix(end));
+        end.unwrap_or(name).to_owned()
+    };
+    let all: BTreeSet<String> = there(&scraped(lab).expect("it answers"))
+        .iter()
+        .map(base)
+        .collect();
+    let untold: Vec<_> = all.difference(&told).collect();
+    assert!(untold.is_empty(), "docs/status.md says nothing of {untold:?}");
 }
 
 #[test]
@@ -83,20 +103,25 @@ fn every_metric_that_alerts_and_dashboard_name_is_in_a_real_answer() {
         now.is_empty().then_some(())
     });
     // The text of the manual names them, too.
-    let manual = require::file("docs/status.md");
-    let manual = fs::read_to_string(&manual).expect("the manual");
-    let told = names(&manual);
-    let base = |name: &String| {
-        let ends = ["_bucket", "_sum", "_count"];
-        let end = ends.iter().find_map(|end| name.strip_suffix(end));
-        end.unwrap_or(name).to_owned()
-    };
-    let all: BTreeSet<String> = there(&scraped(&lab).expect("it answers"))
-        .iter()
-        .map(base)
-        .collect();
-    let untold: Vec<_> = all.difference(&told).collect();
-    assert!(untold.is_empty(), "docs/status.md says nothing of {untold:?}");
+    manual_names_all(&lab);
+}
+
+/// The calls of a plugin that ended with a code.
+fn series(plugin: &str, verb: &str, code: u32) -> String {
+    format!("manx_cni_calls_total{{plugin=\"{plugin}\",verb=\"{verb}\",code=\"{code}\"}}")
+}
+
+/// Three ADDs are in the histogram, and have taken time.
+fn three_are_timed(sidecar: &Sidecar) {
+    sidecar.shown().counts(&format!("{TIMED}_count{{{ADD}}}"), 3.0);
+    sidecar
+        .shown()
+        .counts(&format!("{TIMED}_bucket{{{ADD},le=\"+Inf\"}}"), 3.0);
+    let sum = sidecar
+        .shown()
+        .metric(&format!("{TIMED}_sum{{{ADD}}}"))
+        .expect("a sum");
+    assert!(sum > 0.0, "{sum}");
 }
 
 #[test]
@@ -107,9 +132,6 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
     // Before the daemon runs.
     lab.node.add(&conf, &first);
     let mut sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
-    let series = |plugin: &str, verb: &str, code: u32| {
-        format!("manx_cni_calls_total{{plugin=\"{plugin}\",verb=\"{verb}\",code=\"{code}\"}}")
-    };
     sidecar.shown().counts(&series("cni-net", "ADD", 0), 1.0);
     let second = Pod::new("second");
     lab.node.add(&conf, &second);
@@ -129,17 +151,7 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
         let dels = sidecar.shown().metric(&series(plugin, "DEL", 0)).expect("DELs");
         assert!(dels >= 1.0, "{plugin}: {dels}");
     }
-    let timed = "manx_cni_call_duration_seconds";
-    let add = "plugin=\"cni-net\",verb=\"ADD\"";
-    sidecar.shown().counts(&format!("{timed}_count{{{add}}}"), 3.0);
-    sidecar
-        .shown()
-        .counts(&format!("{timed}_bucket{{{add},le=\"+Inf\"}}"), 3.0);
-    let sum = sidecar
-        .shown()
-        .metric(&format!("{timed}_sum{{{add}}}"))
-        .expect("a sum");
-    assert!(sum > 0.0, "{sum}");
+    three_are_timed(&sidecar);
     for end in ["asked", "killed"] {
         match end {
             "asked" => sidecar.stop(),
@@ -147,7 +159,7 @@ fn calls_are_counted_with_their_codes_and_times_and_over_a_restart_none_is_lost(
         }
         lab.node.del(&conf, &Pod::new("meanwhile"));
         sidecar.run();
-        sidecar.shown().counts(&format!("{timed}_count{{{add}}}"), 3.0);
+        sidecar.shown().counts(&format!("{TIMED}_count{{{ADD}}}"), 3.0);
     }
     // No call minds that it cannot be counted.
     let calls = lab.node.run_dir().join("calls");

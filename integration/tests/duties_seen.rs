@@ -1,11 +1,12 @@
 //! What a node says of what it does not tell, and of a limit that is near; and a node that has booted a moment ago.
 
 use std::fs;
+use std::path::Path;
 
 use integration::fabric::{Tor, Watched as _};
 use integration::json::{list, text, with};
 use integration::lab::pool;
-use integration::process::Cmd;
+use integration::process::{Cmd, Running};
 use integration::sidecar::Sidecar;
 use integration::wait::eventually;
 use integration::{Kind, Lab, require};
@@ -85,16 +86,21 @@ fn leaves_key(lab: &Lab, identity: &Value) {
     lab.etcd().put(ALIVE, identity);
 }
 
+/// Settings of a sidecar on the machine `m1` in its boot `b2`.
+fn on_m1_in_b2(lab: &Lab) -> Value {
+    let (machine, boot) = (lab.path("machine-id"), lab.path("boot-id"));
+    fs::write(&machine, "m1\n").expect("the laboratory's own folder");
+    fs::write(&boot, "b2\n").expect("the laboratory's own folder");
+    json!({"machine_id_file": machine, "boot_id_file": boot})
+}
+
 #[test]
 fn after_a_quick_reboot_it_announces_beside_the_key_of_the_boot_before_and_another_machine_never() {
     let lab = lab();
     mesh(&lab, false);
     peer(&lab, "tor", TOR, NUMBER);
     let tor = Make::Bird.start(&lab.leaf, &Tor::new(TOR, NUMBER).knows(ONE, 64_512));
-    let (machine, boot) = (lab.path("machine-id"), lab.path("boot-id"));
-    fs::write(&machine, "m1\n").expect("the laboratory's own folder");
-    fs::write(&boot, "b2\n").expect("the laboratory's own folder");
-    let conf = json!({"machine_id_file": machine, "boot_id_file": boot});
+    let conf = on_m1_in_b2(&lab);
     let before = json!({"machine_id": "m1", "boot_id": "b1", "pid": 7, "version": "0"});
     leaves_key(&lab, &before);
     let (_pod, _, block) = pod(&lab.node);
@@ -159,15 +165,9 @@ fn of_two_machines_with_one_node_name_the_second_ends_with_the_first_ones_name_a
     assert!(tor.route(&block, ONE).is_some() && tor.route(&block, TWO).is_none());
 }
 
-/// Content and folder: a power cut leaves one snapshot or the other.
-#[test]
-fn the_snapshot_is_on_the_disk_before_it_has_its_name_and_its_name_after() {
-    let lab = Lab::new(Kind::Etcd);
-    lab.pool("first", "10.0.0.0/24", 26);
-    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
-    eventually("it is ready", || sidecar.shown().asked("/readyz"));
-    let file = lab.path("trace");
-    let trace = Cmd::new(require::tool("strace"))
+/// Writes down what a sidecar has put on the disk or given another name, until it is told to stop.
+fn disk_calls(sidecar: &Sidecar, file: &Path) -> Running {
+    Cmd::new(require::tool("strace"))
         .args([
             "-f",
             "-q",
@@ -181,7 +181,18 @@ fn the_snapshot_is_on_the_disk_before_it_has_its_name_and_its_name_after() {
             "-p".to_owned(),
             sidecar.pid().to_string(),
         ])
-        .start();
+        .start()
+}
+
+/// Content and folder: a power cut leaves one snapshot or the other.
+#[test]
+fn the_snapshot_is_on_the_disk_before_it_has_its_name_and_its_name_after() {
+    let lab = Lab::new(Kind::Etcd);
+    lab.pool("first", "10.0.0.0/24", 26);
+    let sidecar = Sidecar::start(&lab, &lab.node, &json!({}));
+    eventually("it is ready", || sidecar.shown().asked("/readyz"));
+    let file = lab.path("trace");
+    let trace = disk_calls(&sidecar, &file);
     let mut number = 0;
     let lines = eventually("a snapshot is written", || {
         number += 1;
