@@ -29,15 +29,17 @@ impl Merge {
         self.seen.insert(watcher, after);
     }
 
-    /// One less. What it has told stays.
+    /// One less. What it has told stays; what it tells until the server has heard of it is nobody's any more.
     pub(super) fn remove(&mut self, watcher: u64) {
         self.seen.remove(&watcher);
     }
 
     /// A change by a watcher; all of one revision come in one message.
     pub(super) fn change(&mut self, watcher: u64, revision: u64, change: Option<Change>) {
-        self.at(watcher, revision);
-        self.held.entry(revision).or_default().extend(change);
+        if self.seen.contains_key(&watcher) {
+            self.at(watcher, revision);
+            self.held.entry(revision).or_default().extend(change);
+        }
     }
 
     /// A watcher has told everything up to the revision.
@@ -102,6 +104,18 @@ mod tests {
         let (revision, changes) = merge.ready().unwrap();
         assert_eq!((revision, changes.len()), (7, 1));
         assert_eq!(merge.ready(), None);
+    }
+
+    #[test]
+    fn what_a_watcher_tells_before_it_is_removed_stays_and_nothing_after() {
+        let mut merge = Merge::new(2, 5);
+        merge.change(1, 6, change("before", 6));
+        merge.remove(1);
+        merge.change(1, 7, change("after", 7));
+        merge.at(0, 8);
+        let (revision, changes) = merge.ready().unwrap();
+        assert_eq!((revision, changes), (8, vec![change("before", 6).unwrap()]));
+        assert!(!merge.waits());
     }
 
     #[test]
