@@ -171,9 +171,8 @@ mod tests {
         merge.at(1, 7);
         assert_eq!(merge.ready().map(|(revision, _)| revision), Some(6));
         merge.remove(2);
-        merge.change(2, 7, change("its last", 7));
-        let (revision, changes) = merge.ready().unwrap();
-        assert_eq!((revision, changes.len()), (7, 2));
+        merge.change(2, 7, change("nobody's", 7));
+        assert_eq!(merge.ready(), Some((7, vec![change("a", 7).unwrap()])));
     }
 
     #[test]
